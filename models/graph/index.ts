@@ -1,0 +1,10 @@
+export { gradients } from './differentiate.ts';
+export { type ElementType, Graph, type TensorData, type Value } from './graph.ts';
+export { encodeOnnx } from './onnx.ts';
+export { add, div, exp, log, mul, neg, relu, sqrt, stopGradient, sub } from './operators/elementwise.ts';
+export { broadcastTo, concat, reshape, slice, swapLast, transpose } from './operators/layout.ts';
+export { crossEntropy, gather } from './operators/lookup.ts';
+export { layerNorm, softmax } from './operators/normalise.ts';
+export { linear, linearTransposed, matmul } from './operators/product.ts';
+export { mean, sum } from './operators/reduce.ts';
+export { type Dimension, elementCount, type Shape } from './shape.ts';

@@ -1,0 +1,73 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { encodeOnnx, type Graph, type Shape, type TensorData } from '../graph/index.ts';
+
+/** Where ONNX Runtime executes a graph. */
+export const executionProviders = ['cpu', 'webgpu', 'cuda'] as const;
+export type ExecutionProvider = (typeof executionProviders)[number];
+
+export interface RuntimeOptions {
+  readonly provider?: ExecutionProvider;
+  /** Threads within an operator; ONNX Runtime's choice (the cores) when absent. */
+  readonly threads?: number;
+}
+
+/** A tensor's elements, and its shape where the graph left a dimension open. */
+export type Feed = TensorData | { readonly data: TensorData; readonly shape: readonly number[] };
+
+/** A graph made executable. */
+export class Session {
+  readonly #session: InferenceSession;
+  readonly #graph: Graph;
+
+  private constructor(session: InferenceSession, graph: Graph) {
+    this.#session = session;
+    this.#graph = graph;
+  }
+
+  static async create(graph: Graph, { provider = 'cpu', threads }: RuntimeOptions = {}): Promise<Session> {
+    const session = await InferenceSession.create(encodeOnnx(graph), {
+      executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    });
+    return new Session(session, graph);
+  }
+
+  /**
+   * Runs the graph.
+   *
+   * @param feeds one entry an input, by name
+   * @param destinations buffers that outputs are written into, by name; other outputs get memory of their own
+   */
+  async run(
+    feeds: Readonly<Record<string, Feed>>,
+    destinations: Readonly<Record<string, Feed>> = {},
+  ): Promise<Record<string, Float32Array>> {
+    const inputs = Object.fromEntries(
+      this.#graph.inputs.map((input) => {
+        const feed = feeds[input.name];
+        if (feed === undefined) throw new Error(`graph ${this.#graph.name}: input ${input.name} was not fed`);
+        return [input.name, tensor(feed, input.shape)];
+      }),
+    );
+    const fetches = Object.fromEntries(
+      this.#graph.outputs.map(({ name, value }) => {
+        const destination = destinations[name];
+        return [name, destination ? tensor(destination, value.shape) : null];
+      }),
+    );
+    const outputs = await this.#session.run(inputs, fetches);
+    return Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, output.data as Float32Array]));
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function tensor(feed: Feed, declared: Shape): Tensor {
+  const data = 'shape' in feed ? feed.data : feed;
+  const shape = 'shape' in feed ? feed.shape : (declared as readonly number[]);
+  return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int64', data, shape);
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+const positive = z.int().positive();
+
+/** What config.json says of a model, in the Hugging Face layout. */
+const fileSchema = z
+  .strictObject({
+    model_type: z.literal('ssd2'),
+    backbone: z.literal('opt'),
+    vocab_size: positive.max(65_536),
+    hidden_size: positive,
+    num_hidden_layers: positive,
+    num_attention_heads: positive,
+    ffn_dim: positive,
+    max_position_embeddings: positive,
+    eos_token_id: z.int().nonnegative(),
+    block_size: positive,
+    simplex_scale: z.number().positive(),
+    self_conditioning: z.enum(['mean', 'separate']),
+    context_mask: z.enum(['segment', 'causal']),
+  })
+  .refine((config) => config.hidden_size % config.num_attention_heads === 0, {
+    path: ['num_attention_heads'],
+    message: 'must divide hidden_size',
+  })
+  .refine((config) => config.max_position_embeddings % config.block_size === 0, {
+    path: ['max_position_embeddings'],
+    message: 'must be a multiple of block_size',
+  });
+
+/** An SSD-2 network's shape and the constants of its diffusion. */
+export interface ModelConfig {
+  readonly vocabulary: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly feedForward: number;
+  /** The longest sequence, prompt and generated text together, in tokens; a multiple of `block`. */
+  readonly positions: number;
+  readonly endOfText: number;
+  /** B, the number of tokens denoised together. */
+  readonly block: number;
+  /** K of the almost-one-hot simplex. */
+  readonly simplexScale: number;
+  /** How the previous logits enter: averaged with the noised simplex under one layer, or through a layer of their own. */
+  readonly selfConditioning: 'mean' | 'separate';
+  /** Whether a clean token attends to its whole segment or only to what stands before it. */
+  readonly contextMask: 'segment' | 'causal';
+}
+
+/** @throws z.ZodError naming the fields that are wrong */
+export function parseModelConfig(json: unknown): ModelConfig {
+  const file = fileSchema.parse(json);
+  return {
+    vocabulary: file.vocab_size,
+    width: file.hidden_size,
+    layers: file.num_hidden_layers,
+    heads: file.num_attention_heads,
+    feedForward: file.ffn_dim,
+    positions: file.max_position_embeddings,
+    endOfText: file.eos_token_id,
+    block: file.block_size,
+    simplexScale: file.simplex_scale,
+    selfConditioning: file.self_conditioning,
+    contextMask: file.context_mask,
+  };
+}
+
+/** The inverse of parseModelConfig. */
+export function formatModelConfig(config: ModelConfig): z.input<typeof fileSchema> {
+  return {
+    model_type: 'ssd2',
+    backbone: 'opt',
+    vocab_size: config.vocabulary,
+    hidden_size: config.width,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    ffn_dim: config.feedForward,
+    max_position_embeddings: config.positions,
+    eos_token_id: config.endOfText,
+    block_size: config.block,
+    simplex_scale: config.simplexScale,
+    self_conditioning: config.selfConditioning,
+    context_mask: config.contextMask,
+  };
+}

@@ -1,0 +1,96 @@
+import { add, Graph, mul, softmax, sub, type Value } from '../graph/index.ts';
+import type { ModelConfig } from './config.ts';
+import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
+import { parameterSpecs } from './parameters.ts';
+
+/** Trained tensors by name. */
+export type Weights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+
+/** The weights as constants of a graph. */
+export function constantParameters(graph: Graph, weights: Weights): Parameters {
+  const values = new Map<string, Value>();
+  return (name) => {
+    const known = values.get(name);
+    if (known) return known;
+    const weight = weights.get(name);
+    if (!weight) throw new Error(`the weights have no tensor ${name}`);
+    const value = graph.constant(weight.data, weight.shape, name);
+    values.set(name, value);
+    return value;
+  };
+}
+
+/** The trained tensors as inputs of a graph. */
+export function inputParameters(graph: Graph, config: ModelConfig): Parameters {
+  const values = new Map(parameterSpecs(config).map(({ name, shape }) => [name, graph.input(name, shape)]));
+  return (name) => {
+    const value = values.get(name);
+    if (!value) throw new Error(`the model has no parameter ${name}`);
+    return value;
+  };
+}
+
+/**
+ * Clean tokens to what denoising needs of them. One sequence of any length:
+ * tokens, positions int64 [context]; bias [1, 1, context, context] -> keys0, values0, keys1, ...
+ */
+export function contextEncoderGraph(config: ModelConfig, weights: Weights): Graph {
+  const graph = new Graph('context-encoder');
+  const layers = encodeContext(config, constantParameters(graph, weights), {
+    sequences: 1,
+    length: 'context',
+    tokens: graph.input('tokens', ['context'], 'int64'),
+    positions: graph.input('positions', ['context'], 'int64'),
+    bias: graph.input('bias', [1, 1, 'context', 'context']),
+  });
+  layers.forEach(({ keys, values }, layer) => {
+    graph.output(`keys${layer}`, keys);
+    graph.output(`values${layer}`, values);
+  });
+  return graph;
+}
+
+/**
+ * One denoise step of any number of lanes over a cached context. rows = lanes * block:
+ *
+ * - x [rows, vocabulary], the noised simplex; previous [rows, vocabulary], the previous step's probabilities (zeros
+ *   where there are none); conditioned [rows, 1], 1 where there are, else 0
+ * - timesteps [rows, 1]; positions int64 [rows]; bias [lanes, 1, 1, context]
+ * - keysN, valuesN, as the context encoder gives them
+ *
+ * -> logits [rows, vocabulary]
+ */
+export function denoiserGraph(config: ModelConfig, weights: Weights): Graph {
+  const graph = new Graph('denoiser');
+  const { heads, block, vocabulary } = config;
+  const rows = `${block}*lanes`;
+  const headWidth = config.width / heads;
+  const context: ContextLayer[] = Array.from({ length: config.layers }, (_, layer) => ({
+    keys: graph.input(`keys${layer}`, ['lanes', heads, headWidth, 'context']),
+    values: graph.input(`values${layer}`, ['lanes', heads, 'context', headWidth]),
+  }));
+  const x = softmax(graph.input('x', [rows, vocabulary]));
+  const previous = graph.input('previous', [rows, vocabulary]);
+  const conditioned = graph.input('conditioned', [rows, 1]);
+  const logits = denoise(config, constantParameters(graph, weights), context, {
+    sequences: 'lanes',
+    blocks: 1,
+    ...selfConditioned(config, x, previous, mul(conditioned, 0.5)),
+    timesteps: graph.input('timesteps', [rows, 1]),
+    positions: graph.input('positions', [rows], 'int64'),
+    bias: graph.input('bias', ['lanes', 1, 1, 'context']),
+  });
+  graph.output('logits', logits);
+  return graph;
+}
+
+/** How the probabilities of the noised simplex and of the previous logits enter the network, by the config's mode. */
+export function selfConditioned(
+  config: ModelConfig,
+  x: Value,
+  previous: Value,
+  share: Value | number,
+): { simplex: Value; previous?: Value } {
+  if (config.selfConditioning === 'separate') return { simplex: x, previous };
+  return { simplex: add(x, mul(sub(previous, x), share)) };
+}

@@ -1,0 +1,33 @@
+import type { ModelConfig } from './config.ts';
+
+/** Added to an attention score, it leaves a weight of exactly 0 in float32. */
+export const masked = -1e9;
+
+/**
+ * Clean tokens on a grid of whole blocks: segment 0, the remainder, stands right-aligned in the first block behind
+ * padding; the others fill a block each.
+ *
+ * @returns the number of padding positions in front
+ */
+export function padding(config: ModelConfig, length: number): number {
+  return (config.block - (length % config.block)) % config.block;
+}
+
+/** Scores between clean positions of a grid [length, length]: `masked` where row i may not attend to column j. */
+export function contextMask(config: ModelConfig, length: number, pad = 0): Float32Array {
+  const segment = (i: number) => Math.floor(i / config.block);
+  const visible = (i: number, j: number) => (config.contextMask === 'causal' ? j <= i : segment(j) <= segment(i));
+  return Float32Array.from({ length: length * length }, (_, at) => {
+    const [i, j] = [Math.floor(at / length), at % length];
+    return visible(i, j) && j >= pad ? 0 : masked;
+  });
+}
+
+/** Scores of noised positions, blocks 1, 2, ..., against clean ones [blocks * block, context]. */
+export function noisedMask(config: ModelConfig, blocks: number, context: number): Float32Array {
+  const { block } = config;
+  return Float32Array.from({ length: blocks * block * context }, (_, at) => {
+    const [i, j] = [Math.floor(at / context), at % context];
+    return Math.floor(j / block) < Math.floor(i / block) + 1 ? 0 : masked;
+  });
+}

@@ -1,0 +1,154 @@
+import {
+  add,
+  concat,
+  type Dimension,
+  gather,
+  layerNorm,
+  linear,
+  linearTransposed,
+  matmul,
+  mul,
+  relu,
+  reshape,
+  slice,
+  softmax,
+  transpose,
+  type Value,
+} from '../graph/index.ts';
+import type { ModelConfig } from './config.ts';
+
+/** Looks a trained tensor up by its name. */
+export type Parameters = (name: string) => Value;
+
+/** One layer's view of the clean tokens: keys [sequences, heads, head width, context], values [.., context, head width]. */
+export interface ContextLayer {
+  readonly keys: Value;
+  readonly values: Value;
+}
+
+/** The clean tokens of `sequences` x `length` positions, as rows. */
+export interface ContextInput {
+  readonly sequences: Dimension;
+  readonly length: Dimension;
+  /** int64 [sequences * length] */
+  readonly tokens: Value;
+  readonly positions: Value;
+  /** Added to the attention scores: 0 or very negative, broadcast to [sequences, 1, length, length]. */
+  readonly bias: Value;
+}
+
+/** The noised tokens of `sequences` x `blocks` blocks, as rows. */
+export interface NoisedInput {
+  readonly sequences: Dimension;
+  readonly blocks: number;
+  /** Probabilities [rows, vocabulary]: what enters the simplex layer. */
+  readonly simplex: Value;
+  /** Probabilities [rows, vocabulary] for the layer of their own; only with separate self-conditioning. */
+  readonly previous?: Value;
+  /** [rows, 1] */
+  readonly timesteps: Value;
+  /** int64 [rows] */
+  readonly positions: Value;
+  /** Added to the scores of noised against clean positions, broadcast to [sequences, 1, blocks * block, context]. */
+  readonly bias: Value;
+}
+
+/**
+ * The SSD-2 network: OPT's decoder (pre-LN, learned positions, ReLU) over two streams. Clean tokens attend to clean
+ * tokens only, so what they contribute does not depend on t or on the noised block and can be kept. A noised block
+ * attends to the clean segments before it and to itself.
+ *
+ * Training, the context encoder and the denoiser are graphs over these two functions.
+ */
+export function encodeContext(config: ModelConfig, parameters: Parameters, input: ContextInput): ContextLayer[] {
+  const { sequences, length } = input;
+  let x = add(gather(parameters('embed.tokens'), input.tokens), gather(parameters('embed.positions'), input.positions));
+  const layers: ContextLayer[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const name = `layers.${layer}`;
+    const normal = norm(parameters, `${name}.attention.norm`, x);
+    const split = (part: string, axes: readonly number[]) => {
+      const rows = affine(parameters, `${name}.attention.${part}`, normal);
+      return transpose(reshape(rows, [sequences, length, config.heads, headWidth(config)]), axes);
+    };
+    const keys = split('key', [0, 2, 3, 1]);
+    const values = split('value', [0, 2, 1, 3]);
+    layers.push({ keys, values });
+    if (layer === config.layers - 1) break; // nothing reads the last layer's output at clean positions
+    const queries = mul(split('query', [0, 2, 1, 3]), 1 / Math.sqrt(headWidth(config)));
+    const weights = softmax(add(matmul(queries, keys), input.bias));
+    const attended = transpose(matmul(weights, values), [0, 2, 1, 3]);
+    x = add(x, affine(parameters, `${name}.attention.out`, reshape(attended, [-1, config.width])));
+    x = feedForward(parameters, name, x);
+  }
+  return layers;
+}
+
+/** Logits [rows, vocabulary] of the noised positions. */
+export function denoise(
+  config: ModelConfig,
+  parameters: Parameters,
+  context: readonly ContextLayer[],
+  input: NoisedInput,
+): Value {
+  let x = add(
+    linear(input.simplex, parameters('embed.simplex')),
+    gather(parameters('embed.positions'), input.positions),
+  );
+  x = add(x, affine(parameters, 'embed.time', input.timesteps));
+  if (input.previous) x = add(x, linear(input.previous, parameters('embed.previous')));
+  context.forEach((clean, layer) => {
+    const name = `layers.${layer}`;
+    x = add(x, blockAttention(config, parameters, `${name}.attention`, x, clean, input));
+    x = feedForward(parameters, name, x);
+  });
+  return linearTransposed(norm(parameters, 'norm', x), parameters('head.weight'), parameters('head.bias'));
+}
+
+function blockAttention(
+  config: ModelConfig,
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  clean: ContextLayer,
+  { sequences, blocks, bias }: NoisedInput,
+): Value {
+  const { heads, block, width } = config;
+  const perHead = headWidth(config);
+  const rows = blocks * block;
+  const normal = norm(parameters, `${name}.norm`, x);
+  const part = (which: string) => affine(parameters, `${name}.${which}`, normal);
+  const byBlock = (value: Value) => reshape(value, [sequences, blocks, block, heads, perHead]);
+
+  const scaled = mul(part('query'), 1 / Math.sqrt(perHead));
+  const queries = transpose(reshape(scaled, [sequences, rows, heads, perHead]), [0, 2, 1, 3]);
+  const ownKeys = transpose(byBlock(part('key')), [0, 3, 1, 4, 2]);
+  const ownValues = transpose(byBlock(part('value')), [0, 3, 1, 2, 4]);
+
+  const toClean = add(matmul(queries, clean.keys), bias);
+  const toOwn = matmul(reshape(queries, [sequences, heads, blocks, block, perHead]), ownKeys);
+  const weights = softmax(concat([toClean, reshape(toOwn, [sequences, heads, rows, block])], 3));
+  const cleanWeights = slice(weights, 3, 0, -block, toClean.shape[3]);
+  const ownWeights = reshape(slice(weights, 3, -block, undefined, block), [sequences, heads, blocks, block, block]);
+
+  const fromOwn = reshape(matmul(ownWeights, ownValues), [sequences, heads, rows, perHead]);
+  const attended = transpose(add(matmul(cleanWeights, clean.values), fromOwn), [0, 2, 1, 3]);
+  return affine(parameters, `${name}.out`, reshape(attended, [-1, width]));
+}
+
+function feedForward(parameters: Parameters, name: string, x: Value): Value {
+  const up = relu(affine(parameters, `${name}.feed.up`, norm(parameters, `${name}.feed.norm`, x)));
+  return add(x, affine(parameters, `${name}.feed.down`, up));
+}
+
+function affine(parameters: Parameters, name: string, x: Value): Value {
+  return linear(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
+}
+
+function norm(parameters: Parameters, name: string, x: Value): Value {
+  return layerNorm(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
+}
+
+function headWidth(config: ModelConfig): number {
+  return config.width / config.heads;
+}

@@ -1,0 +1,70 @@
+import type { ModelConfig } from './config.ts';
+
+/** How a parameter starts: a constant, or normal with mean 0 and this standard deviation. */
+export type Initialisation =
+  | { readonly constant: number }
+  | { readonly deviation: number }
+  | { readonly copyOf: string };
+
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly initial: Initialisation;
+  /** Whether weight decay applies: not to biases, norms and the time layer. */
+  readonly decay: boolean;
+}
+
+const zeros = { constant: 0 };
+const ones = { constant: 1 };
+const deviation = 0.02;
+/** Positions and time start quieter than tokens: a noised token's share of its own embedding is small, too. */
+const quiet = { deviation: deviation / 5 };
+
+function weight(name: string, shape: readonly number[], initial: Initialisation = { deviation }): ParameterSpec {
+  return { name, shape, initial, decay: true };
+}
+
+function plain(name: string, shape: readonly number[], initial: Initialisation): ParameterSpec {
+  return { name, shape, initial, decay: false };
+}
+
+/** Every trained tensor of a model, in a fixed order: first those with weight decay, then those without. */
+export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
+  const { vocabulary, width, feedForward, positions, layers } = config;
+  // OPT and GPT-2 scale what is added to the residual stream down by the number of additions.
+  const residual = { deviation: deviation / Math.sqrt(2 * layers) };
+  const specs: ParameterSpec[] = [
+    weight('embed.tokens', [vocabulary, width]),
+    weight('embed.positions', [positions, width], quiet),
+    weight('embed.simplex', [vocabulary, width], { copyOf: 'embed.tokens' }),
+    plain('embed.time.weight', [1, width], quiet),
+    plain('embed.time.bias', [width], zeros),
+    ...(config.selfConditioning === 'separate' ? [weight('embed.previous', [vocabulary, width], zeros)] : []),
+  ];
+  const affine = (name: string, from: number, to: number, initial?: Initialisation) =>
+    specs.push(weight(`${name}.weight`, [from, to], initial), plain(`${name}.bias`, [to], zeros));
+  const norm = (name: string) =>
+    specs.push(plain(`${name}.weight`, [width], ones), plain(`${name}.bias`, [width], zeros));
+  for (let layer = 0; layer < layers; layer++) {
+    const prefix = `layers.${layer}`;
+    norm(`${prefix}.attention.norm`);
+    affine(`${prefix}.attention.query`, width, width);
+    affine(`${prefix}.attention.key`, width, width);
+    affine(`${prefix}.attention.value`, width, width);
+    affine(`${prefix}.attention.out`, width, width, residual);
+    norm(`${prefix}.feed.norm`);
+    affine(`${prefix}.feed.up`, width, feedForward);
+    affine(`${prefix}.feed.down`, feedForward, width, residual);
+  }
+  norm('norm');
+  // From the start a token's logit is highest where its own simplex came in, so that copying need not be learnt.
+  specs.push(
+    weight('head.weight', [vocabulary, width], { copyOf: 'embed.tokens' }),
+    plain('head.bias', [vocabulary], zeros),
+  );
+  return [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];
+}
+
+export function parameterCount(config: ModelConfig): number {
+  return parameterSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BPE, byteLevelAlphabet, byteLevelPreTokenizer, Tokenizer } from 'tokenizers';
+import { endOfText } from './tokenizer.ts';
+
+/**
+ * Trains a byte-level BPE of `size` entries and gives the text of its tokenizer.json.
+ *
+ * The Node binding trains with a fixed size of 30,000. Merges are found greedily, each from the ones before, so the
+ * first ones of a longer training are those of a shorter one: it is cut to size here, over the whole byte alphabet.
+ */
+export async function trainTokenizer(texts: readonly string[], size: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'slingshot-tokenizer-'));
+  try {
+    const [corpus, trained] = [join(folder, 'corpus.txt'), join(folder, 'tokenizer.json')];
+    await writeFile(corpus, texts.join('\n'));
+    const tokenizer = new Tokenizer(BPE.empty());
+    tokenizer.setPreTokenizer(byteLevelPreTokenizer(false));
+    tokenizer.train([corpus]);
+    tokenizer.save(trained);
+    return cutToSize(JSON.parse(await readFile(trained, 'utf8')).model.merges, size);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function cutToSize(merges: readonly [string, string][], size: number): string {
+  const tokens = new Set([endOfText, ...byteLevelAlphabet().sort()]);
+  const kept: [string, string][] = [];
+  for (const merge of merges) {
+    if (tokens.size === size) break;
+    tokens.add(merge.join(''));
+    kept.push(merge);
+  }
+  if (tokens.size < size) throw new RangeError(`the text gives only ${tokens.size} of ${size} tokens: use more text`);
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+  return `${JSON.stringify({
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: byteLevel,
+    post_processor: null,
+    decoder: byteLevel,
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries([...tokens].map((token, id) => [token, id])),
+      merges: kept,
+    },
+  })}\n`;
+}

@@ -1,0 +1,122 @@
+import { add, div, Graph, mul, sqrt, sub } from '../graph/index.ts';
+import { type RuntimeOptions, Session } from '../runtime/session.ts';
+import type { ParameterBuffers } from './parameter-buffers.ts';
+
+export interface AdamWOptions {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly weightDecay: number;
+  /** Gradients are scaled down to this Euclidean norm. */
+  readonly clipNorm: number;
+  readonly emaDecay: number;
+}
+
+const epsilon = 1e-8;
+/** A run's worth of elements, so that what one node writes is still in cache when the next reads it. */
+const chunk = 2 ** 17;
+
+/**
+ * AdamW (arXiv 1711.05101) with gradient clipping and a moving average of the weights, as an elementwise graph that
+ * writes in place. That is safe because every node that reads a buffer is an ancestor of the one that overwrites it.
+ */
+export class AdamW {
+  readonly #session: Session;
+  readonly #buffers: ParameterBuffers;
+  readonly #options: AdamWOptions;
+
+  private constructor(session: Session, buffers: ParameterBuffers, options: AdamWOptions) {
+    this.#session = session;
+    this.#buffers = buffers;
+    this.#options = options;
+  }
+
+  static async create(buffers: ParameterBuffers, options: AdamWOptions, runtime?: RuntimeOptions): Promise<AdamW> {
+    return new AdamW(await Session.create(adamWGraph(), runtime), buffers, options);
+  }
+
+  /**
+   * One update from the gradients in the buffers.
+   *
+   * @param step counts from 1
+   * @returns the gradients' norm before clipping; when it is not finite nothing is changed
+   */
+  async update(step: number, learningRate: number): Promise<number> {
+    const { beta1, beta2, weightDecay, clipNorm, emaDecay } = this.#options;
+    const buffers = this.#buffers;
+    const norm = euclideanNorm(buffers.gradients);
+    if (!Number.isFinite(norm)) return norm;
+    const scalars = {
+      beta1: Float32Array.of(beta1),
+      beta2: Float32Array.of(beta2),
+      clip: Float32Array.of(Math.min(1, clipNorm / (norm + 1e-12))),
+      stepSize: Float32Array.of(learningRate / (1 - beta1 ** step)),
+      correction: Float32Array.of(1 / (1 - beta2 ** step)),
+      // The average starts at the first weights, which it would otherwise remember for long.
+      emaRate: Float32Array.of(1 - Math.min(emaDecay, (1 + step) / (10 + step))),
+    };
+    const regions = [
+      { from: 0, to: buffers.decayEnd, decay: Float32Array.of(learningRate * weightDecay) },
+      { from: buffers.decayEnd, to: buffers.weights.length, decay: Float32Array.of(0) },
+    ];
+    for (const { from, to, decay } of regions) {
+      for (let start = from; start < to; start += chunk) {
+        const end = Math.min(start + chunk, to);
+        const part = (buffer: Float32Array) => ({ data: buffer.subarray(start, end), shape: [end - start] });
+        await this.#session.run(
+          {
+            weight: part(buffers.weights),
+            gradient: part(buffers.gradients),
+            first: part(buffers.firstMoments),
+            second: part(buffers.secondMoments),
+            average: part(buffers.averages),
+            decay,
+            ...scalars,
+          },
+          {
+            newWeight: part(buffers.weights),
+            newFirst: part(buffers.firstMoments),
+            newSecond: part(buffers.secondMoments),
+            newAverage: part(buffers.averages),
+          },
+        );
+      }
+    }
+    return norm;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function adamWGraph(): Graph {
+  const graph = new Graph('adamw');
+  const vector = (name: string) => graph.input(name, ['parameters']);
+  const scalar = (name: string) => graph.input(name, [1]);
+  const [weight, gradient, first, second, average] = ['weight', 'gradient', 'first', 'second', 'average'].map(vector);
+  const [beta1, beta2, decay, emaRate] = ['beta1', 'beta2', 'decay', 'emaRate'].map(scalar);
+  const clipped = mul(gradient, scalar('clip'));
+  const newFirst = add(clipped, mul(beta1, sub(first, clipped)));
+  const squared = mul(clipped, clipped);
+  const newSecond = add(squared, mul(beta2, sub(second, squared)));
+  const deviation = add(sqrt(mul(newSecond, scalar('correction'))), epsilon);
+  const update = add(div(mul(newFirst, scalar('stepSize')), deviation), mul(weight, decay));
+  const newWeight = sub(weight, update);
+  graph.output('newWeight', newWeight);
+  graph.output('newFirst', newFirst);
+  graph.output('newSecond', newSecond);
+  graph.output('newAverage', add(average, mul(emaRate, sub(newWeight, average))));
+  return graph;
+}
+
+function euclideanNorm(values: Float32Array): number {
+  // Four sums at once: a single one would wait for every addition.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let i = 0; i < values.length; i += 4) {
+    a += values[i] * values[i];
+    b += values[i + 1] * values[i + 1];
+    c += values[i + 2] * values[i + 2];
+    d += values[i + 3] * values[i + 3];
+  }
+  return Math.sqrt(a + b + c + d);
+}
