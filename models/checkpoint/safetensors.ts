@@ -67,8 +67,8 @@ export function decodeSafetensors(bytes: Uint8Array): { tensors: Tensors; metada
     const wanted = count * (dtype === 'F16' ? 2 : 4);
     if (to - from !== wanted) fail(`tensor ${name} has ${to - from} bytes, its shape [${shape}] needs ${wanted}`);
     if (to > bytes.length) fail(`the file is cut off inside tensor ${name}: ${bytes.length} bytes of at least ${to}`);
-    // A copy: a typed array must start at a multiple of its element's size.
-    const raw = bytes.slice(from, to).buffer;
+    // A copy, since a typed array must start at a multiple of its element's size; Buffer's own slice would not copy.
+    const raw = Uint8Array.prototype.slice.call(bytes, from, to).buffer;
     tensors.set(name, {
       shape,
       data: dtype === 'F16' ? Float32Array.from(new Float16Array(raw)) : new Float32Array(raw),

@@ -13,14 +13,16 @@ export function padding(config: ModelConfig, length: number): number {
   return (config.block - (length % config.block)) % config.block;
 }
 
-/** Scores between clean positions of a grid [length, length]: `masked` where row i may not attend to column j. */
-export function contextMask(config: ModelConfig, length: number, pad = 0): Float32Array {
-  const segment = (i: number) => Math.floor(i / config.block);
+/**
+ * Scores between clean positions [length, length]: `masked` where row i may not attend to column j. Position 0 stands at
+ * `offset` on the grid.
+ */
+export function contextMask(config: ModelConfig, length: number, offset = 0): Float32Array {
+  const segment = (i: number) => Math.floor((i + offset) / config.block);
   const visible = (i: number, j: number) => (config.contextMask === 'causal' ? j <= i : segment(j) <= segment(i));
-  return Float32Array.from({ length: length * length }, (_, at) => {
-    const [i, j] = [Math.floor(at / length), at % length];
-    return visible(i, j) && j >= pad ? 0 : masked;
-  });
+  return Float32Array.from({ length: length * length }, (_, at) =>
+    visible(Math.floor(at / length), at % length) ? 0 : masked,
+  );
 }
 
 /** Scores of noised positions, blocks 1, 2, ..., against clean ones [blocks * block, context]. */

@@ -81,7 +81,7 @@ export class BatchSource {
         const t = 1 - ((timestepStart + golden * (sequence * blocks + Math.floor(i / block))) % 1);
         timesteps[row] = t;
         const address = { seed: this.#seed, lane: lanes.noise, block: 0, step: n, position: row };
-        noiseSimplex(target, t, simplexScale, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
+        noiseSimplex([target], t, simplexScale, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
       }
     }
     return { feeds: { contextTokens, contextPositions, padding, targets, positions, timesteps, x }, timesteps };

@@ -1,0 +1,148 @@
+import type { Model } from '../checkpoint/model-directory.ts';
+import { type RuntimeOptions, Session } from '../runtime/session.ts';
+import type { ModelConfig } from '../ssd2/config.ts';
+import { compress, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
+import { contextEncoderGraph, denoiserGraph } from '../ssd2/graphs.ts';
+import { contextMask, masked, padding } from '../ssd2/layout.ts';
+import { timestepOf } from '../ssd2/schedule.ts';
+import { noiseSimplex } from '../ssd2/simplex.ts';
+import type { LaneStep } from '../ssd2/step.ts';
+import { ContextCache, type EncodedContext, stackContexts } from './context-cache.ts';
+import { checkLane } from './lane-check.ts';
+
+/** Milliseconds a call spent by part. */
+export interface DenoiserTimings {
+  readonly noise: number;
+  readonly context: number;
+  readonly model: number;
+  readonly compress: number;
+}
+
+const cachedContexts = 64;
+
+/** A loaded model that answers denoise steps. */
+export class Denoiser {
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly #encoder: Session;
+  readonly #denoiser: Session;
+  readonly #contexts = new ContextCache(cachedContexts);
+  /** Work buffers are shared, so calls take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #x = new Float32Array(0);
+  #previous = new Float32Array(0);
+
+  private constructor(name: string, config: ModelConfig, encoder: Session, denoiser: Session) {
+    this.name = name;
+    this.config = config;
+    this.#encoder = encoder;
+    this.#denoiser = denoiser;
+  }
+
+  static async create({ name, config, weights }: Model, runtime?: RuntimeOptions): Promise<Denoiser> {
+    const encoder = await Session.create(contextEncoderGraph(config, weights), runtime);
+    const denoiser = await Session.create(denoiserGraph(config, weights), runtime);
+    return new Denoiser(name, config, encoder, denoiser);
+  }
+
+  /**
+   * One denoise step of each lane.
+   *
+   * @param kept entries a position that the answers keep
+   * @throws LaneError when a lane does not fit the model
+   */
+  denoise(
+    lanes: readonly LaneStep[],
+    kept: number,
+  ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
+    for (const lane of lanes) checkLane(this.config, lane);
+    const result = this.#turn.then(() => this.#run(lanes, kept));
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** Logits [lanes * block, vocabulary] of one denoise step, before they are cut down to envelopes. */
+  async #run(lanes: readonly LaneStep[], kept: number) {
+    const { block, vocabulary } = this.config;
+    const started = performance.now();
+    const contexts: EncodedContext[] = [];
+    for (const lane of lanes) contexts.push(await this.#contexts.get(lane.context, () => this.#encode(lane.context)));
+    const encoded = performance.now();
+    const inputs = this.#inputs(lanes);
+    const noised = performance.now();
+    const length = Math.max(...lanes.map(({ context }) => context.length));
+    const { logits } = await this.#denoiser.run({ ...inputs, ...stackContexts(contexts, length) });
+    const modelled = performance.now();
+    const size = block * vocabulary;
+    const envelopes = lanes.map((_, lane) =>
+      compress(logits.subarray(lane * size, (lane + 1) * size), vocabulary, kept),
+    );
+    const timings = {
+      context: encoded - started,
+      noise: noised - encoded,
+      model: modelled - noised,
+      compress: performance.now() - modelled,
+    };
+    return { envelopes, timings };
+  }
+
+  #inputs(lanes: readonly LaneStep[]) {
+    const { block, vocabulary, simplexScale } = this.config;
+    const rows = lanes.length * block;
+    const length = Math.max(...lanes.map(({ context }) => context.length));
+    if (this.#x.length !== rows * vocabulary) {
+      this.#x = new Float32Array(rows * vocabulary);
+      this.#previous = new Float32Array(rows * vocabulary);
+    }
+    const conditioned = new Float32Array(rows);
+    const timesteps = new Float32Array(rows);
+    const positions = new BigInt64Array(rows);
+    const bias = new Float32Array(lanes.length * length);
+    lanes.forEach(({ context, tokens, previous, step, steps, ...address }, lane) => {
+      const first = lane * block;
+      const t = timestepOf(step, steps);
+      bias.fill(masked, lane * length, (lane + 1) * length - context.length);
+      timesteps.fill(t, first, first + block);
+      const previousRows = this.#previous.subarray(first * vocabulary, (first + block) * vocabulary);
+      if (previous) {
+        expand(previous, previousRows);
+        conditioned.fill(1, first, first + block);
+      } else previousRows.fill(0);
+      for (let position = 0; position < block; position++) {
+        const row = first + position;
+        positions[row] = BigInt(context.length + position);
+        const out = this.#x.subarray(row * vocabulary, (row + 1) * vocabulary);
+        noiseSimplex(tokens?.[position] ?? [], t, simplexScale, { ...address, step, position }, out);
+      }
+    });
+    return {
+      x: { data: this.#x, shape: [rows, vocabulary] },
+      previous: { data: this.#previous, shape: [rows, vocabulary] },
+      conditioned: { data: conditioned, shape: [rows, 1] },
+      timesteps: { data: timesteps, shape: [rows, 1] },
+      positions: { data: positions, shape: [rows] },
+      bias: { data: bias, shape: [lanes.length, 1, 1, length] },
+    };
+  }
+
+  async #encode(ids: readonly number[]): Promise<EncodedContext> {
+    const { heads, width, layers } = this.config;
+    const length = ids.length;
+    const outputs = await this.#encoder.run({
+      tokens: { data: BigInt64Array.from(ids, BigInt), shape: [length] },
+      positions: { data: BigInt64Array.from(ids, (_, i) => BigInt(i)), shape: [length] },
+      bias: { data: contextMask(this.config, length, padding(this.config, length)), shape: [1, 1, length, length] },
+    });
+    const perHead = width / heads;
+    const entries = Array.from({ length: layers }, (_, layer) => [
+      [`keys${layer}`, { data: outputs[`keys${layer}`], shape: [1, heads, perHead, length] }] as const,
+      [`values${layer}`, { data: outputs[`values${layer}`], shape: [1, heads, length, perHead] }] as const,
+    ]);
+    return Object.fromEntries(entries.flat());
+  }
+
+  async release(): Promise<void> {
+    await this.#turn;
+    await Promise.all([this.#encoder.release(), this.#denoiser.release()]);
+  }
+}

@@ -1,0 +1,82 @@
+import {
+  emptyEnvelope,
+  idAt,
+  isDense,
+  type LogitsEnvelope,
+  largest,
+  logOfMass,
+  logSumExp,
+  tailLogProbability,
+} from './envelope.ts';
+
+/** A member's answer and its coefficient; a step's coefficients sum to 1. */
+export interface WeightedAnswer {
+  readonly coefficient: number;
+  readonly envelope: LogitsEnvelope;
+}
+
+/** The members' merged distribution at one position. */
+export interface MergedPosition {
+  /** Tokens that some member kept, ascending. */
+  readonly ids: Uint16Array;
+  /** Their log-probabilities, in nats. */
+  readonly logProbabilities: Float32Array;
+  /** All other tokens' log-mass; -Infinity where there are none. */
+  readonly tailLogMass: number;
+}
+
+export type MergedLogits = readonly MergedPosition[];
+
+/**
+ * The ensemble of arXiv 2305.14771, section 3.3: logits = sum of coefficient_m logits_m. Where a member did not keep a
+ * token that another kept, its tail's mean stands in.
+ */
+export function merge(answers: readonly WeightedAnswer[]): MergedLogits {
+  const [{ envelope: first }] = answers;
+  for (const { envelope } of answers) {
+    if (envelope.vocabulary !== first.vocabulary || envelope.positions !== first.positions) {
+      throw new RangeError(
+        `answers of ${first.positions} x ${first.vocabulary} and ${envelope.positions} x ${envelope.vocabulary} logits`,
+      );
+    }
+  }
+  return Array.from({ length: first.positions }, (_, position) => mergePosition(answers, position));
+}
+
+function mergePosition(answers: readonly WeightedAnswer[], position: number): MergedPosition {
+  const { vocabulary } = answers[0].envelope;
+  // Each logit is taken relative to its member's tail, so that a token costs work only where it was kept.
+  const tails = answers.map(({ envelope }) => (isDense(envelope) ? 0 : tailLogProbability(envelope, position)));
+  const rest = answers.reduce((sum, { coefficient }, m) => sum + coefficient * tails[m], 0);
+  const merged = new Map<number, number>();
+  answers.forEach(({ coefficient, envelope }, m) => {
+    for (let i = 0; i < envelope.kept; i++) {
+      const id = idAt(envelope, position, i);
+      const logit = envelope.logProbabilities[position * envelope.kept + i];
+      merged.set(id, (merged.get(id) ?? rest) + coefficient * (logit - tails[m]));
+    }
+  });
+  const ids = Uint16Array.from(merged.keys()).sort();
+  const logits = Float32Array.from(ids, (id) => merged.get(id) as number);
+  const others = vocabulary - ids.length;
+  const tail = others === 0 ? Number.NEGATIVE_INFINITY : rest + Math.log(others);
+  const normaliser = logSumExp(Float32Array.of(logSumExp(logits), tail));
+  return { ids, logProbabilities: logits.map((logit) => logit - normaliser), tailLogMass: tail - normaliser };
+}
+
+/** The `kept` likeliest tokens of each merged position, for the next step's self-conditioning. */
+export function compressMerged(merged: MergedLogits, vocabulary: number, kept: number): LogitsEnvelope {
+  const count = Math.min(kept, vocabulary, ...merged.map(({ ids }) => ids.length));
+  const envelope = emptyEnvelope(merged.length, vocabulary, count);
+  merged.forEach(({ ids, logProbabilities, tailLogMass }, position) => {
+    let at = position * count;
+    let dropped = Math.exp(tailLogMass) + logProbabilities.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    for (const i of largest(logProbabilities, count)) {
+      if (count < vocabulary) envelope.ids[at] = ids[i];
+      envelope.logProbabilities[at++] = logProbabilities[i];
+      dropped -= Math.exp(logProbabilities[i]);
+    }
+    envelope.tailLogMass[position] = count < vocabulary ? logOfMass(dropped) : Number.NEGATIVE_INFINITY;
+  });
+  return envelope;
+}

@@ -1,0 +1,28 @@
+import type { MergedLogits } from './ensemble.ts';
+
+/** When a block may stop before its last timestep. */
+export interface HaltingRule {
+  /** SSD-2's early stop: timesteps at or below this are not run. 0 runs all. */
+  readonly stopAt: number;
+  /** Adaptive halting: stop once the likeliest tokens stayed the same for `patience` steps and the mean entropy, in
+   * nats a position, is below `entropy`. */
+  readonly patience: number;
+  readonly entropy: number;
+}
+
+/** The number of steps that early stop leaves of `steps`; at least one. */
+export function stepsToRun(steps: number, stopAt: number): number {
+  // The rounding guards products that are whole but for the last bit, like 100 * (1 - 0.4).
+  return Math.max(1, Math.ceil(Math.round(steps * (1 - stopAt) * 1e9) / 1e9));
+}
+
+/** Mean entropy in nats a position; the tail counts as one outcome, which makes this a lower bound. */
+export function meanEntropy(merged: MergedLogits): number {
+  const term = (logit: number) => (logit === Number.NEGATIVE_INFINITY ? 0 : -logit * Math.exp(logit));
+  const total = merged.reduce(
+    (sum, { logProbabilities, tailLogMass }) =>
+      sum + logProbabilities.reduce((entropy, logit) => entropy + term(logit), term(tailLogMass)),
+    0,
+  );
+  return total / merged.length;
+}
