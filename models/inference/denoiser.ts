@@ -55,13 +55,14 @@ export class Denoiser {
     lanes: readonly LaneStep[],
     kept: number,
   ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
-    for (const lane of lanes) checkLane(this.config, lane);
+    lanes.forEach((lane, index) => {
+      checkLane(this.config, lane, `lanes.${index}`);
+    });
     const result = this.#turn.then(() => this.#run(lanes, kept));
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  /** Logits [lanes * block, vocabulary] of one denoise step, before they are cut down to envelopes. */
   async #run(lanes: readonly LaneStep[], kept: number) {
     const { block, vocabulary } = this.config;
     const started = performance.now();

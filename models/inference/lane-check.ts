@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../ssd2/config.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 
-/** A request that a model cannot answer; `field` says where, from the lane on. */
+/** A request that a model cannot answer; `field` says where. */
 export class LaneError extends RangeError {
   override name = 'LaneError';
   readonly field: string;
@@ -12,21 +12,25 @@ export class LaneError extends RangeError {
   }
 }
 
-/** @throws LaneError when a lane does not fit the model */
-export function checkLane(config: ModelConfig, lane: LaneStep): void {
+/**
+ * @param path what the lane is called in messages
+ * @throws LaneError when a lane does not fit the model
+ */
+export function checkLane(config: ModelConfig, lane: LaneStep, path: string): void {
   const { vocabulary, positions, block } = config;
   const room = positions - block;
   if (lane.context.length < 1 || lane.context.length > room) {
-    throw new LaneError('context', `${lane.context.length} tokens, the model takes 1 to ${room}`);
+    throw new LaneError(`${path}.context`, `${lane.context.length} tokens, the model takes 1 to ${room}`);
   }
-  checkIds('context', lane.context, vocabulary);
-  if (lane.step >= lane.steps) throw new LaneError('step', `${lane.step} is not below steps, ${lane.steps}`);
+  checkIds(`${path}.context`, lane.context, vocabulary);
+  if (lane.step >= lane.steps) throw new LaneError(`${path}.step`, `${lane.step} is not below steps, ${lane.steps}`);
   if (lane.tokens) {
-    if (lane.tokens.length !== block) throw new LaneError('tokens', `${lane.tokens.length} positions, not ${block}`);
+    if (lane.tokens.length !== block)
+      throw new LaneError(`${path}.tokens`, `${lane.tokens.length} positions, not ${block}`);
     lane.tokens.forEach((ids, position) => {
-      checkIds(`tokens.${position}`, ids, vocabulary);
+      checkIds(`${path}.tokens.${position}`, ids, vocabulary);
     });
-  } else if (lane.step > 0) throw new LaneError('tokens', 'missing after the first step');
+  } else if (lane.step > 0) throw new LaneError(`${path}.tokens`, 'missing after the first step');
   if (lane.previous) {
     const { positions: rows, vocabulary: entries } = lane.previous;
     if (rows !== block || entries !== vocabulary) {
@@ -35,7 +39,7 @@ export function checkLane(config: ModelConfig, lane: LaneStep): void {
         `of ${rows} x ${entries} logits, the model's are ${block} x ${vocabulary}`,
       );
     }
-    checkIds('selfConditioning.ids', lane.previous.ids, vocabulary);
+    checkIds(`${path}.selfConditioning.ids`, lane.previous.ids, vocabulary);
   }
 }
 

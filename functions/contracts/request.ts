@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { projections } from '../../models/ssd2/projection.ts';
+
+/** What a caller asks of the Generate state machine, and the defaults of all that may be left out. */
+export const requestSchema = z.strictObject({
+  prompt: z.string().refine((text) => text.trim() !== '', 'is empty'),
+  /** The tenant whose model corrects the core. */
+  tenant: z.string().optional(),
+  /** The tenant's weight in the ensemble, 0..1. */
+  weight: z.number().min(0).max(1).optional(),
+  /** How strongly the tenant's private context counts beyond itself: 0 is off. */
+  contrast: z.number().min(0).max(10).optional(),
+  /** Text that the tenant's model sees before the prompt, and the core does not. */
+  context: z.string().optional(),
+  /** Tokens to generate. */
+  tokens: z.int().min(1).default(50),
+  /** N timesteps from 1 down to 1 / N; early stop leaves `stopAt` of them out. */
+  steps: z.int().min(1).max(10_000).default(100),
+  stopAt: z.number().min(0).lt(1).default(0.4),
+  topP: z.number().gt(0).max(1).default(0.9),
+  seed: z.int().min(0).default(0),
+  projection: z.enum(projections).default('sample'),
+  selfConditioning: z.enum(['fused', 'own']).default('fused'),
+  /** Adaptive halting: steps without change, and nats of mean entropy below which that counts. */
+  patience: z.int().min(1).default(8),
+  haltEntropy: z.number().min(0).default(0.005),
+  /** Denoise steps that one visit to a function runs. */
+  visit: z.int().min(1).max(1000).default(1),
+});
+export type GenerationRequest = z.input<typeof requestSchema>;
+export type CompleteRequest = z.output<typeof requestSchema>;

@@ -1,0 +1,100 @@
+import type { ModelConfig } from '../../models/ssd2/config.ts';
+import { validateRouting } from '../../models/ssd2/routing.ts';
+import { type Decoding, type Member, memberCalls, startBlock } from '../../models/ssd2/step.ts';
+import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import type { Catalog } from '../contracts/catalog.ts';
+import type { Generation } from '../contracts/generation.ts';
+import type { CompleteRequest } from '../contracts/request.ts';
+import { InvalidRequest } from '../shared/errors.ts';
+
+/** What prepare needs to know of the models. */
+export interface Deployment {
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  readonly catalog: Catalog;
+  /** Entries a position that a logits envelope keeps. */
+  readonly kept: number;
+}
+
+/** A tenant's weight where none is asked for. */
+const defaultWeight = 0.2;
+
+/**
+ * Turns a request into the generation's first state: tokens, members and their coefficients, the first step's calls.
+ *
+ * @throws InvalidRequest saying what is wrong with the request and what would be right
+ */
+export async function prepare(request: CompleteRequest, deployment: Deployment): Promise<Generation> {
+  const { config, tokenizer, kept } = deployment;
+  const members = ensembleMembers(request, deployment.catalog);
+  for (const { routes } of members) validateRouting(routes);
+  const prompt = await tokenizer.encode(request.prompt);
+  const context = request.context ? await tokenizer.encode(`${request.context.trimEnd()}\n\n`) : [];
+  const contexts = Object.fromEntries(
+    members.map(({ name }) => [name, name.startsWith(`${tenantRole}:`) ? [...context, ...prompt] : prompt]),
+  );
+  checkLength(Object.values(contexts), prompt.length, request.tokens, config);
+  const decoding: Decoding = {
+    members,
+    seed: request.seed,
+    lane: 0,
+    steps: request.steps,
+    block: config.block,
+    vocabulary: config.vocabulary,
+    projection: request.projection,
+    topP: request.topP,
+    halting: { stopAt: request.stopAt, patience: request.patience, entropy: request.haltEntropy },
+    selfConditioning: request.selfConditioning,
+    kept: Math.min(kept, config.vocabulary),
+  };
+  const state = startBlock(0);
+  return {
+    decoding: { ...decoding, members: members.map((member) => ({ ...member, routes: [...member.routes] })) },
+    tokens: request.tokens,
+    endOfText: config.endOfText,
+    visit: request.visit,
+    progress: { contexts, generated: [], blocks: 0, done: false },
+    stepsRun: 0,
+    state: { ...state, tokens: null, previous: null, argmax: [] },
+    calls: memberCalls(decoding, state),
+    turn: 'continue',
+    reports: [],
+  };
+}
+
+const tenantRole = 'tenant';
+
+/**
+ * The members of merged = (1 - w) core + w ((1 + a) tenant(context + prompt) - a tenant(prompt)), by the design's
+ * ensemble; those of coefficient 0 are left out.
+ */
+function ensembleMembers({ tenant, weight, contrast, context }: CompleteRequest, catalog: Catalog): Member[] {
+  if (tenant === undefined) {
+    const given = Object.entries({ weight, contrast, context }).find(([, value]) => value !== undefined);
+    if (given) throw new InvalidRequest(`${given[0]}: needs a tenant`);
+    return [{ name: 'core', coefficient: 1, routes: catalog.core }];
+  }
+  const routes = Object.hasOwn(catalog.tenants, tenant) ? catalog.tenants[tenant] : undefined;
+  if (!routes) {
+    const known = Object.keys(catalog.tenants).sort().join(', ') || 'none';
+    throw new InvalidRequest(`tenant: there is no ${JSON.stringify(tenant)}; known tenants: ${known}`);
+  }
+  if (contrast && !context) throw new InvalidRequest('contrast: needs a context to set off against the prompt alone');
+  const share = weight ?? defaultWeight;
+  const alpha = contrast ?? 0;
+  return [
+    { name: 'core', coefficient: 1 - share, routes: catalog.core },
+    { name: `${tenantRole}:${tenant}`, coefficient: share * (1 + alpha), routes },
+    { name: `prompt-only:${tenant}`, coefficient: -share * alpha, routes },
+  ].filter(({ coefficient }) => coefficient !== 0);
+}
+
+function checkLength(contexts: number[][], prompt: number, tokens: number, { positions, block }: ModelConfig): void {
+  const longest = Math.max(...contexts.map((ids) => ids.length));
+  const generated = Math.ceil(tokens / block) * block;
+  if (longest + generated <= positions) return;
+  const what = longest > prompt ? 'context and prompt together are' : 'prompt: is';
+  const room = positions - generated;
+  const limit = room > 0 ? `at most ${room} beside ${tokens} to generate` : `${positions} in all`;
+  throw new InvalidRequest(`${what} ${longest} tokens long; the model takes ${limit}`);
+}

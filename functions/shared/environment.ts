@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { catalogSchema } from '../contracts/catalog.ts';
+
+const schema = z.object({
+  /** Which endpoints serve the core and each tenant, as JSON. */
+  SLINGSHOT_CATALOG: z.string().transform((text, context) => {
+    try {
+      return catalogSchema.parse(JSON.parse(text));
+    } catch (error) {
+      context.addIssue(`is no catalog: ${(error as Error).message}`);
+      return z.NEVER;
+    }
+  }),
+  /** Where config.json and tokenizer.json, which all members share, lie. */
+  SLINGSHOT_MODEL_DIRECTORY: z.string(),
+  /** Bucket of messages too large to travel through a state machine. */
+  SLINGSHOT_BUCKET: z.string(),
+  /** Entries a position that a logits envelope keeps. */
+  SLINGSHOT_KEPT: z.coerce.number().int().positive(),
+  SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),
+});
+
+type Environment = z.output<typeof schema>;
+
+/** One setting; throws an error that names the variable when it is missing or malformed. */
+export function setting<Name extends keyof Environment>(name: Name): Environment[Name] {
+  const result = schema.shape[name].safeParse(process.env[name]);
+  if (!result.success) throw new Error(`environment variable ${name}: ${result.error.issues[0].message}`);
+  return result.data as Environment[Name];
+}

@@ -1,0 +1,27 @@
+/** The errors that an execution can fail with; Step Functions sees their names. */
+
+abstract class NamedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    // Step Functions and the retry policies go by this.
+    this.name = new.target.name;
+  }
+}
+
+/** The caller asked for something that cannot be done. */
+export class InvalidRequest extends NamedError {}
+
+/** A state was handed something that breaks its contract: a fault in Slingshot, not the caller's. */
+export class ContractViolation extends NamedError {}
+
+/** An endpoint is not there, not ready or failed; worth another try. */
+export class EndpointUnavailable extends NamedError {}
+
+/** An endpoint did not answer in time. */
+export class EndpointTimeout extends NamedError {}
+
+/** An endpoint refused the request as malformed. */
+export class EndpointRejected extends NamedError {}
+
+/** An endpoint answered something that is no logits envelope of the right size. */
+export class BadAnswer extends NamedError {}

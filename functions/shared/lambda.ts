@@ -1,0 +1,34 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import { Tracer } from '@aws-lambda-powertools/tracer';
+import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import type { z } from 'zod';
+import { ContractViolation } from './errors.ts';
+
+export const logger = new Logger();
+export const metrics = new Metrics({ namespace: 'Slingshot' });
+const tracer = new Tracer();
+
+export type Handler<Output> = (event: unknown, context: Context) => Promise<Output>;
+
+/** A Lambda handler around a function of a validated event: logs, metrics and traces are wired here once. */
+export function lambdaHandler<Input, Output>(
+  schema: z.ZodType<Input>,
+  run: (input: Input) => Promise<Output>,
+  invalid: (message: string) => Error = (message) => new ContractViolation(message),
+): Handler<Output> {
+  return middy<unknown, Output>()
+    .use(captureLambdaHandler(tracer, { captureResponse: false }))
+    .use(injectLambdaContext(logger, { clearState: true }))
+    .use(logMetrics(metrics))
+    .handler(async (event: unknown) => {
+      const input = schema.safeParse(event);
+      if (input.success) return run(input.data);
+      const [issue] = input.error.issues;
+      throw invalid(`${issue.path.join('.') || 'input'}: ${issue.message}`);
+    }) as Handler<Output>;
+}

@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { loadModel } from '../checkpoint/model-directory.ts';
+import { Denoiser } from '../inference/denoiser.ts';
+import { executionProviders } from '../runtime/session.ts';
+import { createModelServer } from './server.ts';
+
+/**
+ * The container's process. SageMaker starts it with the argument `serve`, mounts the model at /opt/ml/model and talks to
+ * port 8080; the environment may say otherwise.
+ */
+const environmentSchema = z.object({
+  SLINGSHOT_MODEL_DIRECTORY: z.string().default('/opt/ml/model'),
+  SLINGSHOT_PROVIDER: z.enum(executionProviders).default('cpu'),
+  SLINGSHOT_THREADS: z.coerce.number().int().positive().optional(),
+  SLINGSHOT_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  SLINGSHOT_HOST: z.string().default('0.0.0.0'),
+});
+
+/** SageMaker kills 30 seconds after SIGTERM. */
+const drainMilliseconds = 25_000;
+
+function fail(message: string): never {
+  console.error(`slingshot serve: ${message}`);
+  process.exit(1);
+}
+
+const { positionals } = parseArgs({ allowPositionals: true });
+if (positionals[0] !== 'serve') fail('the only command is `serve`');
+const parsed = environmentSchema.safeParse(process.env);
+if (!parsed.success) fail(`${parsed.error.issues[0].path.join('.')}: ${parsed.error.issues[0].message}`);
+const environment = parsed.data;
+
+const model = loadModel(environment.SLINGSHOT_MODEL_DIRECTORY).then((loaded) =>
+  Denoiser.create(loaded, {
+    provider: environment.SLINGSHOT_PROVIDER,
+    ...(environment.SLINGSHOT_THREADS === undefined ? {} : { threads: environment.SLINGSHOT_THREADS }),
+  }),
+);
+const server = createModelServer(model);
+server.on('error', (error) => fail(error.message));
+server.listen(environment.SLINGSHOT_PORT, environment.SLINGSHOT_HOST, () => {
+  const address = server.address();
+  // The local cloud starts this process on port 0 and reads the port from here.
+  console.log(JSON.stringify({ message: 'listening', port: typeof address === 'object' ? address?.port : address }));
+});
+model.then(
+  ({ name }) => console.log(JSON.stringify({ message: 'ready', model: name })),
+  (error) => fail(error.message),
+);
+
+function drain(): void {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+  setTimeout(() => process.exit(1), drainMilliseconds).unref();
+}
+process.once('SIGTERM', drain);
+process.once('SIGINT', drain);
+// Started by the local cloud over an IPC channel: it ends with its parent, however that ended.
+process.once('disconnect', drain);
