@@ -1,0 +1,101 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import {
+  Choice,
+  Condition,
+  DefinitionBody,
+  JsonPath,
+  LogLevel,
+  Map as MapState,
+  StateMachine,
+  StateMachineType,
+  Succeed,
+  TaskInput,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { lambdaTask } from './task.ts';
+
+export interface DenoiseBlockProps {
+  readonly invokeModel: IFunction;
+  readonly reduce: IFunction;
+  readonly denoiseVisit: IFunction;
+  /** How long one call of an endpoint may take, everything included. */
+  readonly callTimeout: Duration;
+}
+
+/**
+ * One block, as a loop over its denoise steps: a Map over the step's calls, then Reduce. It takes and returns a
+ * generation in flight (functions/contracts/generation.ts).
+ */
+export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): StateMachine {
+  const scope = new Construct(parent, 'DenoiseBlock');
+  const visitSize = new Choice(scope, 'One step a visit?', { stateName: 'One step a visit?' });
+  const askModel = lambdaTask(scope, 'Ask model', {
+    function: props.invokeModel,
+    timeout: props.callTimeout,
+    comment: 'One member of the ensemble answers for one step',
+    retryEndpoints: true,
+  });
+  const fanOut = new MapState(scope, 'Ask models', {
+    stateName: 'Ask models',
+    comment: "The step's routes, all at once",
+    itemsPath: '$.calls',
+    itemSelector: {
+      call: JsonPath.objectAt('$$.Map.Item.Value'),
+      decoding: JsonPath.objectAt('$.decoding'),
+      contexts: JsonPath.objectAt('$.progress.contexts'),
+      state: JsonPath.objectAt('$.state'),
+    },
+    resultPath: '$.answers',
+  }).itemProcessor(askModel);
+  const generation = {
+    decoding: JsonPath.objectAt('$.decoding'),
+    tokens: JsonPath.numberAt('$.tokens'),
+    endOfText: JsonPath.numberAt('$.endOfText'),
+    visit: JsonPath.numberAt('$.visit'),
+    progress: JsonPath.objectAt('$.progress'),
+    stepsRun: JsonPath.numberAt('$.stepsRun'),
+    state: JsonPath.objectAt('$.state'),
+    calls: JsonPath.objectAt('$.calls'),
+    turn: JsonPath.stringAt('$.turn'),
+    reports: JsonPath.objectAt('$.reports'),
+  };
+  const startedAt = JsonPath.stringAt('$$.Execution.StartTime');
+  const reduce = lambdaTask(scope, 'Reduce', {
+    function: props.reduce,
+    timeout: Duration.seconds(30),
+    comment: 'Merge the logits, project, decide what comes next',
+    payload: TaskInput.fromObject({ generation, answers: JsonPath.objectAt('$.answers'), startedAt }),
+  });
+  const visit = lambdaTask(scope, 'Visit', {
+    function: props.denoiseVisit,
+    timeout: Duration.seconds(100),
+    comment: 'Several steps in one function, which fans out itself',
+    payload: TaskInput.fromObject({ generation, startedAt }),
+    retryEndpoints: true,
+  });
+  const blockDone = new Choice(scope, 'Go on?', { stateName: 'Go on?' });
+  visitSize.when(Condition.numberEquals('$.visit', 1), fanOut).otherwise(visit);
+  fanOut.next(reduce).next(blockDone);
+  visit.next(blockDone);
+  blockDone
+    .when(Condition.stringEquals('$.turn', 'continue'), visitSize)
+    .otherwise(new Succeed(scope, 'Block done', { stateName: 'Block done' }));
+  return new StateMachine(scope, 'StateMachine', {
+    stateMachineType: StateMachineType.EXPRESS,
+    definitionBody: DefinitionBody.fromChainable(visitSize),
+    timeout: Duration.minutes(5),
+    tracingEnabled: true,
+    logs: { destination: stateMachineLogs(scope, 'DenoiseBlock'), level: LogLevel.ALL, includeExecutionData: false },
+  });
+}
+
+/** Step Functions delivers only to groups of this prefix without a resource policy for each. */
+export function stateMachineLogs(scope: Construct, name: string): LogGroup {
+  return new LogGroup(scope, 'Logs', {
+    logGroupName: `/aws/vendedlogs/states/slingshot-${name}`,
+    retention: RetentionDays.ONE_MONTH,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+}

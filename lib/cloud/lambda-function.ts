@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { modelFiles } from '../../models/checkpoint/model-directory.ts';
+import { acknowledge } from './acknowledge.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export interface LambdaFunctionProps {
+  /** Its folder under functions/. */
+  readonly folder: string;
+  readonly timeout: Duration;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly statements: readonly PolicyStatement[];
+  /** The model directory whose config and tokenizer go into the package. */
+  readonly tokenizerOf?: string;
+}
+
+/** One folder of functions/ as a Lambda with a role of its own. */
+export function lambdaFunction(scope: Construct, id: string, props: LambdaFunctionProps): NodejsFunction {
+  const { folder, timeout, tokenizerOf } = props;
+  const logGroup = new LogGroup(scope, `${id}Logs`, {
+    retention: RetentionDays.ONE_MONTH,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+  role.addToPolicy(
+    new PolicyStatement({
+      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      resources: [logGroup.logGroupArn],
+    }),
+  );
+  for (const statement of props.statements) role.addToPolicy(statement);
+  acknowledge(role, {
+    'IAM5[Resource::*]': 'X-Ray has no resources to restrict xray:PutTraceSegments and PutTelemetryRecords to.',
+  });
+  return new NodejsFunction(scope, id, {
+    entry: join(root, 'functions', folder, 'handler.ts'),
+    depsLockFilePath: join(root, 'package-lock.json'),
+    projectRoot: root,
+    runtime: Runtime.NODEJS_24_X,
+    architecture: Architecture.X86_64,
+    memorySize: 1769, // one whole virtual CPU
+    timeout,
+    role,
+    logGroup,
+    tracing: Tracing.ACTIVE,
+    environment: {
+      ...props.environment,
+      POWERTOOLS_SERVICE_NAME: folder,
+      ...(tokenizerOf ? { SLINGSHOT_MODEL_DIRECTORY: '/var/task/model' } : {}),
+    },
+    bundling: {
+      format: OutputFormat.ESM,
+      target: 'node24',
+      minify: true,
+      sourceMap: true,
+      // The ES module bundle of a CommonJS dependency still calls require.
+      banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      externalModules: ['@aws-sdk/*', ...(tokenizerOf ? ['tokenizers'] : [])],
+      ...(tokenizerOf ? { commandHooks: copyTokenizer(tokenizerOf) } : {}),
+    },
+  });
+}
+
+/** The tokenizer's native module for Lambda's platform only: the npm package carries it for thirteen. */
+function copyTokenizer(modelDirectory: string) {
+  const files = ['package.json', 'index.js', 'tokenizers.linux-x64-gnu.node'];
+  return {
+    beforeBundling: () => [],
+    beforeInstall: () => [],
+    afterBundling: (_input: string, output: string) => [
+      `mkdir -p "${output}/node_modules/tokenizers" "${output}/model"`,
+      ...files.map((file) => `cp "${root}/node_modules/tokenizers/${file}" "${output}/node_modules/tokenizers/"`),
+      ...[modelFiles.config, modelFiles.tokenizer].map(
+        (file) => `cp "${join(modelDirectory, file)}" "${output}/model/"`,
+      ),
+    ],
+  };
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { type CfnElement, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct, IConstruct } from 'constructs';
+import { type Fleet, type FleetModel, fleetCatalog, fleetModels } from '../fleet.ts';
+import { acknowledge } from './acknowledge.ts';
+import { denoiseBlock } from './denoise-block.ts';
+import { envelopeBucket } from './envelope-bucket.ts';
+import { generate } from './generate.ts';
+import { lambdaFunction } from './lambda-function.ts';
+import { ModelEndpoint } from './model-endpoint.ts';
+
+export interface SlingshotStackProps extends StackProps {
+  readonly fleet: Fleet;
+  /** Entries a position that a logits envelope keeps. */
+  readonly kept: number;
+  readonly coreInstanceType: string;
+  readonly tenantInstanceType: string;
+}
+
+/** SageMaker gives an endpoint 60 seconds to answer. */
+const endpointTimeout = Duration.seconds(60);
+const callTimeout = Duration.seconds(70);
+
+/** All of Slingshot: model endpoints, functions, and the state machines that drive them. */
+export class SlingshotStack extends Stack {
+  constructor(scope: Construct, id: string, props: SlingshotStackProps) {
+    super(scope, id, props);
+    const { fleet } = props;
+    const endpoints = this.#endpoints(props);
+    const bucket = envelopeBucket(this);
+    const mayUseBucket = new PolicyStatement({
+      actions: ['s3:GetObject', 's3:PutObject'],
+      resources: [bucket.arnForObjects('envelopes/*')],
+    });
+    const mayInvoke = new PolicyStatement({
+      actions: ['sagemaker:InvokeEndpoint'],
+      resources: endpoints.map(({ arn }) => arn),
+    });
+    const environment = {
+      SLINGSHOT_BUCKET: bucket.bucketName,
+      SLINGSHOT_CATALOG: JSON.stringify(fleetCatalog(fleet)),
+      SLINGSHOT_KEPT: String(props.kept),
+      SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(endpointTimeout.toMilliseconds()),
+    };
+    const make = (
+      name: string,
+      folder: string,
+      timeout: Duration,
+      statements: PolicyStatement[],
+      tokenizer = false,
+    ) => {
+      const made = lambdaFunction(this, name, {
+        folder,
+        timeout,
+        environment,
+        statements,
+        ...(tokenizer ? { tokenizerOf: fleet.core.directory } : {}),
+      });
+      if (statements.includes(mayUseBucket) && made.role) {
+        acknowledge(made.role, {
+          [`IAM5[Resource::<${logicalId(bucket)}.Arn>/envelopes/*]`]:
+            'Keys under envelopes/ are digests of their content, not known beforehand.',
+        });
+      }
+      return made;
+    };
+    const invokeModel = make('InvokeModel', 'invoke-model', callTimeout, [mayInvoke, mayUseBucket]);
+    const reduce = make('Reduce', 'reduce', Duration.seconds(30), [mayUseBucket]);
+    const denoiseVisit = make('DenoiseVisit', 'denoise-visit', Duration.seconds(100), [mayInvoke, mayUseBucket]);
+    const prepare = make('Prepare', 'prepare', Duration.seconds(30), [], true);
+    const finish = make('Finish', 'finish', Duration.seconds(30), [], true);
+    const block = denoiseBlock(this, { invokeModel, reduce, denoiseVisit, callTimeout });
+    const generation = generate(this, { prepare, finish, denoiseBlock: block });
+    acknowledgeRole(block, [invokeModel, reduce, denoiseVisit]);
+    acknowledgeRole(generation, [prepare, finish]);
+    new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
+  }
+
+  #endpoints({ fleet, coreInstanceType, tenantInstanceType }: SlingshotStackProps): ModelEndpoint[] {
+    const root = join(import.meta.dirname, '..', '..');
+    const image = new DockerImageAsset(this, 'ServingImage', {
+      directory: root,
+      file: 'models/serving/Dockerfile',
+      platform: Platform.LINUX_AMD64,
+      // Only what the Dockerfile copies, so that nothing else changes the image's digest.
+      exclude: ['*', '!package.json', '!package-lock.json', '!models', 'models/weights', 'models/training'],
+    });
+    return fleetModels(fleet).map(
+      (model: FleetModel) =>
+        new ModelEndpoint(this, `Endpoint-${model.name}`, {
+          model,
+          image,
+          instanceType: model === fleet.core ? coreInstanceType : tenantInstanceType,
+        }),
+    );
+  }
+}
+
+function acknowledgeRole(machine: StateMachine, functions: readonly IFunction[]): void {
+  acknowledge(machine, {
+    'IAM5[Resource::*]': 'Log delivery and X-Ray have no resources to restrict their actions to.',
+    ...Object.fromEntries(
+      functions.map((called) => [
+        `IAM5[Resource::<${logicalId(called)}.Arn>:*]`,
+        'The versions and aliases of a function that the state machine may call.',
+      ]),
+    ),
+  });
+}
+
+function logicalId(construct: IConstruct): string {
+  return Stack.of(construct).getLogicalId(construct.node.defaultChild as CfnElement);
+}
