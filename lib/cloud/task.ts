@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { type IChainable, JitterType, type RetryProps, TaskInput, Timeout } from 'aws-cdk-lib/aws-stepfunctions';
+import { type IChainable, JitterType, type RetryProps, type TaskInput, Timeout } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 
@@ -29,6 +29,7 @@ export interface LambdaTaskProps {
   readonly function: IFunction;
   readonly timeout: Duration;
   readonly comment: string;
+  /** The state's input when absent. */
   readonly payload?: TaskInput;
   /** Also tried again: an endpoint that was not there, or not in time. */
   readonly retryEndpoints?: boolean;
@@ -41,7 +42,7 @@ export function lambdaTask(scope: Construct, name: string, props: LambdaTaskProp
     stateName: name,
     comment: props.comment,
     lambdaFunction: props.function,
-    payload: props.payload ?? TaskInput.fromJsonPathAt('$'),
+    ...(props.payload ? { payload: props.payload } : {}),
     payloadResponseOnly: true,
     retryOnServiceExceptions: false,
     taskTimeout: Timeout.duration(props.timeout),

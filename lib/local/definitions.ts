@@ -1,0 +1,124 @@
+import type { Template } from './synthesise.ts';
+
+export interface LocalStateMachine {
+  readonly arn: string;
+  readonly type: 'EXPRESS' | 'STANDARD';
+  readonly definition: Definition;
+}
+
+/** An Amazon States Language document. */
+export interface Definition {
+  readonly StartAt: string;
+  readonly States: Readonly<Record<string, State>>;
+  readonly [key: string]: unknown;
+}
+
+export interface State {
+  readonly Type: string;
+  readonly Resource?: string;
+  readonly ItemProcessor?: Definition & { ProcessorConfig?: { Mode?: string } };
+  readonly Branches?: readonly Definition[];
+  readonly [key: string]: unknown;
+}
+
+export interface LocalFunction {
+  readonly arn: string;
+  /** Its folder under functions/. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What the local cloud runs of a template. */
+export interface Deployment {
+  readonly machines: ReadonlyMap<string, LocalStateMachine>;
+  readonly functions: ReadonlyMap<string, LocalFunction>;
+}
+
+const account = '000000000000';
+const region = 'local';
+
+/** State machines by logical id, functions by ARN, with references resolved to stand-in ARNs. */
+export function readTemplate({ Resources }: Template): Deployment {
+  const arnOf = (logicalId: string): string => {
+    const service: Record<string, string> = {
+      'AWS::StepFunctions::StateMachine': `states:${region}:${account}:stateMachine`,
+      'AWS::Lambda::Function': `lambda:${region}:${account}:function`,
+    };
+    const type = service[Resources[logicalId]?.Type];
+    return type ? `arn:aws:${type}:${logicalId}` : logicalId;
+  };
+  const machines = new Map<string, LocalStateMachine>();
+  const functions = new Map<string, LocalFunction>();
+  for (const [logicalId, { Type, Properties }] of Object.entries(Resources)) {
+    const arn = arnOf(logicalId);
+    if (Type === 'AWS::StepFunctions::StateMachine') {
+      const definition: Definition = JSON.parse(resolve(Properties.DefinitionString, arnOf));
+      refuseUnsupported(definition, logicalId);
+      const type = Properties.StateMachineType === 'EXPRESS' ? 'EXPRESS' : 'STANDARD';
+      machines.set(logicalId, { arn, type, definition });
+    }
+    if (Type === 'AWS::Lambda::Function') {
+      const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+      const environment = Object.fromEntries(
+        Object.entries(Variables).map(([name, value]) => [name, resolve(value, arnOf)]),
+      );
+      functions.set(arn, { arn, folder: environment.POWERTOOLS_SERVICE_NAME, environment });
+    }
+  }
+  return { machines, functions };
+}
+
+type ArnOf = (logicalId: string) => string;
+
+/** CloudFormation's Ref, Fn::GetAtt and Fn::Join, down to a string. */
+function resolve(value: unknown, arnOf: ArnOf): string {
+  if (typeof value === 'string') return value;
+  const [[name, argument]] = Object.entries(value as Record<string, unknown>);
+  if (name === 'Fn::Join') {
+    const [separator, parts] = argument as [string, unknown[]];
+    return parts.map((part) => resolve(part, arnOf)).join(separator);
+  }
+  if (name === 'Fn::GetAtt') return arnOf((argument as [string, string])[0]);
+  if (name === 'Ref') {
+    const pseudo: Record<string, string> = {
+      'AWS::Partition': 'aws',
+      'AWS::Region': region,
+      'AWS::AccountId': account,
+    };
+    return pseudo[argument as string] ?? arnOf(argument as string);
+  }
+  throw new Error(`the local cloud cannot resolve ${name}`);
+}
+
+/**
+ * The interpreter reports success for what it does not understand, so that is refused before it runs.
+ *
+ * @throws Error naming the state
+ */
+export function refuseUnsupported(definition: Definition, machine: string): void {
+  if (definition.QueryLanguage === 'JSONata') throw new Error(`${machine}: the local cloud does not run JSONata`);
+  for (const [name, state] of Object.entries(definition.States)) {
+    const where = `${machine}, state ${name}`;
+    if (state.QueryLanguage === 'JSONata') throw new Error(`${where}: the local cloud does not run JSONata`);
+    if (state.ItemProcessor?.ProcessorConfig?.Mode === 'DISTRIBUTED') {
+      throw new Error(`${where}: the local cloud does not run a Distributed Map`);
+    }
+    if (state.Resource?.endsWith('.sync') || state.Resource?.endsWith('.waitForTaskToken')) {
+      throw new Error(`${where}: the local cloud does not run ${state.Resource}`);
+    }
+    for (const nested of [state.ItemProcessor, ...(state.Branches ?? [])])
+      if (nested) refuseUnsupported(nested, machine);
+  }
+}
+
+/** Every Task of a definition, inside maps and branches too, by state name. */
+export function tasksOf(definition: Definition): Map<string, string> {
+  const tasks = new Map<string, string>();
+  for (const [name, { Type, Resource, ItemProcessor, Branches }] of Object.entries(definition.States)) {
+    if (Type === 'Task' && Resource) tasks.set(name, Resource);
+    for (const nested of [ItemProcessor, ...(Branches ?? [])]) {
+      if (nested) for (const [inner, resource] of tasksOf(nested)) tasks.set(inner, resource);
+    }
+  }
+  return tasks;
+}

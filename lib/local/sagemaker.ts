@@ -1,0 +1,54 @@
+import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+
+/**
+ * SageMaker Runtime's InvokeEndpoint on loopback: passes a body to the container behind an endpoint, and answers as the
+ * service does when the container fails.
+ *
+ * @param endpoints the base URL of each endpoint's container, by endpoint name; looked up at each call
+ */
+export function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server {
+  const agent = new Agent({ keepAlive: true });
+  return createServer((incoming, outgoing) => {
+    const name = /^\/endpoints\/([^/]+)\/invocations$/.exec(incoming.url ?? '')?.[1];
+    const container = name === undefined ? undefined : endpoints.get(decodeURIComponent(name));
+    if (!container) {
+      fail(outgoing, 400, 'ValidationError', { message: `Endpoint ${name} of account local not found.` });
+      incoming.resume();
+      return;
+    }
+    const headers = {
+      'content-type': incoming.headers['content-type'],
+      'content-length': incoming.headers['content-length'],
+    };
+    const onward = request(`${container}/invocations`, { method: 'POST', agent, headers }, (answer) => {
+      const status = answer.statusCode ?? 500;
+      if (status === 200) {
+        outgoing.writeHead(200, { 'content-type': answer.headers['content-type'] ?? 'application/octet-stream' });
+        answer.pipe(outgoing);
+      } else void modelError(outgoing, status, answer);
+    });
+    onward.on('error', (error) =>
+      fail(outgoing, 503, 'ServiceUnavailable', { Message: error.message || 'no connection' }),
+    );
+    outgoing.on('close', () => onward.destroy());
+    incoming.pipe(onward);
+  }).on('close', () => agent.destroy());
+}
+
+/** The container's answer inside SageMaker's ModelError. */
+async function modelError(outgoing: ServerResponse, status: number, answer: IncomingMessage): Promise<void> {
+  let body = '';
+  for await (const chunk of answer) body += chunk;
+  if (status === 503) return fail(outgoing, 429, 'ModelNotReadyException', { Message: body });
+  fail(outgoing, 424, 'ModelError', {
+    Message: `Received client error (${status}) from the container with message "${body}".`,
+    OriginalMessage: body,
+    OriginalStatusCode: status,
+  });
+}
+
+function fail(response: ServerResponse, status: number, type: string, body: object): void {
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type });
+  response.end(JSON.stringify(body));
+}
