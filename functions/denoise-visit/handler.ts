@@ -1,9 +1,8 @@
-import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type Generation, visitSchema } from '../contracts/generation.ts';
 import { invokeModel, sageMakerTransport, type Transport } from '../invoke-model/invoke-model.ts';
 import { loadState, storeState } from '../shared/envelope-store.ts';
 import { setting } from '../shared/environment.ts';
-import { lambdaHandler, metrics } from '../shared/lambda.ts';
+import { lambdaHandler } from '../shared/lambda.ts';
 import { denoiseVisit } from './denoise-visit.ts';
 
 let transport: Transport | undefined;
@@ -17,6 +16,5 @@ export const handler = lambdaHandler(visitSchema, async ({ generation, startedAt
     () => Date.now() - Date.parse(startedAt),
     (call, decoding, block, context) => invokeModel(call, decoding, block, context, send),
   );
-  metrics.addMetric('StepsReduced', MetricUnit.Count, visited.reports.length);
   return { ...visited, state: await storeState(visited.state) };
 });

@@ -1,9 +1,8 @@
-import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { loadConfig, loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { requestSchema } from '../contracts/request.ts';
 import { setting } from '../shared/environment.ts';
 import { InvalidRequest } from '../shared/errors.ts';
-import { lambdaHandler, metrics } from '../shared/lambda.ts';
+import { lambdaHandler } from '../shared/lambda.ts';
 import { type Deployment, prepare } from './prepare.ts';
 
 let deployment: Promise<Deployment> | undefined;
@@ -17,7 +16,6 @@ async function loadDeployment(): Promise<Deployment> {
 export const handler = lambdaHandler(
   requestSchema,
   async (request) => {
-    metrics.addMetric('Requests', MetricUnit.Count, 1);
     deployment ??= loadDeployment();
     return prepare(request, await deployment);
   },

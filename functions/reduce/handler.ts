@@ -1,13 +1,11 @@
-import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type Generation, reductionSchema } from '../contracts/generation.ts';
 import { loadEnvelope, loadState, storeState } from '../shared/envelope-store.ts';
-import { lambdaHandler, metrics } from '../shared/lambda.ts';
+import { lambdaHandler } from '../shared/lambda.ts';
 import { reduce } from './reduce.ts';
 
 export const handler = lambdaHandler(
   reductionSchema,
   async ({ generation, answers, startedAt }): Promise<Generation> => {
-    metrics.addMetric('StepsReduced', MetricUnit.Count, 1);
     const loaded = await Promise.all(
       answers.map(async ({ member, envelope, milliseconds }) => {
         return [member, { envelope: await loadEnvelope(envelope), milliseconds }] as const;

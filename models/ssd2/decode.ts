@@ -8,31 +8,6 @@ export type Invoke = (call: MemberCall, lane: LaneStep) => Promise<LogitsEnvelop
 /** What each member sees before the block, in token ids, by member name. */
 export type Contexts = Readonly<Record<string, readonly number[]>>;
 
-/** Runs up to `visit` denoise steps of a block. */
-export async function denoiseSteps(
-  decoding: Decoding,
-  contexts: Contexts,
-  start: BlockState,
-  visit: number,
-  invoke: Invoke,
-  onStep: (report: StepReport) => void = () => {},
-): Promise<BlockState> {
-  let state = start;
-  for (let step = 0; step < visit && !state.done; step++) {
-    const current = state;
-    const answers = await Promise.all(
-      memberCalls(decoding, current).map(async (call) => {
-        const lane = laneStep(decoding, current, call.member, contexts[call.member]);
-        return [call.member, await invoke(call, lane)] as const;
-      }),
-    );
-    const reduced = reduceStep(decoding, current, Object.fromEntries(answers));
-    onStep(reduced.report);
-    state = reduced.state;
-  }
-  return state;
-}
-
 /** A generation between two blocks. */
 export interface Progress {
   readonly contexts: Contexts;
@@ -54,29 +29,43 @@ export function appendBlock(progress: Progress, block: readonly number[], tokens
   };
 }
 
-/** Block after block, left to right, in one process (semi-autoregressive decoding). */
+/** Block after block, left to right, each step after step, in one process (semi-autoregressive decoding). */
 export async function decode(
   decoding: Decoding,
   contexts: Contexts,
   tokens: number,
   endOfText: number,
   invoke: Invoke,
-  onStep: (block: number, report: StepReport) => void = () => {},
+  onStep: (report: StepReport, block: number) => void = () => {},
 ): Promise<Progress & { steps: number }> {
   let progress: Progress = { contexts, generated: [], blocks: 0, done: false };
   let steps = 0;
   while (!progress.done) {
-    const index = progress.blocks;
-    const block = await denoiseSteps(
-      decoding,
-      progress.contexts,
-      startBlock(index),
-      Number.POSITIVE_INFINITY,
-      invoke,
-      (report) => onStep(index, report),
-    );
-    steps += block.step;
-    progress = appendBlock(progress, block.argmax, tokens, endOfText);
+    const state = await denoise(decoding, progress, invoke, onStep);
+    steps += state.step;
+    progress = appendBlock(progress, state.argmax, tokens, endOfText);
   }
   return { ...progress, steps };
+}
+
+async function denoise(
+  decoding: Decoding,
+  { contexts, blocks }: Progress,
+  invoke: Invoke,
+  onStep: (report: StepReport, block: number) => void,
+): Promise<BlockState> {
+  let state = startBlock(blocks);
+  while (!state.done) {
+    const current = state;
+    const answers = await Promise.all(
+      memberCalls(decoding, current).map(async (call) => {
+        const lane = laneStep(decoding, current, call.member, contexts[call.member]);
+        return [call.member, await invoke(call, lane)] as const;
+      }),
+    );
+    const reduced = reduceStep(decoding, current, Object.fromEntries(answers));
+    onStep(reduced.report, blocks);
+    state = reduced.state;
+  }
+  return state;
 }

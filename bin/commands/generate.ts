@@ -1,0 +1,157 @@
+import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import { styleText } from 'node:util';
+import { Command, Option } from 'commander';
+import type { StepMessage } from '../../functions/contracts/generation.ts';
+import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
+import { type EngineName, engines, startEngine } from '../../lib/engine.ts';
+import { type Fleet, fleetModels, readFleet, shippedModels } from '../../lib/fleet.ts';
+import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
+import { type ExecutionProvider, executionProviders } from '../../models/runtime/session.ts';
+import { projections } from '../../models/ssd2/projection.ts';
+import { viewFor } from '../terminal/block-view.ts';
+import { count, nonNegative, positiveShare, seed, share } from '../terminal/options.ts';
+
+interface GenerateOptions {
+  prompt: string;
+  tenant?: string;
+  weight?: number;
+  contrast?: number;
+  context?: string;
+  steps: number;
+  tokens: number;
+  topP: number;
+  seed: number;
+  projection: GenerationRequest['projection'];
+  selfConditioning: GenerationRequest['selfConditioning'];
+  stopAt: number;
+  visit: number;
+  engine: EngineName;
+  provider: ExecutionProvider;
+  models: string;
+  timeout: number;
+  json?: boolean;
+  trace?: string;
+}
+
+const defaults = requestSchema.parse({ prompt: '-' });
+
+export function generateCommand(): Command {
+  return new Command('generate')
+    .description('Generate text from a prompt, by the core alone or corrected by a tenant')
+    .requiredOption('--prompt <text>', 'what the text goes on from')
+    .option('--tenant <name>', "the tenant whose model corrects the core's")
+    .option('--weight <w>', "the tenant's weight in the ensemble, 0 to 1 (default: 0.2 with a tenant)", share)
+    .option(
+      '--contrast <a>',
+      "how far the tenant's private context is set off against the prompt alone, from 0",
+      nonNegative,
+    )
+    .option('--context <file>', "text that the tenant's model sees before the prompt, and the core does not")
+    .option('--tokens <n>', 'tokens to generate', count, defaults.tokens)
+    .option('--steps <n>', 'timesteps from t = 1 down to 0', count, defaults.steps)
+    .option('--stop-at <t>', 'timesteps at or below this are left out', share, defaults.stopAt)
+    .option('--top-p <p>', 'the nucleus that tokens are sampled from', positiveShare, defaults.topP)
+    .option('--seed <n>', 'the noise; the same seed gives the same text', seed, defaults.seed)
+    .addOption(
+      new Option('--projection <kind>', 'from logits to tokens').choices(projections).default(defaults.projection),
+    )
+    .addOption(
+      new Option(
+        '--self-conditioning <kind>',
+        'what models see of the step before: the merged logits or each its own (see docs/privacy.md)',
+      )
+        .choices(['fused', 'own'])
+        .default(defaults.selfConditioning),
+    )
+    .option('--visit <k>', 'denoise steps that one call of a function runs', count, defaults.visit)
+    .addOption(
+      new Option('--engine <kind>', 'the state machine, or the plain loop').choices(engines).default(engines[0]),
+    )
+    .addOption(new Option('--provider <kind>', 'what executes the models').choices(executionProviders).default('cpu'))
+    .option('--models <folder>', 'the folder with core and tenants (default: the shipped ones)')
+    .option('--timeout <seconds>', 'how long an endpoint may take to answer', nonNegative, 30)
+    .option('--json', 'print one JSON object: text, tokens, blocks, steps, seconds, models, seed')
+    .option('--trace <file>', 'write a JSON line for every denoise step')
+    .action(async (options: GenerateOptions) => generate(options));
+}
+
+async function generate(options: GenerateOptions): Promise<void> {
+  const request = await requestOf(options);
+  const fleet = trimmed(readFleet(options.models ?? shippedModels), options.tenant);
+  const view = options.json ? undefined : viewFor(process.stderr, await loadTokenizer(fleet.core.directory), request);
+  const trace = options.trace === undefined ? undefined : await openTrace(options.trace);
+  const onStep = (step: StepMessage) => {
+    view?.step(step);
+    trace?.write(`${JSON.stringify(traceLine(step))}\n`);
+  };
+  if (view && process.stderr.isTTY) process.stderr.write(styleText('gray', 'starting the models ...\r'));
+  const engine = await startEngine(options.engine, fleet, onStep, {
+    provider: options.provider,
+    endpointTimeoutMilliseconds: options.timeout * 1000,
+  });
+  try {
+    const started = performance.now();
+    const { text, tokens, blocks, steps, models, seed } = await engine.generate(request);
+    const seconds = Math.round(performance.now() - started) / 1000;
+    await view?.finish();
+    if (options.json) {
+      console.log(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed }));
+    } else {
+      console.log(`${request.prompt}${text}`);
+      console.error(
+        styleText(
+          'gray',
+          `\n${tokens} tokens, ${steps} steps, ${seconds.toFixed(1)} s, ${models.join(' + ')}, seed ${seed}`,
+        ),
+      );
+    }
+  } finally {
+    trace?.end();
+    await engine.stop();
+    if (trace) await finished(trace);
+  }
+}
+
+async function requestOf(options: GenerateOptions) {
+  const { prompt, tenant, weight, contrast, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit } =
+    options;
+  const context = options.context === undefined ? undefined : await readContext(options.context);
+  return {
+    ...{ prompt, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit },
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(weight === undefined ? {} : { weight }),
+    ...(contrast === undefined ? {} : { contrast }),
+    ...(context === undefined ? {} : { context }),
+  } as GenerationRequest & Pick<GenerateOptions, 'prompt' | 'steps' | 'stopAt'>;
+}
+
+async function readContext(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new Error(`--context: ${(error as Error).message}`);
+  }
+}
+
+/** Only the models that the request can use are started; an unknown tenant is left for Prepare to refuse. */
+function trimmed(fleet: Fleet, tenant: string | undefined): Fleet {
+  const known = fleetModels(fleet).some(({ name }) => name === tenant);
+  return tenant !== undefined && !known
+    ? fleet
+    : { ...fleet, tenants: fleet.tenants.filter(({ name }) => name === tenant) };
+}
+
+async function openTrace(path: string) {
+  const stream = createWriteStream(path);
+  await new Promise<void>((resolve, reject) => {
+    stream.once('open', () => resolve());
+    stream.once('error', (error) => reject(new Error(`--trace: ${error.message}`)));
+  });
+  return stream;
+}
+
+function traceLine({ block, step, t, routes, tokens, confidence, entropy, changed, milliseconds }: StepMessage) {
+  return { block, step, t, routes, tokens, meanTopProbability: confidence, entropy, changed, milliseconds };
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { demoCommand } from './commands/demo.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { generateCommand } from './commands/generate.ts';
+import { trainCommand } from './commands/train.ts';
+import { report } from './terminal/report.ts';
+
+const program = new Command('slingshot')
+  .description(
+    'Text from SSD-2 diffusion language models, in which a small specialised model corrects a large general one at every\n' +
+      'denoising step. Everything runs on this machine: the same state machines and functions that `cdk deploy` deploys.',
+  )
+  .showHelpAfterError('(add --help for what there is)')
+  .addCommand(generateCommand())
+  .addCommand(demoCommand())
+  .addCommand(trainCommand())
+  .addCommand(evaluateCommand())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  slingshot generate --prompt "To create a queue,"
+  slingshot generate --prompt "To route a call," --tenant contact-center --weight 0.5 --json
+  slingshot evaluate --data valid.jsonl.gz --model core --tenant contact-center
+  slingshot train --recipe models/training/recipes/tenant.json --data train.jsonl --validation valid.jsonl --out runs/mine`,
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  report(error);
+}
