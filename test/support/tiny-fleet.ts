@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Fleet, readFleet } from '../../lib/fleet.ts';
+import { type Model, saveModel } from '../../models/checkpoint/model-directory.ts';
+import type { ModelConfig } from '../../models/ssd2/config.ts';
+import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
+import { ParameterBuffers } from '../../models/training/parameter-buffers.ts';
+
+/** Small enough to build and run in milliseconds; every mechanism of the real models is there. */
+export const tinyConfig: ModelConfig = {
+  vocabulary: 300,
+  width: 16,
+  layers: 2,
+  heads: 2,
+  feedForward: 32,
+  positions: 40,
+  endOfText: 0,
+  block: 5,
+  simplexScale: 3.75,
+  selfConditioning: 'mean',
+  contextMask: 'segment',
+};
+
+export const sentences = [
+  'The queue holds messages until a worker reads them and deletes them.',
+  'A worker that fails leaves the message in the queue for another worker to read.',
+  'To create a queue, choose a name, then set how long the messages are kept.',
+  'You can send a call to another agent, or to the queue that the agent works for.',
+];
+
+/** Untrained weights, scaled up so that logits differ by whole nats. */
+export function tinyWeights(config: ModelConfig, seed: number): Model['weights'] {
+  const buffers = new ParameterBuffers(config);
+  buffers.initialise(seed);
+  for (const [name, { data }] of buffers.views(buffers.weights)) {
+    if (!name.includes('norm')) for (let i = 0; i < data.length; i++) data[i] *= 8;
+  }
+  return buffers.views(buffers.weights);
+}
+
+export async function tinyTokenizer(): Promise<string> {
+  return trainTokenizer(sentences, tinyConfig.vocabulary);
+}
+
+export async function tinyModel(name: string, seed: number, config = tinyConfig): Promise<Model> {
+  const tokenizer = Tokenizer.parse(await tinyTokenizer());
+  return { name, config, tokenizer, weights: tinyWeights(config, seed) };
+}
+
+/** A folder with a core and the tenant `acme`; the caller removes it. */
+export async function tinyFleet(): Promise<{ fleet: Fleet; folder: string; remove: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'slingshot-fleet-'));
+  const tokenizer = await tinyTokenizer();
+  await saveModel(join(folder, 'core'), tinyConfig, tokenizer, tinyWeights(tinyConfig, 1));
+  const tenantConfig = { ...tinyConfig, width: 8, layers: 1 };
+  await saveModel(join(folder, 'acme'), tenantConfig, tokenizer, tinyWeights(tenantConfig, 2));
+  return { fleet: readFleet(folder), folder, remove: () => rm(folder, { recursive: true }) };
+}
