@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { ContractViolation } from './errors.ts';
 
 export const logger = new Logger();
-export const metrics = new Metrics({ namespace: 'Slingshot' });
+export const metrics = new Metrics({ namespace: 'Slingshot', logger });
 const tracer = new Tracer();
 
 export type Handler<Output> = (event: unknown, context: Context) => Promise<Output>;

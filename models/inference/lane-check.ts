@@ -35,7 +35,7 @@ export function checkLane(config: ModelConfig, lane: LaneStep, path: string): vo
     const { positions: rows, vocabulary: entries } = lane.previous;
     if (rows !== block || entries !== vocabulary) {
       throw new LaneError(
-        'selfConditioning',
+        `${path}.selfConditioning`,
         `of ${rows} x ${entries} logits, the model's are ${block} x ${vocabulary}`,
       );
     }

@@ -50,6 +50,8 @@ model.then(
 );
 
 function drain(): void {
+  // A connection that is kept alive would keep the server from closing.
+  server.keepAliveTimeout = 1;
   server.close(() => process.exit(0));
   server.closeIdleConnections();
   setTimeout(() => process.exit(1), drainMilliseconds).unref();

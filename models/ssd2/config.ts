@@ -15,7 +15,7 @@ const fileSchema = z
     max_position_embeddings: positive,
     eos_token_id: z.int().nonnegative(),
     block_size: positive,
-    simplex_scale: z.number().positive(),
+    simplex_scale: z.union([z.number().positive(), z.literal('posterior')]),
     self_conditioning: z.enum(['mean', 'separate']),
     context_mask: z.enum(['segment', 'causal']),
   })
@@ -40,8 +40,8 @@ export interface ModelConfig {
   readonly endOfText: number;
   /** B, the number of tokens denoised together. */
   readonly block: number;
-  /** K of the almost-one-hot simplex. */
-  readonly simplexScale: number;
+  /** K of the almost-one-hot simplex: a number, or as simplexScaleAt says. */
+  readonly simplexScale: number | 'posterior';
   /** How the previous logits enter: averaged with the noised simplex under one layer, or through a layer of their own. */
   readonly selfConditioning: 'mean' | 'separate';
   /** Whether a clean token attends to its whole segment or only to what stands before it. */

@@ -13,3 +13,15 @@ export function alphaBar(t: number): number {
 export function timestepOf(step: number, steps: number): number {
   return 1 - step / steps;
 }
+
+/**
+ * K at a timestep. `posterior` is K(t) = 2 sqrt(abar) / (1 - abar): the logarithm of p(x_t | w = v), as a function of v,
+ * is then x_t itself but for a constant, so that softmax(x_t) is the posterior of the token under a uniform prior. A
+ * fixed K makes softmax(x_t) flatter than that at small t and sharper at large t; the ratio of signal to noise is the
+ * same for every K.
+ */
+export function simplexScaleAt(scale: number | 'posterior', t: number): number {
+  if (scale !== 'posterior') return scale;
+  const alpha = alphaBar(t);
+  return (2 * Math.sqrt(alpha)) / Math.max(1 - alpha, 1e-6);
+}

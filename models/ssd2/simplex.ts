@@ -1,5 +1,5 @@
 import { gaussianRow, type NoiseAddress } from './noise.ts';
-import { alphaBar } from './schedule.ts';
+import { alphaBar, simplexScaleAt } from './schedule.ts';
 
 /**
  * One noised position: x_t = sqrt(abar(t)) S(w) + sqrt(1 - abar(t)) K eps with the almost-one-hot simplex
@@ -10,11 +10,12 @@ import { alphaBar } from './schedule.ts';
 export function noiseSimplex(
   tokens: readonly number[],
   t: number,
-  scale: number,
+  simplexScale: number | 'posterior',
   address: NoiseAddress,
   out: Float32Array,
 ): void {
   gaussianRow(address, out);
+  const scale = simplexScaleAt(simplexScale, t);
   const signal = scale * Math.sqrt(alphaBar(t));
   const noise = scale * Math.sqrt(1 - alphaBar(t));
   for (let v = 0; v < out.length; v++) out[v] = noise * out[v] - signal;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stepsToRun } from '../../../models/ssd2/halting.ts';
-import { alphaBar, timestepOf } from '../../../models/ssd2/schedule.ts';
+import { alphaBar, simplexScaleAt, timestepOf } from '../../../models/ssd2/schedule.ts';
 import { noiseSimplex } from '../../../models/ssd2/simplex.ts';
 
 describe('the schedule', () => {
@@ -26,6 +26,24 @@ describe('the schedule', () => {
   ])('of %i steps stopped at t = %d runs %i, all above it', (steps, stopAt, run) => {
     expect(stepsToRun(steps, stopAt)).toBe(run);
     expect(timestepOf(run - 1, steps)).toBeGreaterThan(stopAt);
+  });
+});
+
+describe('the posterior scale', () => {
+  it('makes softmax(x_t) the posterior of the token by Bayes, under a uniform prior', () => {
+    const [t, vocabulary, token] = [0.45, 50, 17];
+    const x = new Float32Array(vocabulary);
+    noiseSimplex([token], t, 'posterior', { seed: 4, lane: 0, block: 0, step: 0, position: 0 }, x);
+    const scale = simplexScaleAt('posterior', t);
+    const [signal, variance] = [scale * Math.sqrt(alphaBar(t)), scale ** 2 * (1 - alphaBar(t))];
+    // log p(x | v) of independent normals, around the simplex of each token v in turn.
+    const likelihood = Array.from({ length: vocabulary }, (_, v) =>
+      x.reduce((sum, value, u) => sum - (value - (u === v ? signal : -signal)) ** 2 / (2 * variance), 0),
+    );
+    for (let v = 1; v < vocabulary; v++) {
+      // x is float32: differences of values up to 20 are exact to about 1e-5.
+      expect(likelihood[v] - likelihood[0]).toBeCloseTo(x[v] - x[0], 3);
+    }
   });
 });
 

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { type Definition, refuseUnsupported } from '../../../lib/local/definitions.ts';
+import { LocalStepFunctions } from '../../../lib/local/step-functions.ts';
+
+const task = { Type: 'Task', Resource: 'arn:aws:lambda:local:000000000000:function:Known', End: true };
+const machine = (states: Record<string, object>, more: object = {}) =>
+  ({ StartAt: Object.keys(states)[0], States: states, ...more }) as unknown as Definition;
+
+describe('the local cloud refuses what its interpreter would run wrongly', () => {
+  it.each([
+    ['JSONata', machine({ A: task }, { QueryLanguage: 'JSONata' }), 'M: the local cloud does not run JSONata'],
+    ['JSONata in a state', machine({ A: { ...task, QueryLanguage: 'JSONata' } }), 'M, state A'],
+    [
+      'a Distributed Map',
+      machine({
+        A: { Type: 'Map', ItemProcessor: { ...machine({ B: task }), ProcessorConfig: { Mode: 'DISTRIBUTED' } } },
+      }),
+      'M, state A: the local cloud does not run a Distributed Map',
+    ],
+    [
+      'a job to wait for, inside a branch',
+      machine({
+        A: { Type: 'Parallel', Branches: [machine({ B: { ...task, Resource: 'arn:aws:states:::x.sync' } })] },
+      }),
+      'M, state B',
+    ],
+  ])('%s', (_, definition, message) => {
+    expect(() => refuseUnsupported(definition, 'M')).toThrow(message);
+  });
+
+  it('a Task without a handler', () => {
+    const source = { arn: 'arn:m', type: 'EXPRESS' as const, definition: machine({ A: task }) };
+    expect(() => new LocalStepFunctions([source], new Map())).toThrow('state A: nothing handles');
+  });
+});

@@ -1,0 +1,136 @@
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeAtomically } from '../../../models/checkpoint/atomic-write.ts';
+import { loadModel } from '../../../models/checkpoint/model-directory.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../../models/checkpoint/safetensors.ts';
+import { tinyConfig, tinyFleet, tinyWeights } from '../../support/tiny-fleet.ts';
+
+describe('safetensors', () => {
+  const tensor = fc.array(fc.float({ noNaN: true }), { maxLength: 20 }).map((values) => ({
+    shape: [values.length],
+    data: Float32Array.from(values),
+  }));
+
+  it('in fp32 come back bit for bit', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), tensor), fc.dictionary(fc.string(), fc.string()), (record, metadata) => {
+        const tensors = new Map(Object.entries(record).filter(([name]) => name !== '__metadata__'));
+        const decoded = decodeSafetensors(Buffer.concat(encodeSafetensors(tensors, 'F32', metadata)));
+        expect(decoded.metadata).toEqual(metadata);
+        expect([...decoded.tensors]).toEqual([...tensors]);
+      }),
+    );
+  });
+
+  it('in fp16 come back as the nearest halves', () => {
+    const data = Float32Array.of(1, 0.1, -65504, 1e-8);
+    const bytes = Buffer.concat(encodeSafetensors(new Map([['x', { shape: [4], data }]]), 'F16'));
+    expect(decodeSafetensors(bytes).tensors.get('x')?.data).toEqual(Float32Array.of(1, 0.0999755859375, -65504, 0));
+  });
+
+  it('cut anywhere are an error, never wrong numbers', () => {
+    const whole = Buffer.concat(
+      encodeSafetensors(new Map([['x', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }]]), 'F32'),
+    );
+    for (let length = 0; length < whole.length; length++) {
+      expect(() => decodeSafetensors(whole.subarray(0, length)), `${length} bytes`).toThrow();
+    }
+  });
+});
+
+describe('a model directory', () => {
+  let fleet: Awaited<ReturnType<typeof tinyFleet>>;
+  let folder: string;
+  beforeAll(async () => {
+    fleet = await tinyFleet();
+    folder = await mkdtemp(join(tmpdir(), 'slingshot-models-'));
+  });
+  afterAll(async () => {
+    await fleet.remove();
+    await rm(folder, { recursive: true });
+  });
+
+  const copy = async (name: string) => {
+    await cp(fleet.fleet.core.directory, join(folder, name), { recursive: true });
+    return join(folder, name);
+  };
+
+  it('loads what was saved, to the precision of fp16', async () => {
+    const { config, weights } = await loadModel(fleet.fleet.core.directory);
+    expect(config).toEqual(tinyConfig);
+    for (const [name, { data }] of tinyWeights(tinyConfig, 1)) {
+      expect(weights.get(name)?.data).toEqual(Float32Array.from(new Float16Array(data)));
+    }
+  });
+
+  it.each([
+    ['that is not there', 'missing', async () => {}, /no model in .*: config.json cannot be read/],
+    [
+      'with weights cut short',
+      'cut',
+      (path: string) => truncate(join(path, 'model.safetensors'), 5000),
+      /model.safetensors is damaged: .*cut off/,
+    ],
+    [
+      'with weights of another model',
+      'other',
+      (path: string) => cp(join(fleet.folder, 'acme', 'model.safetensors'), join(path, 'model.safetensors')),
+      /tensor embed.tokens has shape \[300,8\], config.json needs \[300,16\]/,
+    ],
+    [
+      'with a config that lacks a field',
+      'field',
+      (path: string) => edit(path, 'config.json', (json) => delete json.block_size),
+      /config.json is damaged: block_size/,
+    ],
+    [
+      'with a config that is not JSON',
+      'json',
+      (path: string) => writeFile(join(path, 'config.json'), '{'),
+      /config.json is damaged/,
+    ],
+    [
+      'with a tokenizer of another size',
+      'size',
+      (path: string) =>
+        edit(path, 'config.json', (json) => {
+          json.vocab_size = 299;
+        }),
+      /tokenizer.json: 300 tokens, config.json says 299/,
+    ],
+    [
+      'with a damaged tokenizer',
+      'tokenizer',
+      (path: string) => writeFile(join(path, 'tokenizer.json'), '{}'),
+      /tokenizer.json is damaged/,
+    ],
+  ])('%s is a ModelError that says so', async (_, name, damage, message) => {
+    const path = name === 'missing' ? join(folder, name) : await copy(name);
+    await damage(path);
+    await expect(loadModel(path)).rejects.toThrow(
+      expect.objectContaining({ name: 'ModelError', message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+async function edit(path: string, file: string, change: (json: Record<string, unknown>) => unknown): Promise<void> {
+  const json = JSON.parse(await readFile(join(path, file), 'utf8'));
+  change(json);
+  await writeFile(join(path, file), JSON.stringify(json));
+}
+
+describe('an atomic write', () => {
+  it('that fails leaves the old file, and nothing else', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'slingshot-atomic-'));
+    const path = join(folder, 'file');
+    await writeFile(path, 'old');
+    const chunks = [Buffer.from('new'), 42 as unknown as Uint8Array];
+    await expect(writeAtomically(path, chunks)).rejects.toThrow(`could not write ${path}`);
+    expect(await readFile(path, 'utf8')).toBe('old');
+    expect(await readdir(folder)).toEqual(['file']);
+    await rm(folder, { recursive: true });
+  });
+});

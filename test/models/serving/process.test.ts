@@ -1,0 +1,59 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ModelProcess } from '../../../lib/local/model-process.ts';
+import { encodeLane } from '../../../models/serving/protocol.ts';
+import { tinyFleet } from '../../support/tiny-fleet.ts';
+
+const main = join(import.meta.dirname, '../../../models/serving/main.ts');
+
+let tiny: Awaited<ReturnType<typeof tinyFleet>>;
+beforeAll(async () => {
+  tiny = await tinyFleet();
+});
+afterAll(() => tiny.remove());
+
+const options = { provider: 'cpu', threads: 1 } as const;
+
+describe('the serving process', () => {
+  it('answers every request it has accepted before it ends on SIGTERM', async () => {
+    const process = await ModelProcess.start(tiny.fleet.core, options);
+    const lane = encodeLane({
+      context: [1],
+      tokens: null,
+      previous: null,
+      ...{ seed: 0, lane: 0, block: 0, step: 0, steps: 2 },
+    });
+    const body = JSON.stringify({ lanes: Array(32).fill(lane), kept: 300 });
+    const answers = Array.from({ length: 4 }, () => fetch(`${process.url}/invocations`, { method: 'POST', body }));
+    await answers[0];
+    const stopped = process.stop();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    await stopped;
+    expect(statuses).toEqual([200, 200, 200, 200]);
+    await expect(fetch(`${process.url}/ping`)).rejects.toThrow();
+  });
+
+  it('says in one line what is wrong with its model, and ends', async () => {
+    const missing = { ...tiny.fleet.core, directory: '/nowhere' };
+    await expect(ModelProcess.start(missing, options)).rejects.toThrow(
+      /^the model server of core ended \(1\): no model in \/nowhere: (config|tokenizer).json cannot be read/,
+    );
+  });
+
+  it.each([
+    [['run'], {}, 'the only command is `serve`'],
+    [['serve'], { SLINGSHOT_PROVIDER: 'abacus' }, 'SLINGSHOT_PROVIDER'],
+    [['serve'], { SLINGSHOT_PORT: 'http' }, 'SLINGSHOT_PORT'],
+  ])('started with %j and %j refuses', async (args, environment, message) => {
+    const child = fork(main, args, { stdio: 'pipe', env: { ...process.env, ...environment } });
+    let errors = '';
+    child.stderr?.on('data', (chunk) => {
+      errors += chunk;
+    });
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(1);
+    expect(errors).toContain(message);
+  });
+});
