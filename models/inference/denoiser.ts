@@ -88,7 +88,7 @@ export class Denoiser {
   }
 
   #inputs(lanes: readonly LaneStep[]) {
-    const { block, vocabulary, simplexScale } = this.config;
+    const { block, vocabulary, simplex } = this.config;
     const rows = lanes.length * block;
     const length = Math.max(...lanes.map(({ context }) => context.length));
     if (this.#x.length !== rows * vocabulary) {
@@ -113,7 +113,7 @@ export class Denoiser {
         const row = first + position;
         positions[row] = BigInt(context.length + position);
         const out = this.#x.subarray(row * vocabulary, (row + 1) * vocabulary);
-        noiseSimplex(tokens?.[position] ?? [], t, simplexScale, { ...address, step, position }, out);
+        noiseSimplex(tokens?.[position] ?? [], t, simplex, { ...address, step, position }, out);
       }
     });
     return {

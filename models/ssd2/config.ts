@@ -15,7 +15,7 @@ const fileSchema = z
     max_position_embeddings: positive,
     eos_token_id: z.int().nonnegative(),
     block_size: positive,
-    simplex_scale: z.union([z.number().positive(), z.literal('posterior')]),
+    simplex: z.union([z.strictObject({ scale: z.number().positive() }), z.literal('posterior')]),
     self_conditioning: z.enum(['mean', 'separate']),
     context_mask: z.enum(['segment', 'causal']),
   })
@@ -27,6 +27,17 @@ const fileSchema = z
     path: ['max_position_embeddings'],
     message: 'must be a multiple of block_size',
   });
+
+/**
+ * How a noised position meets the network.
+ *
+ * - A fixed scale K, as published: the input is softmax(x_t), the output the network's.
+ * - `posterior`: K depends on t so that x_t is the log-likelihood of each token (see simplexScaleAt). The input is
+ *   softmax(x_t + log prior), the token's posterior before anything else is known; the output is the network's logits
+ *   + x_t, so that the network itself only has to learn what the rest of the text says. The prior is the tokens'
+ *   frequency in the training text, kept with the weights.
+ */
+export type Simplex = { readonly scale: number } | 'posterior';
 
 /** An SSD-2 network's shape and the constants of its diffusion. */
 export interface ModelConfig {
@@ -40,8 +51,7 @@ export interface ModelConfig {
   readonly endOfText: number;
   /** B, the number of tokens denoised together. */
   readonly block: number;
-  /** K of the almost-one-hot simplex: a number, or as simplexScaleAt says. */
-  readonly simplexScale: number | 'posterior';
+  readonly simplex: Simplex;
   /** How the previous logits enter: averaged with the noised simplex under one layer, or through a layer of their own. */
   readonly selfConditioning: 'mean' | 'separate';
   /** Whether a clean token attends to its whole segment or only to what stands before it. */
@@ -60,7 +70,7 @@ export function parseModelConfig(json: unknown): ModelConfig {
     positions: file.max_position_embeddings,
     endOfText: file.eos_token_id,
     block: file.block_size,
-    simplexScale: file.simplex_scale,
+    simplex: file.simplex,
     selfConditioning: file.self_conditioning,
     contextMask: file.context_mask,
   };
@@ -79,7 +89,7 @@ export function formatModelConfig(config: ModelConfig): z.input<typeof fileSchem
     max_position_embeddings: config.positions,
     eos_token_id: config.endOfText,
     block_size: config.block,
-    simplex_scale: config.simplexScale,
+    simplex: config.simplex,
     self_conditioning: config.selfConditioning,
     context_mask: config.contextMask,
   };

@@ -1,4 +1,4 @@
-import { add, Graph, mul, softmax, sub, type Value } from '../graph/index.ts';
+import { Graph, type Value } from '../graph/index.ts';
 import type { ModelConfig } from './config.ts';
 import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
 import { parameterSpecs } from './parameters.ts';
@@ -69,28 +69,20 @@ export function denoiserGraph(config: ModelConfig, weights: Weights): Graph {
     keys: graph.input(`keys${layer}`, ['lanes', heads, headWidth, 'context']),
     values: graph.input(`values${layer}`, ['lanes', heads, 'context', headWidth]),
   }));
-  const x = softmax(graph.input('x', [rows, vocabulary]));
-  const previous = graph.input('previous', [rows, vocabulary]);
-  const conditioned = graph.input('conditioned', [rows, 1]);
+  const x = graph.input('x', [rows, vocabulary]);
+  const previous = {
+    probabilities: graph.input('previous', [rows, vocabulary]),
+    share: graph.input('conditioned', [rows, 1]),
+  };
   const logits = denoise(config, constantParameters(graph, weights), context, {
     sequences: 'lanes',
     blocks: 1,
-    ...selfConditioned(config, x, previous, mul(conditioned, 0.5)),
+    x,
+    previous,
     timesteps: graph.input('timesteps', [rows, 1]),
     positions: graph.input('positions', [rows], 'int64'),
     bias: graph.input('bias', ['lanes', 1, 1, 'context']),
   });
   graph.output('logits', logits);
   return graph;
-}
-
-/** How the probabilities of the noised simplex and of the previous logits enter the network, by the config's mode. */
-export function selfConditioned(
-  config: ModelConfig,
-  x: Value,
-  previous: Value,
-  share: Value | number,
-): { simplex: Value; previous?: Value } {
-  if (config.selfConditioning === 'separate') return { simplex: x, previous };
-  return { simplex: add(x, mul(sub(previous, x), share)) };
 }

@@ -12,6 +12,7 @@ import {
   reshape,
   slice,
   softmax,
+  sub,
   transpose,
   type Value,
 } from '../graph/index.ts';
@@ -41,10 +42,10 @@ export interface ContextInput {
 export interface NoisedInput {
   readonly sequences: Dimension;
   readonly blocks: number;
-  /** Probabilities [rows, vocabulary]: what enters the simplex layer. */
-  readonly simplex: Value;
-  /** Probabilities [rows, vocabulary] for the layer of their own; only with separate self-conditioning. */
-  readonly previous?: Value;
+  /** x_t, [rows, vocabulary]. */
+  readonly x: Value;
+  /** The previous logits' probabilities [rows, vocabulary], and whether they count: 1 or 0, [rows, 1]; 1 when absent. */
+  readonly previous?: { readonly probabilities: Value; readonly share?: Value };
   /** [rows, 1] */
   readonly timesteps: Value;
   /** int64 [rows] */
@@ -91,18 +92,29 @@ export function denoise(
   context: readonly ContextLayer[],
   input: NoisedInput,
 ): Value {
-  let x = add(
-    linear(input.simplex, parameters('embed.simplex')),
-    gather(parameters('embed.positions'), input.positions),
-  );
+  const positions = gather(parameters('embed.positions'), input.positions);
+  let x = add(embedSimplex(config, parameters, input), positions);
   x = add(x, affine(parameters, 'embed.time', input.timesteps));
-  if (input.previous) x = add(x, linear(input.previous, parameters('embed.previous')));
   context.forEach((clean, layer) => {
     const name = `layers.${layer}`;
     x = add(x, blockAttention(config, parameters, `${name}.attention`, x, clean, input));
     x = feedForward(parameters, name, x);
   });
-  return linearTransposed(norm(parameters, 'norm', x), parameters('head.weight'), parameters('head.bias'));
+  const logits = linearTransposed(norm(parameters, 'norm', x), parameters('head.weight'), parameters('head.bias'));
+  return config.simplex === 'posterior' ? add(logits, input.x) : logits;
+}
+
+/** The noised simplex and the previous logits, as embeddings [rows, width]. */
+function embedSimplex(config: ModelConfig, parameters: Parameters, { x, previous }: NoisedInput): Value {
+  const noised = softmax(config.simplex === 'posterior' ? add(x, parameters('prior')) : x);
+  if (!previous) return linear(noised, parameters('embed.simplex'));
+  const { probabilities, share } = previous;
+  if (config.selfConditioning === 'separate') {
+    const given = share ? mul(probabilities, share) : probabilities;
+    return add(linear(noised, parameters('embed.simplex')), linear(given, parameters('embed.previous')));
+  }
+  const half = share ? mul(share, 0.5) : 0.5;
+  return linear(add(noised, mul(sub(probabilities, noised), half)), parameters('embed.simplex'));
 }
 
 function blockAttention(

@@ -1,10 +1,11 @@
 import type { ModelConfig } from './config.ts';
 
-/** How a parameter starts: a constant, or normal with mean 0 and this standard deviation. */
+/** How a parameter starts: a constant, normal with mean 0, as another does, or the logarithm of the tokens' frequency. */
 export type Initialisation =
   | { readonly constant: number }
   | { readonly deviation: number }
-  | { readonly copyOf: string };
+  | { readonly copyOf: string }
+  | { readonly logPrior: true };
 
 export interface ParameterSpec {
   readonly name: string;
@@ -12,6 +13,8 @@ export interface ParameterSpec {
   readonly initial: Initialisation;
   /** Whether weight decay applies: not to biases, norms and the time layer. */
   readonly decay: boolean;
+  /** Set from the data and left so. */
+  readonly fixed?: true;
 }
 
 const zeros = { constant: 0 };
@@ -28,9 +31,10 @@ function plain(name: string, shape: readonly number[], initial: Initialisation):
   return { name, shape, initial, decay: false };
 }
 
-/** Every trained tensor of a model, in a fixed order: first those with weight decay, then those without. */
+/** Every tensor of a model, in a fixed order: first those with weight decay, then those without. */
 export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   const { vocabulary, width, feedForward, positions, layers } = config;
+  const posterior = config.simplex === 'posterior';
   // OPT and GPT-2 scale what is added to the residual stream down by the number of additions.
   const residual = { deviation: deviation / Math.sqrt(2 * layers) };
   const specs: ParameterSpec[] = [
@@ -60,8 +64,9 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   // From the start a token's logit is highest where its own simplex came in, so that copying need not be learnt.
   specs.push(
     weight('head.weight', [vocabulary, width], { copyOf: 'embed.tokens' }),
-    plain('head.bias', [vocabulary], zeros),
+    plain('head.bias', [vocabulary], posterior ? { logPrior: true } : zeros),
   );
+  if (posterior) specs.push({ ...plain('prior', [vocabulary], { logPrior: true }), fixed: true });
   return [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];
 }
 

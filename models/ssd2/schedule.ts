@@ -1,3 +1,5 @@
+import type { Simplex } from './config.ts';
+
 const offset = 1e-4;
 
 function f(t: number): number {
@@ -20,8 +22,9 @@ export function timestepOf(step: number, steps: number): number {
  * fixed K makes softmax(x_t) flatter than that at small t and sharper at large t; the ratio of signal to noise is the
  * same for every K.
  */
-export function simplexScaleAt(scale: number | 'posterior', t: number): number {
-  if (scale !== 'posterior') return scale;
+export function simplexScaleAt(simplex: Simplex, t: number): number {
+  if (simplex !== 'posterior') return simplex.scale;
   const alpha = alphaBar(t);
-  return (2 * Math.sqrt(alpha)) / Math.max(1 - alpha, 1e-6);
+  // Where the noise hides nothing any more, below t = 0.16, the scale is held where float16 can still carry the logits.
+  return (2 * Math.sqrt(alpha)) / Math.max(1 - alpha, 1 / 16);
 }

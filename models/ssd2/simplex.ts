@@ -1,3 +1,4 @@
+import type { Simplex } from './config.ts';
 import { gaussianRow, type NoiseAddress } from './noise.ts';
 import { alphaBar, simplexScaleAt } from './schedule.ts';
 
@@ -10,12 +11,12 @@ import { alphaBar, simplexScaleAt } from './schedule.ts';
 export function noiseSimplex(
   tokens: readonly number[],
   t: number,
-  simplexScale: number | 'posterior',
+  simplex: Simplex,
   address: NoiseAddress,
   out: Float32Array,
 ): void {
   gaussianRow(address, out);
-  const scale = simplexScaleAt(simplexScale, t);
+  const scale = simplexScaleAt(simplex, t);
   const signal = scale * Math.sqrt(alphaBar(t));
   const noise = scale * Math.sqrt(1 - alphaBar(t));
   for (let v = 0; v < out.length; v++) out[v] = noise * out[v] - signal;

@@ -23,11 +23,19 @@ export class BatchSource {
   readonly #config: ModelConfig;
   readonly #shape: BatchShape;
   readonly #seed: number;
+  readonly #timesteps: readonly [number, number];
   readonly #windowLength: number;
   readonly #windows: number;
   #order: { epoch: number; windows: Uint32Array } | undefined;
 
-  constructor(tokens: Uint16Array, config: ModelConfig, shape: BatchShape, seed: number) {
+  constructor(
+    tokens: Uint16Array,
+    config: ModelConfig,
+    shape: BatchShape,
+    seed: number,
+    timesteps: readonly [number, number] = [0, 1],
+  ) {
+    this.#timesteps = timesteps;
     this.#tokens = tokens;
     this.#config = config;
     this.#shape = shape;
@@ -50,7 +58,7 @@ export class BatchSource {
   }
 
   batch(n: number): Batch {
-    const { block, vocabulary, simplexScale } = this.#config;
+    const { block, vocabulary, simplex } = this.#config;
     const { sequences, blocks } = this.#shape;
     const length = blocks * block;
     const rows = sequences * length;
@@ -78,10 +86,11 @@ export class BatchSource {
         const target = this.#tokens[start + block + i];
         targets[row] = BigInt(target);
         positions[row] = BigInt(block + i - pad);
-        const t = 1 - ((timestepStart + golden * (sequence * blocks + Math.floor(i / block))) % 1);
+        const fraction = (timestepStart + golden * (sequence * blocks + Math.floor(i / block))) % 1;
+        const t = this.#timesteps[1] - fraction * (this.#timesteps[1] - this.#timesteps[0]);
         timesteps[row] = t;
         const address = { seed: this.#seed, lane: lanes.noise, block: 0, step: n, position: row };
-        noiseSimplex([target], t, simplexScale, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
+        noiseSimplex([target], t, simplex, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
       }
     }
     return { feeds: { contextTokens, contextPositions, padding, targets, positions, timesteps, x }, timesteps };

@@ -50,12 +50,13 @@ export class ParameterBuffers {
     );
   }
 
-  /** Fresh weights, as parameterSpecs says, from a seed. */
-  initialise(seed: number): void {
+  /** Fresh weights, as parameterSpecs says, from a seed and the training text, whose token frequencies are the prior. */
+  initialise(seed: number, tokens: Uint16Array): void {
     const views = this.views(this.weights);
     parameterSpecs(this.config).forEach(({ name, initial }, index) => {
       const data = views.get(name)?.data as Float32Array;
       if ('constant' in initial) data.fill(initial.constant);
+      else if ('logPrior' in initial) data.set(logFrequencies(tokens, data.length));
       else if ('copyOf' in initial) data.set(views.get(initial.copyOf)?.data as Float32Array);
       else {
         gaussianRow({ seed, lane: 0, block: 0, step: 0, position: index }, data);
@@ -76,4 +77,11 @@ export class ParameterBuffers {
       data.set(tensor.data);
     }
   }
+}
+
+/** The logarithm of each token's share of a text; a token that does not occur counts half. */
+function logFrequencies(tokens: Uint16Array, vocabulary: number): Float32Array {
+  const counts = new Float64Array(vocabulary).fill(0.5);
+  for (const token of tokens) counts[token]++;
+  return Float32Array.from(counts, (count) => Math.log(count / (tokens.length + vocabulary / 2)));
 }

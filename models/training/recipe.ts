@@ -12,6 +12,8 @@ const recipeSchema = z.strictObject({
   sequences: count,
   blocks: count,
   steps: count,
+  /** The range that timesteps are drawn from, evenly: above the first, up to and including the second. */
+  timesteps: z.tuple([share, share]).refine(([from, to]) => from < to, 'must ascend'),
   /** The probability that a step is trained with the model's own previous logits. */
   selfConditioning: share,
   learningRate: z.number().positive(),

@@ -4,13 +4,13 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TensorData } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import { AdamW } from './adamw.ts';
 import { type Batch, BatchSource } from './batch.ts';
 import { ParameterBuffers } from './parameter-buffers.ts';
 import { RangeMeans } from './range-means.ts';
-import { learningRateAt, type Recipe } from './recipe.ts';
+import type { Recipe } from './recipe.ts';
 import { loadTrainingCheckpoint, saveTrainingCheckpoint } from './training-checkpoint.ts';
-import { gradientName, lossGraph, trainingGraph } from './training-graph.ts';
+import { lossGraph } from './training-graph.ts';
+import { TrainingStepper, tensorsOf } from './training-stepper.ts';
 
 /** One line of metrics.jsonl. */
 export interface Metrics {
@@ -65,7 +65,7 @@ export async function train(
     state = await loadTrainingCheckpoint(checkpoint, buffers);
     if (state.data !== fingerprint)
       throw new Error(`${checkpoint} was trained on other data or with another tokenizer`);
-  } else buffers.initialise(recipe.seed);
+  } else buffers.initialise(recipe.seed, data.train);
   await dropMetricsAfter(join(folder, files.metrics), state.step);
 
   const stepper = await TrainingStepper.create(recipe, data.train, buffers, options.runtime);
@@ -122,63 +122,6 @@ async function dropMetricsAfter(path: string, step: number): Promise<void> {
     }
   });
   await writeFile(path, lines.map((line) => `${line}\n`).join(''));
-}
-
-function tensorsOf(buffers: ParameterBuffers, buffer: Float32Array, rename = (name: string) => name) {
-  const entries = [...buffers.views(buffer)].map(([name, { data }]) => [rename(name), data]);
-  return Object.fromEntries(entries) as Record<string, TensorData>;
-}
-
-/** The training step: batch, gradients, update. */
-class TrainingStepper {
-  readonly #recipe: Recipe;
-  readonly #source: BatchSource;
-  readonly #plain: Session;
-  readonly #conditioned: Session;
-  readonly #optimiser: AdamW;
-  readonly #weights: Record<string, TensorData>;
-  readonly #gradients: Record<string, TensorData>;
-
-  private constructor(
-    recipe: Recipe,
-    source: BatchSource,
-    sessions: readonly [Session, Session],
-    optimiser: AdamW,
-    buffers: ParameterBuffers,
-  ) {
-    this.#recipe = recipe;
-    this.#source = source;
-    [this.#plain, this.#conditioned] = sessions;
-    this.#optimiser = optimiser;
-    this.#weights = tensorsOf(buffers, buffers.weights);
-    this.#gradients = tensorsOf(buffers, buffers.gradients, gradientName);
-  }
-
-  static async create(recipe: Recipe, tokens: Uint16Array, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
-    const source = new BatchSource(tokens, recipe.model, recipe, recipe.seed);
-    const plain = await Session.create(trainingGraph(recipe.model, recipe, false), runtime);
-    const conditioned = await Session.create(trainingGraph(recipe.model, recipe, true), runtime);
-    return new TrainingStepper(
-      recipe,
-      source,
-      [plain, conditioned],
-      await AdamW.create(buffers, recipe, runtime),
-      buffers,
-    );
-  }
-
-  async step(step: number) {
-    const { feeds, timesteps } = this.#source.batch(step - 1);
-    const session = this.#source.conditioned(step - 1, this.#recipe.selfConditioning) ? this.#conditioned : this.#plain;
-    const { losses } = await session.run({ ...this.#weights, ...feeds }, this.#gradients);
-    const learningRate = learningRateAt(this.#recipe, step);
-    const gradientNorm = await this.#optimiser.update(step, learningRate);
-    return { losses, timesteps, gradientNorm, learningRate };
-  }
-
-  async release(): Promise<void> {
-    await Promise.all([this.#plain, this.#conditioned, this.#optimiser].map((session) => session.release()));
-  }
 }
 
 /** The averaged weights' loss on the same few batches each time. */

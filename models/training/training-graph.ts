@@ -1,6 +1,6 @@
 import { add, crossEntropy, Graph, gradients, mean, softmax, stopGradient, type Value } from '../graph/index.ts';
 import type { ModelConfig } from '../ssd2/config.ts';
-import { inputParameters, selfConditioned } from '../ssd2/graphs.ts';
+import { inputParameters } from '../ssd2/graphs.ts';
 import { contextMask, noisedMask } from '../ssd2/layout.ts';
 import { denoise, encodeContext, type Parameters } from '../ssd2/network.ts';
 import { parameterSpecs } from '../ssd2/parameters.ts';
@@ -47,11 +47,12 @@ export function sequenceLogits(
     positions: graph.input('positions', [rows], 'int64'),
     bias: mask(noisedMask(config, blocks, length), 'noisedMask'),
   };
-  const x = softmax(graph.input('x', [rows, config.vocabulary]));
+  const x = graph.input('x', [rows, config.vocabulary]);
   const run = (previous?: Value) =>
     denoise(config, parameters, context, {
       ...noised,
-      ...(previous ? selfConditioned(config, x, previous, 0.5) : { simplex: x }),
+      x,
+      ...(previous ? { previous: { probabilities: previous } } : {}),
     });
   return conditioned ? run(stopGradient(softmax(run()))) : run();
 }
@@ -72,7 +73,9 @@ export function trainingGraph(config: ModelConfig, shape: BatchShape, conditione
   const losses = crossEntropy(logits, graph.input('targets', [logits.shape[0]], 'int64'));
   graph.output('losses', losses);
   // A layer of its own for previous logits has no gradient in a pass without them.
-  const trained = parameterSpecs(config).filter(({ name }) => conditioned || name !== 'embed.previous');
+  const trained = parameterSpecs(config).filter(
+    ({ name, fixed }) => !fixed && (conditioned || name !== 'embed.previous'),
+  );
   const values = trained.map(({ name }) => parameters(name));
   gradients(mean(losses), values).forEach((gradient, i) => {
     graph.output(gradientName(trained[i].name), gradient);

@@ -18,7 +18,7 @@ export const tinyConfig: ModelConfig = {
   positions: 40,
   endOfText: 0,
   block: 5,
-  simplexScale: 3.75,
+  simplex: 'posterior',
   selfConditioning: 'mean',
   contextMask: 'segment',
 };
@@ -33,9 +33,12 @@ export const sentences = [
 /** Untrained weights, scaled up so that logits differ by whole nats. */
 export function tinyWeights(config: ModelConfig, seed: number): Model['weights'] {
   const buffers = new ParameterBuffers(config);
-  buffers.initialise(seed);
+  buffers.initialise(
+    seed,
+    Uint16Array.from({ length: 1000 }, (_, i) => (i * i) % config.vocabulary),
+  );
   for (const [name, { data }] of buffers.views(buffers.weights)) {
-    if (!name.includes('norm')) for (let i = 0; i < data.length; i++) data[i] *= 8;
+    if (!/norm|prior|head.bias/.test(name)) for (let i = 0; i < data.length; i++) data[i] *= 8;
   }
   return buffers.views(buffers.weights);
 }

@@ -32,7 +32,7 @@ async function largestDifference(config: ModelConfig, remainder: number): Promis
   const x = new Float32Array(rows * vocabulary);
   for (let row = 0; row < rows; row++) {
     const address = { seed: 5, lane: 0, block: Math.floor(row / block), step, position: row % block };
-    noiseSimplex([noised[row]], t, config.simplexScale, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
+    noiseSimplex([noised[row]], t, config.simplex, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
   }
   const session = await Session.create(graph);
   const { logits } = await session.run({
@@ -72,9 +72,14 @@ async function largestDifference(config: ModelConfig, remainder: number): Promis
 describe('the denoiser over a cached context equals the full forward pass', () => {
   // Answers travel as float16: log-probabilities between -16 and -8 are rounded by up to 2^-8 = 0.0039.
   const tolerance = 0.006;
-  it.each(['segment', 'causal'] as const)('with the %s mask, whatever the remainder', async (contextMask) => {
+  it.each([
+    ['the segment mask', { contextMask: 'segment' }],
+    ['the causal mask', { contextMask: 'causal' }],
+    ['a fixed simplex scale', { simplex: { scale: 3.75 } }],
+    ['separate self-conditioning', { selfConditioning: 'separate' }],
+  ] as const)('with %s, whatever the remainder', async (_, change) => {
     for (const remainder of [1, 3, 5]) {
-      expect(await largestDifference({ ...tinyConfig, contextMask }, remainder)).toBeLessThan(tolerance);
+      expect(await largestDifference({ ...tinyConfig, ...change }, remainder)).toBeLessThan(tolerance);
     }
   });
 });

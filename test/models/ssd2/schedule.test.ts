@@ -51,7 +51,7 @@ describe('the noised simplex', () => {
   const address = { seed: 1, lane: 0, block: 0, step: 0, position: 0 };
   const at = (t: number, tokens: number[]) => {
     const out = new Float32Array(1000);
-    noiseSimplex(tokens, t, 5, address, out);
+    noiseSimplex(tokens, t, { scale: 5 }, address, out);
     return out;
   };
 

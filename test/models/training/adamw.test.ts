@@ -31,7 +31,7 @@ function plainAdamW(weights: number[], gradientsByStep: number[][], decays: (i: 
 describe('AdamW', () => {
   it('takes the steps of the published algorithm, with clipping, decay exclusions and averaging', async () => {
     const buffers = new ParameterBuffers(tinyConfig);
-    buffers.initialise(3);
+    buffers.initialise(3, new Uint16Array(0));
     const start = [...buffers.weights];
     const steps = Array.from({ length: 5 }, (_, step) =>
       start.map((_, i) => Math.sin(i * 0.7 + step) * (step === 2 ? 1e-4 : 0.1)),
@@ -53,7 +53,7 @@ describe('AdamW', () => {
 
   it('leaves everything as it was when a gradient is not finite', async () => {
     const buffers = new ParameterBuffers(tinyConfig);
-    buffers.initialise(3);
+    buffers.initialise(3, new Uint16Array(0));
     const before = buffers.weights.slice();
     buffers.gradients[5] = Number.NaN;
     const optimiser = await AdamW.create(buffers, options);

@@ -29,9 +29,8 @@ describe('training', () => {
     const recipe = tinyRecipe({ steps: 240, warmup: 20, validateEvery: 120 });
     await train(recipe, data, join(folder, 'learns'), { onMetrics: (line) => metrics.push(line) });
     const [first, last] = [metrics[0].loss, metrics.at(-1)?.validation?.loss ?? Number.NaN];
-    // Chance is ln 300 = 5.7 nats; most of the sequence follows from its neighbours.
-    expect(first).toBeGreaterThan(5);
-    expect(last).toBeLessThan(first - 1);
+    // Chance, where the noise hides all, is ln 300 = 5.7 nats; all of the sequence follows from its neighbours.
+    expect(last).toBeLessThan(first / 2);
   });
 
   it('stopped at any step and resumed repeats the uninterrupted run bit for bit', async () => {

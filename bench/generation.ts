@@ -1,0 +1,81 @@
+import type { StepMessage } from '../functions/contracts/generation.ts';
+import type { GenerationRequest } from '../functions/contracts/request.ts';
+import { type EngineName, startEngine } from '../lib/engine.ts';
+import { readFleet } from '../lib/fleet.ts';
+import type { Row } from './main.ts';
+import { median, total } from './timing.ts';
+
+const tenant = 'contact-center';
+const block: GenerationRequest = {
+  prompt: 'To transfer a call,',
+  tenant,
+  weight: 0.5,
+  tokens: 25,
+  seed: 7,
+  patience: 10_000,
+};
+const runs = 5;
+/** What the block is to take: 25 tokens of 60 denoise steps by core and tenant. */
+const aimMilliseconds = 1000;
+
+/** A block through the plain loop and through the state machine: whole, and a step by part. */
+export async function generationRows(): Promise<Row[]> {
+  const direct = await measure('direct', block);
+  const machine = await measure('state-machine', block);
+  const visit = await measure('state-machine', { ...block, visit: 4 });
+  const inParts = direct.parts;
+  const step = (name: string, value: number): Row => ({ name: `denoise step: ${name}`, value, unit: 'ms' });
+  const whole = (name: string, milliseconds: number): Row[] => [
+    {
+      name: `block, ${name}`,
+      value: milliseconds,
+      unit: 'ms',
+      baseline: 'the aim',
+      ratio: milliseconds / aimMilliseconds,
+    },
+    { name: `block, ${name}, tokens`, value: 25_000 / milliseconds, unit: 'tokens/s' },
+  ];
+  const orchestration = (machine.block - direct.block) / machine.steps;
+  return [
+    ...Object.entries(inParts).map(([name, value]) => step(name, value)),
+    {
+      ...step('orchestration', orchestration),
+      baseline: 'a step through the state machine',
+      ratio: orchestration / (machine.block / machine.steps),
+    },
+    ...whole('direct', direct.block),
+    ...whole('state machine', machine.block),
+    ...whole('state machine, 4 steps a visit', visit.block),
+  ];
+}
+
+async function measure(engineName: EngineName, request: GenerationRequest) {
+  const steps: StepMessage[] = [];
+  const engine = await startEngine(engineName, readFleet(), (step) => steps.push(step));
+  try {
+    await engine.generate(request);
+    const times: number[] = [];
+    steps.length = 0;
+    for (let run = 0; run < runs; run++) {
+      const started = performance.now();
+      await engine.generate(request);
+      times.push(performance.now() - started);
+    }
+    return { block: median(times), steps: steps.length / runs, parts: partsOf(steps) };
+  } finally {
+    await engine.stop();
+  }
+}
+
+/** Medians over the steps. */
+function partsOf(steps: readonly StepMessage[]): Record<string, number> {
+  const over = (part: (milliseconds: StepMessage['milliseconds']) => number) =>
+    median(steps.map(({ milliseconds }) => part(milliseconds)));
+  const member = `tenant:${tenant}`;
+  return {
+    noise: over((parts) => parts.core.noise + parts[member].noise),
+    core: over((parts) => total(Object.values(parts.core)) - parts.core.noise),
+    tenant: over((parts) => total(Object.values(parts[member])) - parts[member].noise),
+    reduce: over((parts) => parts.reduce.total),
+  };
+}

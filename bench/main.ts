@@ -1,0 +1,36 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { generationRows } from './generation.ts';
+import { matrixPeak } from './matrix-peak.ts';
+import { trainingRows } from './training.ts';
+
+/** One line of a benchmark's table. */
+export interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** What `value` is divided by for `ratio`. */
+  readonly baseline?: string;
+  readonly ratio?: number;
+}
+
+const { versions, arch, platform } = process;
+const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${platform} ${arch}, Node ${versions.node}`;
+console.log(`${machine}\n`);
+
+const peak = await matrixPeak();
+const rows: Row[] = [
+  { name: 'matrix product 2048^3, fp32', value: peak, unit: 'GFLOP/s' },
+  ...(await trainingRows(peak)),
+  ...(await generationRows()),
+];
+const width = Math.max(...rows.map(({ name }) => name.length));
+for (const { name, value, unit, baseline, ratio } of rows) {
+  const compared = ratio === undefined ? '' : `  ${(100 * ratio).toFixed(0)} % of ${baseline}`;
+  console.log(`${name.padEnd(width)}  ${value.toFixed(2).padStart(9)} ${unit.padEnd(8)}${compared}`);
+}
+const folder = join(import.meta.dirname, '..', 'bench-results');
+await mkdir(folder, { recursive: true });
+await writeFile(join(folder, 'bench.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+console.log('\nas JSON: bench-results/bench.json');
