@@ -29,7 +29,7 @@ describe('training', () => {
     const recipe = tinyRecipe({ steps: 240, warmup: 20, validateEvery: 120 });
     await train(recipe, data, join(folder, 'learns'), { onMetrics: (line) => metrics.push(line) });
     const [first, last] = [metrics[0].loss, metrics.at(-1)?.validation?.loss ?? Number.NaN];
-    // Chance, where the noise hides all, is ln 300 = 5.7 nats; all of the sequence follows from its neighbours.
+    // At first each position is denoised by itself; all of the sequence follows from its neighbours.
     expect(last).toBeLessThan(first / 2);
   });
 
