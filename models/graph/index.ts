@@ -4,7 +4,7 @@ export { encodeOnnx } from './onnx.ts';
 export { add, div, exp, log, mul, neg, relu, sqrt, stopGradient, sub } from './operators/elementwise.ts';
 export { broadcastTo, concat, reshape, slice, swapLast, transpose } from './operators/layout.ts';
 export { crossEntropy, gather } from './operators/lookup.ts';
-export { layerNorm, softmax } from './operators/normalise.ts';
+export { layerNorm, logSoftmax, softmax } from './operators/normalise.ts';
 export { linear, linearTransposed, matmul } from './operators/product.ts';
 export { mean, sum } from './operators/reduce.ts';
 export { type Dimension, elementCount, type Shape } from './shape.ts';

@@ -48,20 +48,42 @@ function mergePosition(answers: readonly WeightedAnswer[], position: number): Me
   // Each logit is taken relative to its member's tail, so that a token costs work only where it was kept.
   const tails = answers.map(({ envelope }) => (isDense(envelope) ? 0 : tailLogProbability(envelope, position)));
   const rest = answers.reduce((sum, { coefficient }, m) => sum + coefficient * tails[m], 0);
-  const merged = new Map<number, number>();
+  const { sums, kept } = scratchFor(vocabulary);
   answers.forEach(({ coefficient, envelope }, m) => {
+    const start = position * envelope.kept;
     for (let i = 0; i < envelope.kept; i++) {
       const id = idAt(envelope, position, i);
-      const logit = envelope.logProbabilities[position * envelope.kept + i];
-      merged.set(id, (merged.get(id) ?? rest) + coefficient * (logit - tails[m]));
+      if (kept[id] === 0) {
+        kept[id] = 1;
+        sums[id] = rest;
+      }
+      sums[id] += coefficient * (envelope.logProbabilities[start + i] - tails[m]);
     }
   });
-  const ids = Uint16Array.from(merged.keys()).sort();
-  const logits = Float32Array.from(ids, (id) => merged.get(id) as number);
+  const ids = Uint16Array.from(indicesOf(kept));
+  const logits = Float32Array.from(ids, (id) => sums[id]);
+  kept.fill(0);
   const others = vocabulary - ids.length;
   const tail = others === 0 ? Number.NEGATIVE_INFINITY : rest + Math.log(others);
   const normaliser = logSumExp(Float32Array.of(logSumExp(logits), tail));
-  return { ids, logProbabilities: logits.map((logit) => logit - normaliser), tailLogMass: tail - normaliser };
+  for (let i = 0; i < logits.length; i++) logits[i] -= normaliser;
+  return { ids, logProbabilities: logits, tailLogMass: tail - normaliser };
+}
+
+let scratch = { sums: new Float64Array(0), kept: new Uint8Array(0) };
+
+/** Work memory a vocabulary long; `kept` is all 0. */
+function scratchFor(vocabulary: number): typeof scratch {
+  if (scratch.sums.length < vocabulary) {
+    scratch = { sums: new Float64Array(vocabulary), kept: new Uint8Array(vocabulary) };
+  }
+  return scratch;
+}
+
+function indicesOf(flags: Uint8Array): number[] {
+  const indices: number[] = [];
+  for (let at = flags.indexOf(1); at >= 0; at = flags.indexOf(1, at + 1)) indices.push(at);
+  return indices;
 }
 
 /** The `kept` likeliest tokens of each merged position, for the next step's self-conditioning. */

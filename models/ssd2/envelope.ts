@@ -14,7 +14,7 @@ export interface LogitsEnvelope {
   readonly tailLogMass: Float16Array;
 }
 
-/** Keeps the `kept` largest of each row of logits [positions, vocabulary]; of equal ones the lowest ids. */
+/** Keeps the `kept` largest of each row of log-probabilities [positions, vocabulary]; of equal ones the lowest ids. */
 export function compress(logits: Float32Array, vocabulary: number, kept: number): LogitsEnvelope {
   const positions = logits.length / vocabulary;
   const dense = kept >= vocabulary;
@@ -22,10 +22,9 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
   const envelope = emptyEnvelope(positions, vocabulary, count);
   for (let position = 0; position < positions; position++) {
     const row = logits.subarray(position * vocabulary, (position + 1) * vocabulary);
-    const normaliser = logSumExp(row);
     const start = position * count;
     if (dense) {
-      for (let v = 0; v < vocabulary; v++) envelope.logProbabilities[start + v] = row[v] - normaliser;
+      envelope.logProbabilities.set(row, start);
       envelope.tailLogMass[position] = Number.NEGATIVE_INFINITY;
       continue;
     }
@@ -33,8 +32,8 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
     let at = start;
     for (const id of largest(row, count)) {
       envelope.ids[at] = id;
-      envelope.logProbabilities[at++] = row[id] - normaliser;
-      head += Math.exp(row[id] - normaliser);
+      envelope.logProbabilities[at++] = row[id];
+      head += Math.exp(row[id]);
     }
     envelope.tailLogMass[position] = logOfMass(1 - head);
   }

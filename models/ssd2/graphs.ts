@@ -1,4 +1,4 @@
-import { Graph, type Value } from '../graph/index.ts';
+import { Graph, logSoftmax, type Value } from '../graph/index.ts';
 import type { ModelConfig } from './config.ts';
 import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
 import { parameterSpecs } from './parameters.ts';
@@ -58,7 +58,7 @@ export function contextEncoderGraph(config: ModelConfig, weights: Weights): Grap
  * - timesteps [rows, 1]; positions int64 [rows]; bias [lanes, 1, 1, context]
  * - keysN, valuesN, as the context encoder gives them
  *
- * -> logits [rows, vocabulary]
+ * -> logits [rows, vocabulary], normalised to log-probabilities
  */
 export function denoiserGraph(config: ModelConfig, weights: Weights): Graph {
   const graph = new Graph('denoiser');
@@ -83,6 +83,6 @@ export function denoiserGraph(config: ModelConfig, weights: Weights): Graph {
     positions: graph.input('positions', [rows], 'int64'),
     bias: graph.input('bias', ['lanes', 1, 1, 'context']),
   });
-  graph.output('logits', logits);
+  graph.output('logits', logSoftmax(logits));
   return graph;
 }

@@ -1,6 +1,6 @@
 import { expectShape, type Value } from '../graph.ts';
 import { elementCount, type Shape } from '../shape.ts';
-import { div, mul, sub } from './elementwise.ts';
+import { div, exp, mul, sub } from './elementwise.ts';
 import { reshape } from './layout.ts';
 import { columnSums } from './product.ts';
 import { sum } from './reduce.ts';
@@ -16,6 +16,17 @@ export function softmax(x: Value): Value {
       const weighted = mul(dy, y);
       return [sub(weighted, mul(y, sum(weighted, [last])))];
     },
+  });
+}
+
+/** x - log sum exp(x) over the last axis. */
+export function logSoftmax(x: Value): Value {
+  const last = x.shape.length - 1;
+  return x.graph.node('LogSoftmax', {
+    inputs: [x],
+    shape: x.shape,
+    attributes: { axis: -1 },
+    gradient: (dy, y) => [sub(dy, mul(exp(y), sum(dy, [last])))],
   });
 }
 

@@ -14,6 +14,7 @@ import {
   linear,
   linearTransposed,
   log,
+  logSoftmax,
   matmul,
   mean,
   mul,
@@ -95,6 +96,7 @@ const operators: Record<string, fc.Arbitrary<Case>> = {
     build: ([a, b, c]) => linearTransposed(a, b, c),
   })),
   softmax: shape.map((s) => ({ shapes: [s], build: ([a]) => softmax(a) })),
+  logSoftmax: shape.map((s) => ({ shapes: [s], build: ([a]) => logSoftmax(a) })),
   // At a width of 1 or 2 the normalised row is a step function of its inputs, which differences cannot follow.
   layerNorm: fc.tuple(dimension, fc.integer({ min: 4, max: 8 })).map(([rows, width]) => ({
     shapes: [[rows, width], [width], [width]],

@@ -14,6 +14,11 @@ function softmax(logits: readonly number[]): number[] {
   return powers.map((power) => power / sum);
 }
 
+/** Rows of log-probabilities, as models answer them. */
+function normalised(...rows: readonly (readonly number[])[]): Float32Array {
+  return Float32Array.from(rows.flatMap((logits) => softmax(logits).map(Math.log)));
+}
+
 function probabilities(envelope: LogitsEnvelope): Float32Array {
   const out = new Float32Array(envelope.positions * envelope.vocabulary);
   expand(envelope, out);
@@ -34,10 +39,11 @@ describe('a logits envelope', () => {
   it('keeps the largest entries of each position, and their probabilities', () => {
     fc.assert(
       fc.property(row, row, kept, (first, second, k) => {
-        const envelope = compress(Float32Array.from([...first, ...second]), vocabulary, k);
+        const envelope = compress(normalised(first, second), vocabulary, k);
         for (const [position, logits] of [first, second].entries()) {
           const expected = softmax(logits);
-          const order = logits.map((_, v) => v).sort((a, b) => logits[b] - logits[a] || a - b);
+          const row = normalised(logits);
+          const order = logits.map((_, v) => v).sort((a, b) => row[b] - row[a] || a - b);
           const ids = Array.from({ length: k }, (_, i) => idAt(envelope, position, i));
           expect(ids).toEqual(order.slice(0, k).sort((a, b) => a - b));
           const actual = probabilities(envelope).subarray(position * vocabulary);
@@ -50,7 +56,7 @@ describe('a logits envelope', () => {
   it('expands to probabilities that sum to 1', () => {
     fc.assert(
       fc.property(row, kept, (logits, k) => {
-        const sum = probabilities(compress(Float32Array.from(logits), vocabulary, k)).reduce((a, b) => a + b, 0);
+        const sum = probabilities(compress(normalised(logits), vocabulary, k)).reduce((a, b) => a + b, 0);
         expect(sum).toBeCloseTo(1, 5);
       }),
     );
@@ -63,7 +69,7 @@ describe('the ensemble', () => {
   it('of dense answers is the softmax of the weighted sum of logits', () => {
     fc.assert(
       fc.property(row, row, coefficients, (a, b, weight) => {
-        const dense = (logits: number[]) => compress(Float32Array.from(logits), vocabulary, vocabulary);
+        const dense = (logits: number[]) => compress(normalised(logits), vocabulary, vocabulary);
         const [merged] = merge([
           { coefficient: 1 - weight, envelope: dense(a) },
           { coefficient: weight, envelope: dense(b) },
@@ -80,7 +86,7 @@ describe('the ensemble', () => {
   it('of one member is that member', () => {
     fc.assert(
       fc.property(row, kept, (logits, k) => {
-        const envelope = compress(Float32Array.from(logits), vocabulary, k);
+        const envelope = compress(normalised(logits), vocabulary, k);
         const merged = merge([{ coefficient: 1, envelope }]);
         const actual = probabilities(compressMerged(merged, vocabulary, k));
         probabilities(envelope).forEach((probability, v) => {
@@ -92,9 +98,8 @@ describe('the ensemble', () => {
 
   it('with a coefficient below 0 pushes away from what that member says', () => {
     const certain = (token: number) => {
-      const logits = new Float32Array(vocabulary);
-      logits[token] = 4;
-      return compress(logits, vocabulary, 8);
+      const logits = new Array<number>(vocabulary).fill(0);
+      return compress(normalised(logits.with(token, 4)), vocabulary, 8);
     };
     const [{ ids, logProbabilities }] = merge([
       { coefficient: 2, envelope: certain(3) },
