@@ -51,7 +51,7 @@ export async function generationRows(): Promise<Row[]> {
 
 async function measure(engineName: EngineName, request: GenerationRequest) {
   const steps: StepMessage[] = [];
-  const engine = await startEngine(engineName, readFleet(), (step) => steps.push(step));
+  const engine = await startEngine(engineName, readFleet(), { onStep: (step) => steps.push(step) });
   try {
     await engine.generate(request);
     const times: number[] = [];

@@ -1,45 +1,48 @@
-import type { GenerationResult, Milliseconds, StepMessage } from '../functions/contracts/generation.ts';
+import type { GenerationResult, Milliseconds } from '../functions/contracts/generation.ts';
 import { type GenerationRequest, requestSchema } from '../functions/contracts/request.ts';
 import { finish } from '../functions/finish/finish.ts';
 import { prepare } from '../functions/prepare/prepare.ts';
 import { InvalidRequest } from '../functions/shared/errors.ts';
 import { loadModel } from '../models/checkpoint/model-directory.ts';
 import { Denoiser } from '../models/inference/denoiser.ts';
-import type { RuntimeOptions } from '../models/runtime/session.ts';
 import { decode } from '../models/ssd2/decode.ts';
 import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
+import { type Engine, type EngineOptions, engineDefaults } from './engine.ts';
 import { type Fleet, fleetCatalog, fleetModels } from './fleet.ts';
 
 /** The plain loop: models and decoding in this process, without state machine, functions or endpoints. */
-export class DirectEngine {
+export class DirectEngine implements Engine {
   readonly #denoisers: ReadonlyMap<string, Denoiser>;
   readonly #tokenizer: Tokenizer;
   readonly #fleet: Fleet;
-  readonly #kept: number;
+  readonly #options: EngineOptions;
 
-  private constructor(fleet: Fleet, denoisers: ReadonlyMap<string, Denoiser>, tokenizer: Tokenizer, kept: number) {
+  private constructor(
+    fleet: Fleet,
+    denoisers: ReadonlyMap<string, Denoiser>,
+    tokenizer: Tokenizer,
+    options: EngineOptions,
+  ) {
     this.#fleet = fleet;
     this.#denoisers = denoisers;
     this.#tokenizer = tokenizer;
-    this.#kept = kept;
+    this.#options = options;
   }
 
-  static async start(fleet: Fleet, kept: number, runtime?: RuntimeOptions): Promise<DirectEngine> {
+  static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<DirectEngine> {
+    const options = { ...engineDefaults, ...overrides };
     const denoisers = new Map<string, Denoiser>();
     let tokenizer: Tokenizer | undefined;
     for (const { endpoint, directory } of fleetModels(fleet)) {
       const model = await loadModel(directory);
       tokenizer ??= model.tokenizer;
-      denoisers.set(endpoint, await Denoiser.create(model, runtime));
+      denoisers.set(endpoint, await Denoiser.create(model, options));
     }
-    return new DirectEngine(fleet, denoisers, tokenizer as Tokenizer, kept);
+    return new DirectEngine(fleet, denoisers, tokenizer as Tokenizer, options);
   }
 
   /** @throws InvalidRequest */
-  async generate(
-    request: GenerationRequest,
-    onStep: (step: StepMessage) => void = () => {},
-  ): Promise<GenerationResult> {
+  async generate(request: GenerationRequest): Promise<GenerationResult> {
     const parsed = requestSchema.safeParse(request);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
@@ -50,7 +53,7 @@ export class DirectEngine {
       config: core.config,
       tokenizer: this.#tokenizer,
       catalog: fleetCatalog(this.#fleet),
-      kept: this.#kept,
+      kept: this.#options.kept,
     };
     const start = await prepare(parsed.data, deployment);
     let routes: Record<string, string> = {};
@@ -71,7 +74,14 @@ export class DirectEngine {
       },
       (report, block) => {
         milliseconds.reduce = { total: performance.now() - answered };
-        onStep({ ...report, tokens: [...report.tokens], changed: [...report.changed], block, routes, milliseconds });
+        this.#options.onStep?.({
+          ...report,
+          tokens: [...report.tokens],
+          changed: [...report.changed],
+          block,
+          routes,
+          milliseconds,
+        });
         routes = {};
         milliseconds = {};
       },

@@ -1,8 +1,7 @@
 import type { GenerationResult, StepMessage } from '../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../functions/contracts/request.ts';
-import { DirectEngine } from './direct-engine.ts';
+import type { ExecutionProvider } from '../models/runtime/providers.ts';
 import type { Fleet } from './fleet.ts';
-import { LocalCloud, type LocalCloudOptions, localDefaults } from './local/local-cloud.ts';
 
 export const engines = ['state-machine', 'direct'] as const;
 export type EngineName = (typeof engines)[number];
@@ -13,16 +12,30 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-export type EngineOptions = Partial<Omit<LocalCloudOptions, 'onStep'>>;
+export interface EngineOptions {
+  readonly provider: ExecutionProvider;
+  /** Of each model. */
+  readonly threads: number;
+  /** Entries a position that a logits envelope keeps. */
+  readonly kept: number;
+  readonly endpointTimeoutMilliseconds: number;
+  /** Called with each denoise step as it finishes. */
+  readonly onStep?: (step: StepMessage) => void;
+}
 
-export async function startEngine(
-  name: EngineName,
-  fleet: Fleet,
-  onStep: (step: StepMessage) => void,
-  options: EngineOptions = {},
-): Promise<Engine> {
-  if (name === 'state-machine') return LocalCloud.start(fleet, { ...options, onStep });
-  const { kept, provider, threads } = { ...localDefaults, ...options };
-  const engine = await DirectEngine.start(fleet, kept, { provider, threads });
-  return { generate: (request) => engine.generate(request, onStep), stop: () => engine.stop() };
+export const engineDefaults: EngineOptions = {
+  provider: 'cpu',
+  threads: 2,
+  kept: 256,
+  endpointTimeoutMilliseconds: 30_000,
+};
+
+/** Loads only the code of the engine asked for: the state machine's brings the whole CDK. */
+export async function startEngine(name: EngineName, fleet: Fleet, options: Partial<EngineOptions>): Promise<Engine> {
+  if (name === 'state-machine') {
+    const { LocalCloud } = await import('./local/local-cloud.ts');
+    return LocalCloud.start(fleet, options);
+  }
+  const { DirectEngine } = await import('./direct-engine.ts');
+  return DirectEngine.start(fleet, options);
 }

@@ -1,6 +1,5 @@
 import { styleText } from 'node:util';
 import { Command } from 'commander';
-import type { StepMessage } from '../../functions/contracts/generation.ts';
 import { requestSchema } from '../../functions/contracts/request.ts';
 import { startEngine } from '../../lib/engine.ts';
 import { readFleet } from '../../lib/fleet.ts';
@@ -25,7 +24,7 @@ async function demo(): Promise<void> {
   say(`${styleText('bold', 'Slingshot')}: one prompt, denoised twice through the synthesised state machines.\n`);
   const startedAt = performance.now();
   let view: GenerationView | undefined;
-  const engine = await startEngine('state-machine', fleet, (step: StepMessage) => view?.step(step));
+  const engine = await startEngine('state-machine', fleet, { onStep: (step) => view?.step(step) });
   say(styleText('gray', `models, endpoints and state machines ready in ${seconds(startedAt)}\n`));
   try {
     for (const [title, member] of [

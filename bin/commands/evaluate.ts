@@ -1,8 +1,6 @@
 import { Command } from 'commander';
 import { readFleet, shippedModels } from '../../lib/fleet.ts';
-import { loadModel } from '../../models/checkpoint/model-directory.ts';
-import { tokenizeCorpus } from '../../models/training/corpus.ts';
-import { type Evaluation, evaluate } from '../../models/training/evaluate.ts';
+import type { Evaluation } from '../../models/training/evaluate.ts';
 import { seed, shares } from '../terminal/options.ts';
 
 interface EvaluateOptions {
@@ -29,6 +27,9 @@ export function evaluateCommand(): Command {
 }
 
 async function runEvaluation(options: EvaluateOptions): Promise<void> {
+  const { loadModel } = await import('../../models/checkpoint/model-directory.ts');
+  const { tokenizeCorpus } = await import('../../models/training/corpus.ts');
+  const { evaluate } = await import('../../models/training/evaluate.ts');
   const fleet = readFleet(options.models ?? shippedModels);
   const named = (name: string) => {
     const found = [fleet.core, ...fleet.tenants].find((model) => model.name === name);

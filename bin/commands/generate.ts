@@ -8,7 +8,7 @@ import { type GenerationRequest, requestSchema } from '../../functions/contracts
 import { type EngineName, engines, startEngine } from '../../lib/engine.ts';
 import { type Fleet, fleetModels, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
-import { type ExecutionProvider, executionProviders } from '../../models/runtime/session.ts';
+import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { projections } from '../../models/ssd2/projection.ts';
 import { viewFor } from '../terminal/block-view.ts';
 import { count, nonNegative, positiveShare, seed, share } from '../terminal/options.ts';
@@ -87,9 +87,10 @@ async function generate(options: GenerateOptions): Promise<void> {
     trace?.write(`${JSON.stringify(traceLine(step))}\n`);
   };
   if (view && process.stderr.isTTY) process.stderr.write(styleText('gray', 'starting the models ...\r'));
-  const engine = await startEngine(options.engine, fleet, onStep, {
+  const engine = await startEngine(options.engine, fleet, {
     provider: options.provider,
     endpointTimeoutMilliseconds: options.timeout * 1000,
+    onStep,
   });
   try {
     const started = performance.now();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import { modelFiles, saveModel } from '../../models/checkpoint/model-directory.ts';
-import { type ExecutionProvider, executionProviders } from '../../models/runtime/session.ts';
+import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { parameterCount } from '../../models/ssd2/parameters.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import { readTexts, tokenizeCorpus } from '../../models/training/corpus.ts';
 import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
-import { type Metrics, train } from '../../models/training/trainer.ts';
+import type { Metrics } from '../../models/training/trainer.ts';
 import { count } from '../terminal/options.ts';
 
 interface TrainOptions {
@@ -41,6 +41,7 @@ export function trainCommand(): Command {
 }
 
 async function runTraining(options: TrainOptions): Promise<void> {
+  const { train } = await import('../../models/training/trainer.ts');
   const parsed = parseRecipe(await readFile(options.recipe, 'utf8'), options.recipe);
   const recipe: Recipe = options.steps === undefined ? parsed : { ...parsed, steps: options.steps };
   await mkdir(options.out, { recursive: true });

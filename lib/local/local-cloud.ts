@@ -5,30 +5,17 @@ import { join } from 'node:path';
 import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { GenerationResult, StepMessage } from '../../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../../functions/contracts/request.ts';
+import { type EngineOptions, engineDefaults } from '../engine.ts';
 import { type Fleet, fleetModels } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { type LocalFunction, readTemplate } from './definitions.ts';
 import { loadHandler } from './lambda.ts';
 import { close, listen } from './listen.ts';
-import { ModelProcess, type ModelProcessOptions } from './model-process.ts';
+import { ModelProcess } from './model-process.ts';
 import { localBucket } from './s3.ts';
 import { sageMakerServer } from './sagemaker.ts';
 import { LocalStepFunctions } from './step-functions.ts';
 import { synthesise } from './synthesise.ts';
-
-export interface LocalCloudOptions extends ModelProcessOptions {
-  readonly kept: number;
-  readonly endpointTimeoutMilliseconds: number;
-  /** Called with each denoise step as it finishes. */
-  readonly onStep?: (step: StepMessage) => void;
-}
-
-export const localDefaults: LocalCloudOptions = {
-  provider: 'cpu',
-  threads: 2,
-  kept: 256,
-  endpointTimeoutMilliseconds: 30_000,
-};
 
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
@@ -60,8 +47,8 @@ export class LocalCloud {
     this.#stop = stop;
   }
 
-  static async start(fleet: Fleet, overrides: Partial<LocalCloudOptions> = {}): Promise<LocalCloud> {
-    const options = { ...localDefaults, ...overrides };
+  static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<LocalCloud> {
+    const options = { ...engineDefaults, ...overrides };
     const releases: (() => Promise<unknown>)[] = [];
     const stop = async () => {
       for (const release of releases.reverse()) await release();

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import type { ExecutionProvider } from '../../models/runtime/session.ts';
+import type { ExecutionProvider } from '../../models/runtime/providers.ts';
 import type { FleetModel } from '../fleet.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'models', 'serving', 'main.ts');

@@ -1,9 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeOnnx, type Graph, type Shape, type TensorData } from '../graph/index.ts';
-
-/** Where ONNX Runtime executes a graph. */
-export const executionProviders = ['cpu', 'webgpu', 'cuda'] as const;
-export type ExecutionProvider = (typeof executionProviders)[number];
+import type { ExecutionProvider } from './providers.ts';
 
 export interface RuntimeOptions {
   readonly provider?: ExecutionProvider;

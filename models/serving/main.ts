@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { loadModel } from '../checkpoint/model-directory.ts';
 import { Denoiser } from '../inference/denoiser.ts';
-import { executionProviders } from '../runtime/session.ts';
+import { executionProviders } from '../runtime/providers.ts';
 import { createModelServer } from './server.ts';
 
 /**

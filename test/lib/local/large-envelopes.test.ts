@@ -30,7 +30,7 @@ afterAll(async () => {
 describe('envelopes too large to pass through a state machine', () => {
   it('go through the bucket, and the text is the same', async () => {
     const request = { prompt: 'To create a queue', tenant: 'acme', weight: 0.5, tokens: 60, steps: 4, seed: 3 };
-    const direct = await DirectEngine.start(tiny.fleet, kept);
+    const direct = await DirectEngine.start(tiny.fleet, { kept });
     expect(await cloud.generate(request)).toEqual(await direct.generate(request));
     await direct.stop();
   });

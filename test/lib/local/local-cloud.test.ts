@@ -20,7 +20,7 @@ const steps: StepMessage[] = [];
 
 beforeAll(async () => {
   tiny = await tinyFleet();
-  direct = await DirectEngine.start(tiny.fleet, kept);
+  direct = await DirectEngine.start(tiny.fleet, { kept });
   const onStep = (step: StepMessage) => steps.push(step);
   cloud = await LocalCloud.start(tiny.fleet, { kept, threads: 1, endpointTimeoutMilliseconds: 1500, onStep });
   containers = new Map(cloud.endpoints);

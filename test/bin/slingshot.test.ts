@@ -1,0 +1,188 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadModel } from '../../models/checkpoint/model-directory.ts';
+import { sentences, tinyFleet } from '../support/tiny-fleet.ts';
+import { tinyRecipeJson } from '../support/training.ts';
+
+const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.ts');
+
+let tiny: Awaited<ReturnType<typeof tinyFleet>>;
+let work: string;
+beforeAll(async () => {
+  tiny = await tinyFleet();
+  work = await mkdtemp(join(tmpdir(), 'slingshot-cli-'));
+  await writeFile(join(work, 'text.jsonl'), `${JSON.stringify({ text: sentences.join(' ').repeat(12) })}\n`.repeat(2));
+  await writeFile(join(work, 'recipe.json'), tinyRecipeJson());
+});
+afterAll(async () => {
+  await tiny.remove();
+  await rm(work, { recursive: true });
+});
+
+function slingshot(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...args], (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}
+
+const generate = (...args: string[]) =>
+  slingshot('generate', '--models', tiny.folder, '--steps', '6', '--tokens', '10', '--seed', '7', ...args);
+const prompt = ['--prompt', 'To create a queue,'];
+
+describe('slingshot generate', () => {
+  it('--json prints one object, and the same text through either engine', async () => {
+    const [direct, machine] = await Promise.all([
+      generate(...prompt, '--json', '--engine', 'direct'),
+      generate(...prompt, '--json'),
+    ]);
+    const result = JSON.parse(direct.stdout);
+    expect(Object.keys(result)).toEqual(['text', 'tokens', 'blocks', 'steps', 'seconds', 'models', 'seed']);
+    expect(result).toMatchObject({ tokens: 10, blocks: 2, steps: 8, models: ['core'], seed: 7 });
+    expect({ ...JSON.parse(machine.stdout), seconds: 0 }).toEqual({ ...result, seconds: 0 });
+    expect(direct.stderr + machine.stderr).toBe('');
+  });
+
+  it('prints prompt and text, shows steps on stderr, and traces each step', async () => {
+    const trace = join(work, 'trace.jsonl');
+    const { stdout, stderr } = await generate(
+      ...[...prompt, '--engine', 'direct', '--tenant', 'acme', '--weight', '0.5', '--trace', trace],
+    );
+    expect(stdout).toMatch(/^To create a queue,/);
+    expect(stderr).toContain('core + tenant:acme, seed 7');
+    const lines = (await readFile(trace, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(8);
+    expect(lines[0]).toMatchObject({
+      ...{ block: 0, step: 0, t: 1, changed: [0, 1, 2, 3, 4] },
+      routes: { core: 'slingshot-core', 'tenant:acme': 'slingshot-tenant-acme' },
+      tokens: expect.any(Array),
+      meanTopProbability: expect.any(Number),
+      milliseconds: { core: { model: expect.any(Number) }, reduce: { total: expect.any(Number) } },
+    });
+  });
+
+  it.each([
+    [['--prompt', ''], 'InvalidRequest: prompt: is empty'],
+    [[...prompt, '--tenant', 'nobody'], 'InvalidRequest: tenant: there is no "nobody"; known tenants: acme'],
+    [[...prompt, '--tenant', 'acme', '--weight', '1.5'], "'1.5' is invalid. Expected a number from 0 to 1."],
+    [[...prompt, '--weight', '0.5'], 'InvalidRequest: weight: needs a tenant'],
+    [[...prompt, '--tokens', '0'], 'Expected a whole number of 1 or more.'],
+    [[...prompt, '--steps', '0'], 'Expected a whole number of 1 or more.'],
+    [[...prompt, '--context', '/nowhere'], '--context: ENOENT'],
+    [[...prompt, '--trace', '/nowhere/trace'], '--trace: ENOENT'],
+    [['--prompt', 'much too long '.repeat(30)], 'InvalidRequest: prompt: is'],
+    [[...prompt, '--engine', 'magic'], 'Allowed choices are state-machine, direct.'],
+    [[], "required option '--prompt <text>' not specified"],
+  ])('%j fails in a line', async (args, message) => {
+    const { code, stdout, stderr } = await generate('--engine', 'direct', ...args);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('without models, or with damaged ones, says which file and how, through either engine', async () => {
+    const damaged = join(work, 'damaged');
+    await cp(tiny.folder, damaged, { recursive: true });
+    await truncate(join(damaged, 'core', 'model.safetensors'), 6000);
+    for (const engine of ['direct', 'state-machine']) {
+      const run = (models: string) => slingshot('generate', ...prompt, '--models', models, '--engine', engine);
+      expect(await run(work)).toMatchObject({ code: 1, stderr: expect.stringContaining('no core model in') });
+      const { code, stderr } = await run(damaged);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/core\/model.safetensors is damaged: the file is cut off inside tensor/);
+      expect(stderr).not.toMatch(/^\s+at /m);
+    }
+  });
+});
+
+describe('slingshot evaluate', () => {
+  const evaluate = (...args: string[]) =>
+    slingshot('evaluate', '--models', tiny.folder, '--data', join(work, 'text.jsonl'), '--model', 'core', ...args);
+
+  it('gives the cross-entropy of each weight by fifth of t, the same every time', async () => {
+    const args = ['--tenant', 'acme', '--weights', '0,0.5,1', '--json'];
+    const [first, again, alone, tenant] = await Promise.all([
+      evaluate(...args),
+      evaluate(...args),
+      evaluate('--json'),
+      evaluate('--model', 'acme', '--json'),
+    ]);
+    expect(again.stdout).toBe(first.stdout);
+    const { evaluations, tokens } = JSON.parse(first.stdout);
+    expect(tokens).toBeGreaterThan(100);
+    expect(evaluations).toMatchObject([{ weight: 0 }, { weight: 0.5 }, { weight: 1 }]);
+    for (const { byRange, overall } of evaluations) {
+      expect(byRange).toHaveLength(5);
+      expect(overall).toBeGreaterThan(Math.min(...byRange));
+      expect(overall).toBeLessThan(Math.max(...byRange));
+    }
+    expect(JSON.parse(alone.stdout).evaluations[0].overall).toBe(evaluations[0].overall);
+    expect(JSON.parse(tenant.stdout).evaluations[0].overall).toBeCloseTo(evaluations[2].overall, 4);
+  });
+
+  it('prints a table', async () => {
+    const { stdout } = await evaluate();
+    expect(stdout).toMatch(/\| {3}weight \| {4}0-0\.2 .*\n.*\n\| {5}0\.00 \|/);
+  });
+
+  it.each([
+    [['--model', 'nobody'], 'there is no model "nobody"; known models: core, acme'],
+    [['--data', '/nowhere'], 'ENOENT'],
+    [['--data', program], `${program}:1: not a JSON object with a "text"`],
+    [['--weights', '0,2'], 'Expected a number from 0 to 1.'],
+  ])('%j fails in a line', async (args, message) => {
+    const { code, stderr } = await evaluate(...args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('slingshot train', () => {
+  const args = (out: string, ...more: string[]) => {
+    const text = join(work, 'text.jsonl');
+    const recipe = join(work, 'recipe.json');
+    return ['train', '--recipe', recipe, '--data', text, '--validation', text, '--out', join(work, out), ...more];
+  };
+
+  it('killed with -9 and started again ends with the same model as without', async () => {
+    expect(await slingshot(...args('whole'))).toMatchObject({ code: 0 });
+    const killed = spawn(process.execPath, [program, ...args('killed')], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let output = '';
+    for await (const chunk of killed.stdout) {
+      output += chunk;
+      if (output.includes('step 8 ')) killed.kill('SIGKILL');
+    }
+    if (killed.exitCode === null && killed.signalCode === null) await once(killed, 'exit');
+    expect(killed.signalCode).toBe('SIGKILL');
+    expect((await slingshot(...args('killed'))).stdout).toContain('the model is in');
+    const [whole, resumed] = await Promise.all(['whole', 'killed'].map((run) => loadModel(join(work, run))));
+    expect(resumed.weights).toEqual(whole.weights);
+  });
+
+  it.each([
+    [['--recipe', program], 'is not JSON'],
+    [['--tokenizer', '/nowhere'], 'ENOENT'],
+    [['--steps', 'many'], 'Expected a whole number of 1 or more.'],
+  ])('%j fails in a line', async (more, message) => {
+    const { code, stderr } = await slingshot(...args('bad', ...more));
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+it('slingshot --help teaches by example', async () => {
+  const { stdout } = await slingshot('--help');
+  for (const command of ['generate', 'demo', 'train', 'evaluate']) expect(stdout).toContain(command);
+  expect(stdout).toContain('slingshot generate --prompt "To create a queue,"');
+});
