@@ -36,7 +36,7 @@ export function inputParameters(graph: Graph, config: ModelConfig): Parameters {
  */
 export function contextEncoderGraph(config: ModelConfig, weights: Weights): Graph {
   const graph = new Graph('context-encoder');
-  const layers = encodeContext(config, constantParameters(graph, weights), {
+  const { layers } = encodeContext(config, constantParameters(graph, weights), {
     sequences: 1,
     length: 'context',
     tokens: graph.input('tokens', ['context'], 'int64'),

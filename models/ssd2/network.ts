@@ -55,34 +55,43 @@ export interface NoisedInput {
 }
 
 /**
+ * What the clean tokens contribute, and, where a training objective asks for it, the logits of each clean position's
+ * next token (only of meaning with the causal mask).
+ *
  * The SSD-2 network: OPT's decoder (pre-LN, learned positions, ReLU) over two streams. Clean tokens attend to clean
  * tokens only, so what they contribute does not depend on t or on the noised block and can be kept. A noised block
  * attends to the clean segments before it and to itself.
  *
  * Training, the context encoder and the denoiser are graphs over these two functions.
  */
-export function encodeContext(config: ModelConfig, parameters: Parameters, input: ContextInput): ContextLayer[] {
+export function encodeContext(
+  config: ModelConfig,
+  parameters: Parameters,
+  input: ContextInput,
+): { layers: ContextLayer[]; nextLogits: () => Value } {
   const { sequences, length } = input;
   let x = add(gather(parameters('embed.tokens'), input.tokens), gather(parameters('embed.positions'), input.positions));
   const layers: ContextLayer[] = [];
+  const split = (rows: Value, axes: readonly number[]) =>
+    transpose(reshape(rows, [sequences, length, config.heads, headWidth(config)]), axes);
+  let last = () => x;
   for (let layer = 0; layer < config.layers; layer++) {
+    x = last();
     const name = `layers.${layer}`;
     const normal = norm(parameters, `${name}.attention.norm`, x);
-    const split = (part: string, axes: readonly number[]) => {
-      const rows = affine(parameters, `${name}.attention.${part}`, normal);
-      return transpose(reshape(rows, [sequences, length, config.heads, headWidth(config)]), axes);
-    };
-    const keys = split('key', [0, 2, 3, 1]);
-    const values = split('value', [0, 2, 1, 3]);
+    const part = (which: string) => affine(parameters, `${name}.attention.${which}`, normal);
+    const keys = split(part('key'), [0, 2, 3, 1]);
+    const values = split(part('value'), [0, 2, 1, 3]);
     layers.push({ keys, values });
-    if (layer === config.layers - 1) break; // nothing reads the last layer's output at clean positions
-    const queries = mul(split('query', [0, 2, 1, 3]), 1 / Math.sqrt(headWidth(config)));
-    const weights = softmax(add(matmul(queries, keys), input.bias));
-    const attended = transpose(matmul(weights, values), [0, 2, 1, 3]);
-    x = add(x, affine(parameters, `${name}.attention.out`, reshape(attended, [-1, config.width])));
-    x = feedForward(parameters, name, x);
+    last = () => {
+      const queries = split(mul(part('query'), 1 / Math.sqrt(headWidth(config))), [0, 2, 1, 3]);
+      const weights = softmax(add(matmul(queries, keys), input.bias));
+      const attended = reshape(transpose(matmul(weights, values), [0, 2, 1, 3]), [-1, config.width]);
+      return feedForward(parameters, name, add(x, affine(parameters, `${name}.attention.out`, attended)));
+    };
   }
-  return layers;
+  // Denoising reads keys and values only: what the last layer makes of them is left to nextLogits.
+  return { layers, nextLogits: () => head(parameters, last()) };
 }
 
 /** Logits [rows, vocabulary] of the noised positions. */
@@ -100,8 +109,12 @@ export function denoise(
     x = add(x, blockAttention(config, parameters, `${name}.attention`, x, clean, input));
     x = feedForward(parameters, name, x);
   });
-  const logits = linearTransposed(norm(parameters, 'norm', x), parameters('head.weight'), parameters('head.bias'));
+  const logits = head(parameters, x);
   return config.simplex === 'posterior' ? add(logits, input.x) : logits;
+}
+
+function head(parameters: Parameters, x: Value): Value {
+  return linearTransposed(norm(parameters, 'norm', x), parameters('head.weight'), parameters('head.bias'));
 }
 
 /** The noised simplex and the previous logits, as embeddings [rows, width]. */

@@ -64,6 +64,8 @@ export class BatchSource {
     const rows = sequences * length;
     const contextTokens = new BigInt64Array(rows);
     const contextPositions = new BigInt64Array(rows);
+    const contextTargets = new BigInt64Array(rows);
+    const contextWeights = new Float32Array(rows);
     const padding = new Float32Array(rows);
     const targets = new BigInt64Array(rows);
     const positions = new BigInt64Array(rows);
@@ -82,6 +84,8 @@ export class BatchSource {
         else {
           contextTokens[row] = BigInt(this.#tokens[start + i]);
           contextPositions[row] = BigInt(i - pad);
+          contextTargets[row] = BigInt(this.#tokens[start + i + 1]);
+          contextWeights[row] = 1;
         }
         const target = this.#tokens[start + block + i];
         targets[row] = BigInt(target);
@@ -93,7 +97,8 @@ export class BatchSource {
         noiseSimplex([target], t, simplex, address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
       }
     }
-    return { feeds: { contextTokens, contextPositions, padding, targets, positions, timesteps, x }, timesteps };
+    const context = { contextTokens, contextPositions, contextTargets, contextWeights, padding };
+    return { feeds: { ...context, targets, positions, timesteps, x }, timesteps };
   }
 
   #windowStart(n: number, sequence: number): number {

@@ -65,7 +65,7 @@ export async function evaluate(
 
 function logitsGraph({ name, config, weights }: Model, shape: BatchShape): Graph {
   const graph = new Graph(`logits-${name}`);
-  graph.output('logits', sequenceLogits(graph, config, constantParameters(graph, weights), shape, false));
+  graph.output('logits', sequenceLogits(graph, config, constantParameters(graph, weights), shape, false).logits);
   return graph;
 }
 

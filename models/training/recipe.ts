@@ -14,6 +14,11 @@ const recipeSchema = z.strictObject({
   steps: count,
   /** The range that timesteps are drawn from, evenly: above the first, up to and including the second. */
   timesteps: z.tuple([share, share]).refine(([from, to]) => from < to, 'must ascend'),
+  /**
+   * The weight of a second loss: the cross-entropy of each clean position's next token, as a language model would have
+   * it. Needs the causal mask.
+   */
+  nextTokenWeight: z.number().nonnegative(),
   /** The probability that a step is trained with the model's own previous logits. */
   selfConditioning: share,
   learningRate: z.number().positive(),

@@ -1,4 +1,4 @@
-import { add, crossEntropy, Graph, gradients, mean, softmax, stopGradient, type Value } from '../graph/index.ts';
+import { add, crossEntropy, Graph, gradients, mean, mul, softmax, stopGradient, type Value } from '../graph/index.ts';
 import type { ModelConfig } from '../ssd2/config.ts';
 import { inputParameters } from '../ssd2/graphs.ts';
 import { contextMask, noisedMask } from '../ssd2/layout.ts';
@@ -20,7 +20,7 @@ export interface BatchShape {
  * - x [rows, vocabulary]; timesteps [rows, 1]; positions int64 [rows]
  *
  * @param selfConditioned whether a first forward pass, without gradient, gives the previous logits
- * @returns logits [rows, vocabulary]
+ * @returns logits of the noised positions [rows, vocabulary], and those of each clean position's next token
  */
 export function sequenceLogits(
   graph: Graph,
@@ -28,7 +28,7 @@ export function sequenceLogits(
   parameters: Parameters,
   { sequences, blocks }: BatchShape,
   conditioned: boolean,
-): Value {
+): { logits: Value; nextLogits: () => Value } {
   const length = blocks * config.block;
   const rows = sequences * length;
   const padding = graph.input('padding', [sequences, 1, 1, length]);
@@ -49,12 +49,13 @@ export function sequenceLogits(
   };
   const x = graph.input('x', [rows, config.vocabulary]);
   const run = (previous?: Value) =>
-    denoise(config, parameters, context, {
+    denoise(config, parameters, context.layers, {
       ...noised,
       x,
       ...(previous ? { previous: { probabilities: previous } } : {}),
     });
-  return conditioned ? run(stopGradient(softmax(run()))) : run();
+  const logits = conditioned ? run(stopGradient(softmax(run()))) : run();
+  return { logits, nextLogits: context.nextLogits };
 }
 
 /** The name of the output that holds a parameter's gradient. */
@@ -66,18 +67,31 @@ export function gradientName(parameter: string): string {
  * Forward and backward pass: the parameters and sequenceLogits' inputs, and targets int64 [rows] -> losses [rows], the
  * cross-entropy in nats of each noised position, and the gradient of their mean by every parameter.
  */
-export function trainingGraph(config: ModelConfig, shape: BatchShape, conditioned: boolean): Graph {
+export function trainingGraph(
+  config: ModelConfig,
+  shape: BatchShape,
+  conditioned: boolean,
+  nextTokenWeight: number,
+): Graph {
   const graph = new Graph(conditioned ? 'training-self-conditioned' : 'training');
   const parameters = inputParameters(graph, config);
-  const logits = sequenceLogits(graph, config, parameters, shape, conditioned);
-  const losses = crossEntropy(logits, graph.input('targets', [logits.shape[0]], 'int64'));
+  const { logits, nextLogits } = sequenceLogits(graph, config, parameters, shape, conditioned);
+  const [rows] = logits.shape;
+  const losses = crossEntropy(logits, graph.input('targets', [rows], 'int64'));
   graph.output('losses', losses);
+  let objective = mean(losses);
+  if (nextTokenWeight > 0) {
+    const nextLosses = crossEntropy(nextLogits(), graph.input('contextTargets', [rows], 'int64'));
+    const counted = mul(nextLosses, graph.input('contextWeights', [rows]));
+    graph.output('nextLosses', counted);
+    objective = add(objective, mul(mean(counted), nextTokenWeight));
+  }
   // A layer of its own for previous logits has no gradient in a pass without them.
   const trained = parameterSpecs(config).filter(
     ({ name, fixed }) => !fixed && (conditioned || name !== 'embed.previous'),
   );
   const values = trained.map(({ name }) => parameters(name));
-  gradients(mean(losses), values).forEach((gradient, i) => {
+  gradients(objective, values).forEach((gradient, i) => {
     graph.output(gradientName(trained[i].name), gradient);
   });
   return graph;
@@ -86,7 +100,7 @@ export function trainingGraph(config: ModelConfig, shape: BatchShape, conditione
 /** The forward pass alone, with the same inputs as trainingGraph -> losses [rows]. */
 export function lossGraph(config: ModelConfig, shape: BatchShape): Graph {
   const graph = new Graph('loss');
-  const logits = sequenceLogits(graph, config, inputParameters(graph, config), shape, false);
+  const { logits } = sequenceLogits(graph, config, inputParameters(graph, config), shape, false);
   graph.output('losses', crossEntropy(logits, graph.input('targets', [logits.shape[0]], 'int64')));
   return graph;
 }

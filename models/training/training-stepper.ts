@@ -39,8 +39,11 @@ export class TrainingStepper {
 
   static async create(recipe: Recipe, tokens: Uint16Array, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
     const source = new BatchSource(tokens, recipe.model, recipe, recipe.seed, recipe.timesteps);
-    const plain = await Session.create(trainingGraph(recipe.model, recipe, false), runtime);
-    const conditioned = await Session.create(trainingGraph(recipe.model, recipe, true), runtime);
+    const plain = await Session.create(trainingGraph(recipe.model, recipe, false, recipe.nextTokenWeight), runtime);
+    const conditioned = await Session.create(
+      trainingGraph(recipe.model, recipe, true, recipe.nextTokenWeight),
+      runtime,
+    );
     return new TrainingStepper(
       recipe,
       source,

@@ -6,7 +6,7 @@ import { tinyConfig } from './tiny-fleet.ts';
 export function tinyRecipeJson(changes: Record<string, unknown> = {}): string {
   return JSON.stringify({
     model: formatModelConfig(tinyConfig),
-    ...{ seed: 3, sequences: 2, blocks: 3, steps: 12, timesteps: [0, 1], selfConditioning: 0.5 },
+    ...{ seed: 3, sequences: 2, blocks: 3, steps: 12, timesteps: [0, 1], nextTokenWeight: 0, selfConditioning: 0.5 },
     ...{ learningRate: 0.01, warmup: 2, finalLearningRate: 0.1, beta1: 0.9, beta2: 0.98, weightDecay: 0.01 },
     ...{ clipNorm: 1, emaDecay: 0.9, validateEvery: 4, checkpointEvery: 4, validationBatches: 1 },
     ...changes,

@@ -28,7 +28,7 @@ async function largestDifference(config: ModelConfig, remainder: number): Promis
 
   const graph = new Graph('full');
   const shape = { sequences: 1, blocks };
-  graph.output('logits', sequenceLogits(graph, config, constantParameters(graph, model.weights), shape, false));
+  graph.output('logits', sequenceLogits(graph, config, constantParameters(graph, model.weights), shape, false).logits);
   const x = new Float32Array(rows * vocabulary);
   for (let row = 0; row < rows; row++) {
     const address = { seed: 5, lane: 0, block: Math.floor(row / block), step, position: row % block };
