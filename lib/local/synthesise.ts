@@ -12,7 +12,12 @@ export interface Template {
  * their sources.
  */
 export function synthesise(fleet: Fleet, kept: number): Template {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
+  const app = new App({
+    context: { 'aws:cdk:bundling-stacks': [] },
+    analyticsReporting: false,
+    // Takes seconds, and `cdk synth` does it before anything is deployed.
+    builtinCloudFormationValidation: false,
+  });
   const stack = new SlingshotStack(app, 'Slingshot', {
     fleet,
     kept,

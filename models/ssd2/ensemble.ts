@@ -1,6 +1,5 @@
 import {
   emptyEnvelope,
-  idAt,
   isDense,
   type LogitsEnvelope,
   largest,
@@ -50,19 +49,22 @@ function mergePosition(answers: readonly WeightedAnswer[], position: number): Me
   const rest = answers.reduce((sum, { coefficient }, m) => sum + coefficient * tails[m], 0);
   const { sums, kept } = scratchFor(vocabulary);
   answers.forEach(({ coefficient, envelope }, m) => {
-    const start = position * envelope.kept;
-    for (let i = 0; i < envelope.kept; i++) {
-      const id = idAt(envelope, position, i);
+    const { kept: count, logProbabilities } = envelope;
+    const dense = isDense(envelope);
+    const start = position * count;
+    for (let i = 0; i < count; i++) {
+      const id = dense ? i : envelope.ids[start + i];
       if (kept[id] === 0) {
         kept[id] = 1;
         sums[id] = rest;
       }
-      sums[id] += coefficient * (envelope.logProbabilities[start + i] - tails[m]);
+      sums[id] += coefficient * (logProbabilities[start + i] - tails[m]);
     }
   });
   const ids = Uint16Array.from(indicesOf(kept));
-  const logits = Float32Array.from(ids, (id) => sums[id]);
   kept.fill(0);
+  const logits = new Float32Array(ids.length);
+  for (let i = 0; i < ids.length; i++) logits[i] = sums[ids[i]];
   const others = vocabulary - ids.length;
   const tail = others === 0 ? Number.NEGATIVE_INFINITY : rest + Math.log(others);
   const normaliser = logSumExp(Float32Array.of(logSumExp(logits), tail));
@@ -92,7 +94,8 @@ export function compressMerged(merged: MergedLogits, vocabulary: number, kept: n
   const envelope = emptyEnvelope(merged.length, vocabulary, count);
   merged.forEach(({ ids, logProbabilities, tailLogMass }, position) => {
     let at = position * count;
-    let dropped = Math.exp(tailLogMass) + logProbabilities.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    let dropped = Math.exp(tailLogMass);
+    for (let i = 0; i < ids.length; i++) dropped += Math.exp(logProbabilities[i]);
     for (const i of largest(logProbabilities, count)) {
       if (count < vocabulary) envelope.ids[at] = ids[i];
       envelope.logProbabilities[at++] = logProbabilities[i];

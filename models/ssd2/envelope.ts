@@ -96,42 +96,32 @@ export function logSumExp(values: Float32Array): number {
   return max + Math.log(sum);
 }
 
-/** The indices of the `count` largest values, ascending; of equal ones the first. */
-export function largest(values: Float32Array, count: number): number[] {
-  const threshold = nthLargest(values, count);
-  let ties = count;
-  for (let i = 0; i < values.length; i++) if (values[i] > threshold) ties--;
-  const indices: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] > threshold || (values[i] === threshold && ties-- > 0)) indices.push(i);
-  }
-  return indices;
+/** Log-probabilities fall into buckets of 1/16 nat down to -64, and one for all below. */
+const buckets = { perNat: 16, count: 1024 };
+const sizes = new Uint16Array(buckets.count);
+
+function bucketOf(logProbability: number): number {
+  const bucket = -logProbability * buckets.perNat;
+  return bucket < buckets.count - 1 ? Math.max(0, bucket | 0) : buckets.count - 1;
 }
 
-let scratch = new Float32Array(0);
-
-/** Hoare's selection, on a copy. */
-function nthLargest(values: Float32Array, n: number): number {
-  if (scratch.length < values.length) scratch = new Float32Array(values.length);
-  const copy = scratch;
-  copy.set(values);
-  let [left, right] = [0, values.length - 1];
-  const wanted = n - 1;
-  while (left < right) {
-    const pivot = copy[(left + right) >>> 1];
-    let [i, j] = [left, right];
-    while (i <= j) {
-      while (copy[i] > pivot) i++;
-      while (copy[j] < pivot) j--;
-      if (i <= j) {
-        const swapped = copy[i];
-        copy[i++] = copy[j];
-        copy[j--] = swapped;
-      }
-    }
-    if (wanted <= j) right = j;
-    else if (wanted >= i) left = i;
-    else break;
+/**
+ * The indices of the `count` largest log-probabilities, ascending; of equal ones the first. A count by bucket finds where
+ * the border lies, so that only one bucket has to be sorted.
+ */
+export function largest(values: Float32Array, count: number): number[] {
+  sizes.fill(0);
+  for (let i = 0; i < values.length; i++) sizes[bucketOf(values[i])]++;
+  let border = 0;
+  let wanted = count;
+  while (border < buckets.count - 1 && sizes[border] < wanted) wanted -= sizes[border++];
+  const contested: number[] = [];
+  for (let i = 0; i < values.length; i++) if (bucketOf(values[i]) === border) contested.push(i);
+  const losers = new Set(contested.sort((a, b) => values[b] - values[a] || a - b).slice(wanted));
+  const indices: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const bucket = bucketOf(values[i]);
+    if (bucket < border || (bucket === border && !losers.has(i))) indices.push(i);
   }
-  return copy[wanted];
+  return indices;
 }

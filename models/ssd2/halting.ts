@@ -19,10 +19,10 @@ export function stepsToRun(steps: number, stopAt: number): number {
 /** Mean entropy in nats a position; the tail counts as one outcome, which makes this a lower bound. */
 export function meanEntropy(merged: MergedLogits): number {
   const term = (logit: number) => (logit === Number.NEGATIVE_INFINITY ? 0 : -logit * Math.exp(logit));
-  const total = merged.reduce(
-    (sum, { logProbabilities, tailLogMass }) =>
-      sum + logProbabilities.reduce((entropy, logit) => entropy + term(logit), term(tailLogMass)),
-    0,
-  );
+  let total = 0;
+  for (const { logProbabilities, tailLogMass } of merged) {
+    total += term(tailLogMass);
+    for (let i = 0; i < logProbabilities.length; i++) total += term(logProbabilities[i]);
+  }
   return total / merged.length;
 }

@@ -51,10 +51,10 @@ export function nucleus({ logProbabilities }: MergedPosition, topP: number): num
   while (count < sorted.length && (mass < topP || count === 0)) mass += Math.exp(sorted[sorted.length - ++count]);
   const threshold = sorted[sorted.length - count];
   let ties = count;
-  for (const logit of logProbabilities) if (logit > threshold) ties--;
+  for (let i = 0; i < logProbabilities.length; i++) if (logProbabilities[i] > threshold) ties--;
   const members: number[] = [];
-  logProbabilities.forEach((logit, i) => {
-    if (logit > threshold || (logit === threshold && ties-- > 0)) members.push(i);
-  });
+  for (let i = 0; i < logProbabilities.length; i++) {
+    if (logProbabilities[i] > threshold || (logProbabilities[i] === threshold && ties-- > 0)) members.push(i);
+  }
   return members;
 }
