@@ -1,8 +1,9 @@
 import type { StepMessage } from '../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../functions/contracts/request.ts';
-import { type EngineName, startEngine } from '../lib/engine.ts';
+import type { EngineName } from '../lib/engine.ts';
 import { readFleet } from '../lib/fleet.ts';
-import type { Row } from './main.ts';
+import { startEngine } from '../lib/start-engine.ts';
+import type { Row } from './row.ts';
 import { median, total } from './timing.ts';
 
 const tenant = 'contact-center';

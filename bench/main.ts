@@ -3,17 +3,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { generationRows } from './generation.ts';
 import { matrixPeak } from './matrix-peak.ts';
+import type { Row } from './row.ts';
 import { trainingRows } from './training.ts';
-
-/** One line of a benchmark's table. */
-export interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** What `value` is divided by for `ratio`. */
-  readonly baseline?: string;
-  readonly ratio?: number;
-}
 
 const { versions, arch, platform } = process;
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${platform} ${arch}, Node ${versions.node}`;

@@ -4,7 +4,7 @@ import { parameterCount } from '../models/ssd2/parameters.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
 import { parseRecipe } from '../models/training/recipe.ts';
 import { TrainingStepper } from '../models/training/training-stepper.ts';
-import type { Row } from './main.ts';
+import type { Row } from './row.ts';
 import { medianMilliseconds } from './timing.ts';
 
 const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core.json');

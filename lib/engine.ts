@@ -1,7 +1,6 @@
 import type { GenerationResult, StepMessage } from '../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../functions/contracts/request.ts';
 import type { ExecutionProvider } from '../models/runtime/providers.ts';
-import type { Fleet } from './fleet.ts';
 
 export const engines = ['state-machine', 'direct'] as const;
 export type EngineName = (typeof engines)[number];
@@ -29,13 +28,3 @@ export const engineDefaults: EngineOptions = {
   kept: 256,
   endpointTimeoutMilliseconds: 30_000,
 };
-
-/** Loads only the code of the engine asked for: the state machine's brings the whole CDK. */
-export async function startEngine(name: EngineName, fleet: Fleet, options: Partial<EngineOptions>): Promise<Engine> {
-  if (name === 'state-machine') {
-    const { LocalCloud } = await import('./local/local-cloud.ts');
-    return LocalCloud.start(fleet, options);
-  }
-  const { DirectEngine } = await import('./direct-engine.ts');
-  return DirectEngine.start(fleet, options);
-}

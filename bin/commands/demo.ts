@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { requestSchema } from '../../functions/contracts/request.ts';
-import { startEngine } from '../../lib/engine.ts';
 import { readFleet } from '../../lib/fleet.ts';
+import { startEngine } from '../../lib/start-engine.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { type GenerationView, viewFor } from '../terminal/block-view.ts';
 

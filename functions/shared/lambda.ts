@@ -27,9 +27,14 @@ export function lambdaHandler<Input, Output>(
     .use(logMetrics(metrics))
     .handler(async (event: unknown) => {
       metrics.addMetric('Invocations', MetricUnit.Count, 1);
-      const input = schema.safeParse(event);
-      if (input.success) return run(input.data);
-      const [issue] = input.error.issues;
-      throw invalid(`${issue.path.join('.') || 'input'}: ${issue.message}`);
+      try {
+        const input = schema.safeParse(event);
+        if (input.success) return await run(input.data);
+        const [issue] = input.error.issues;
+        throw invalid(`${issue.path.join('.') || 'input'}: ${issue.message}`);
+      } catch (error) {
+        logger.error((error as Error).message, error as Error);
+        throw error;
+      }
     }) as Handler<Output>;
 }

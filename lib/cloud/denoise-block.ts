@@ -1,19 +1,17 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   Choice,
   Condition,
-  DefinitionBody,
   JsonPath,
-  LogLevel,
   Map as MapState,
-  StateMachine,
+  type StateMachine,
   StateMachineType,
   Succeed,
   TaskInput,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { stateMachine } from './state-machine.ts';
 import { lambdaTask } from './task.ts';
 
 export interface DenoiseBlockProps {
@@ -82,20 +80,11 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
   blockDone
     .when(Condition.stringEquals('$.turn', 'continue'), visitSize)
     .otherwise(new Succeed(scope, 'Block done', { stateName: 'Block done' }));
-  return new StateMachine(scope, 'StateMachine', {
-    stateMachineType: StateMachineType.EXPRESS,
-    definitionBody: DefinitionBody.fromChainable(visitSize),
+  return stateMachine(scope, {
+    name: 'DenoiseBlock',
+    type: StateMachineType.EXPRESS,
+    start: visitSize,
     timeout: Duration.minutes(5),
-    tracingEnabled: true,
-    logs: { destination: stateMachineLogs(scope, 'DenoiseBlock'), level: LogLevel.ALL, includeExecutionData: false },
-  });
-}
-
-/** Step Functions delivers only to groups of this prefix without a resource policy for each. */
-export function stateMachineLogs(scope: Construct, name: string): LogGroup {
-  return new LogGroup(scope, 'Logs', {
-    logGroupName: `/aws/vendedlogs/states/slingshot-${name}`,
-    retention: RetentionDays.ONE_MONTH,
-    removalPolicy: RemovalPolicy.DESTROY,
+    functions: [props.invokeModel, props.reduce, props.denoiseVisit],
   });
 }

@@ -3,17 +3,15 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   Choice,
   Condition,
-  DefinitionBody,
   Fail,
-  LogLevel,
   Pass,
-  StateMachine,
+  type StateMachine,
   StateMachineType,
   Timeout,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
-import { stateMachineLogs } from './denoise-block.ts';
+import { stateMachine } from './state-machine.ts';
 import { lambdaTask, retry } from './task.ts';
 
 export interface GenerateProps {
@@ -69,11 +67,11 @@ export function generate(parent: Construct, { prepare, finish, denoiseBlock }: G
   blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(failed);
   readBlock.next(textDone);
   textDone.when(Condition.booleanEquals('$.progress.done', true), finishing).otherwise(denoising);
-  return new StateMachine(scope, 'StateMachine', {
-    stateMachineType: StateMachineType.STANDARD,
-    definitionBody: DefinitionBody.fromChainable(preparing),
+  return stateMachine(scope, {
+    name: 'Generate',
+    type: StateMachineType.STANDARD,
+    start: preparing,
     timeout: Duration.hours(1),
-    tracingEnabled: true,
-    logs: { destination: stateMachineLogs(scope, 'Generate'), level: LogLevel.ALL, includeExecutionData: false },
+    functions: [prepare, finish],
   });
 }

@@ -1,12 +1,10 @@
 import { join } from 'node:path';
-import { type CfnElement, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct, IConstruct } from 'constructs';
+import type { Construct } from 'constructs';
 import { type Fleet, type FleetModel, fleetCatalog, fleetModels } from '../fleet.ts';
-import { acknowledge } from './acknowledge.ts';
+import { acknowledge, logicalId } from './acknowledge.ts';
 import { denoiseBlock } from './denoise-block.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
 import { generate } from './generate.ts';
@@ -75,8 +73,6 @@ export class SlingshotStack extends Stack {
     const finish = make('Finish', 'finish', Duration.seconds(30), [], true);
     const block = denoiseBlock(this, { invokeModel, reduce, denoiseVisit, callTimeout });
     const generation = generate(this, { prepare, finish, denoiseBlock: block });
-    acknowledgeRole(block, [invokeModel, reduce, denoiseVisit]);
-    acknowledgeRole(generation, [prepare, finish]);
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
   }
 
@@ -98,20 +94,4 @@ export class SlingshotStack extends Stack {
         }),
     );
   }
-}
-
-function acknowledgeRole(machine: StateMachine, functions: readonly IFunction[]): void {
-  acknowledge(machine, {
-    'IAM5[Resource::*]': 'Log delivery and X-Ray have no resources to restrict their actions to.',
-    ...Object.fromEntries(
-      functions.map((called) => [
-        `IAM5[Resource::<${logicalId(called)}.Arn>:*]`,
-        'The versions and aliases of a function that the state machine may call.',
-      ]),
-    ),
-  });
-}
-
-function logicalId(construct: IConstruct): string {
-  return Stack.of(construct).getLogicalId(construct.node.defaultChild as CfnElement);
 }

@@ -1,6 +1,5 @@
 import type { Value } from '../graph.ts';
-import { elementCount, type Shape, sameShape } from '../shape.ts';
-import { div } from './elementwise.ts';
+import { type Shape, sameShape } from '../shape.ts';
 import { broadcastTo, reshape } from './layout.ts';
 
 /** The sum over `axes`, which stay as dimensions of size 1. */
@@ -12,12 +11,6 @@ export function sum(x: Value, axes: readonly number[]): Value {
     attributes: { keepdims: 1 },
     gradient: (dy) => [broadcastTo(dy, x.shape), undefined],
   });
-}
-
-/** The mean of all elements, a scalar. */
-export function mean(x: Value): Value {
-  const axes = x.shape.map((_, axis) => axis);
-  return div(reshape(sum(x, axes), []), elementCount(x.shape));
 }
 
 /** Undoes broadcasting: sums `x` over the axes along which a tensor of `shape` was repeated. */
