@@ -84,8 +84,8 @@ describe('the state machines', () => {
   });
 
   it('try an endpoint again that was not there, but not a request that was refused', () => {
-    const { ItemProcessor } = definitions.EXPRESS.States['Ask models'];
-    const { Retry } = ItemProcessor?.States['Ask model'] as unknown as { Retry: { ErrorEquals: string[] }[] };
+    const { States } = definitions.EXPRESS.States['Ask models'].ItemProcessor as Definition;
+    const { Retry } = States['Ask model'] as unknown as { Retry: { ErrorEquals: string[] }[] };
     const retried = Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
     expect(retried).toEqual(expect.arrayContaining(['EndpointUnavailable', 'EndpointTimeout', 'BadAnswer']));
     for (const final of ['EndpointRejected', 'InvalidRequest', 'ContractViolation', 'States.ALL']) {
