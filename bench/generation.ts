@@ -21,9 +21,8 @@ const aimMilliseconds = 1000;
 
 /** A block through the plain loop and through the state machine: whole, and a step by part. */
 export async function generationRows(): Promise<Row[]> {
-  const direct = await measure('direct', block);
-  const machine = await measure('state-machine', block);
-  const visit = await measure('state-machine', { ...block, visit: 4 });
+  const [direct] = await measure('direct', [block]);
+  const [machine, visit] = await measure('state-machine', [block, { ...block, visit: 4 }]);
   const inParts = direct.parts;
   const step = (name: string, value: number): Row => ({ name: `denoise step: ${name}`, value, unit: 'ms' });
   const whole = (name: string, milliseconds: number): Row[] => [
@@ -50,19 +49,23 @@ export async function generationRows(): Promise<Row[]> {
   ];
 }
 
-async function measure(engineName: EngineName, request: GenerationRequest) {
+async function measure(engineName: EngineName, requests: readonly GenerationRequest[]) {
   const steps: StepMessage[] = [];
   const engine = await startEngine(engineName, readFleet(), { onStep: (step) => steps.push(step) });
+  const measured: { block: number; steps: number; parts: Record<string, number> }[] = [];
   try {
-    await engine.generate(request);
-    const times: number[] = [];
-    steps.length = 0;
-    for (let run = 0; run < runs; run++) {
-      const started = performance.now();
+    for (const request of requests) {
       await engine.generate(request);
-      times.push(performance.now() - started);
+      const times: number[] = [];
+      steps.length = 0;
+      for (let run = 0; run < runs; run++) {
+        const started = performance.now();
+        await engine.generate(request);
+        times.push(performance.now() - started);
+      }
+      measured.push({ block: median(times), steps: steps.length / runs, parts: partsOf(steps) });
     }
-    return { block: median(times), steps: steps.length / runs, parts: partsOf(steps) };
+    return measured;
   } finally {
     await engine.stop();
   }

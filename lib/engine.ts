@@ -24,7 +24,8 @@ export interface EngineOptions {
 
 export const engineDefaults: EngineOptions = {
   provider: 'cpu',
-  threads: 2,
+  // A step of 25 positions is too little work for two, and core and tenant answer at the same time.
+  threads: 1,
   kept: 256,
   endpointTimeoutMilliseconds: 30_000,
 };

@@ -29,6 +29,7 @@ const credentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
  * Handlers read their settings from the environment, as in Lambda, so there is one local cloud a process.
  */
 export class LocalCloud {
+  static #started = false;
   /** The container behind each endpoint, by endpoint name; tests put others in their place. */
   readonly endpoints: Map<string, string>;
   readonly #client: SFNClient;
@@ -48,6 +49,8 @@ export class LocalCloud {
   }
 
   static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<LocalCloud> {
+    if (LocalCloud.#started) throw new Error('there is one local cloud a process');
+    LocalCloud.#started = true;
     const options = { ...engineDefaults, ...overrides };
     const releases: (() => Promise<unknown>)[] = [];
     const stop = async () => {

@@ -1,12 +1,5 @@
-import {
-  emptyEnvelope,
-  isDense,
-  type LogitsEnvelope,
-  largest,
-  logOfMass,
-  logSumExp,
-  tailLogProbability,
-} from './envelope.ts';
+import { emptyEnvelope, isDense, type LogitsEnvelope, logOfMass, logSumExp, tailLogProbability } from './envelope.ts';
+import { takeLargest } from './selection.ts';
 
 /** A member's answer and its coefficient; a step's coefficients sum to 1. */
 export interface WeightedAnswer {
@@ -18,8 +11,9 @@ export interface WeightedAnswer {
 export interface MergedPosition {
   /** Tokens that some member kept, ascending. */
   readonly ids: Uint16Array;
-  /** Their log-probabilities, in nats. */
+  /** Their log-probabilities, in nats, and probabilities. */
   readonly logProbabilities: Float32Array;
+  readonly probabilities: Float32Array;
   /** All other tokens' log-mass; -Infinity where there are none. */
   readonly tailLogMass: number;
 }
@@ -61,15 +55,28 @@ function mergePosition(answers: readonly WeightedAnswer[], position: number): Me
       sums[id] += coefficient * (logProbabilities[start + i] - tails[m]);
     }
   });
-  const ids = Uint16Array.from(indicesOf(kept));
+  const ids = new Uint16Array(indicesOf(kept));
   kept.fill(0);
   const logits = new Float32Array(ids.length);
-  for (let i = 0; i < ids.length; i++) logits[i] = sums[ids[i]];
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < ids.length; i++) {
+    logits[i] = sums[ids[i]];
+    if (logits[i] > max) max = logits[i];
+  }
   const others = vocabulary - ids.length;
   const tail = others === 0 ? Number.NEGATIVE_INFINITY : rest + Math.log(others);
-  const normaliser = logSumExp(Float32Array.of(logSumExp(logits), tail));
-  for (let i = 0; i < logits.length; i++) logits[i] -= normaliser;
-  return { ids, logProbabilities: logits, tailLogMass: tail - normaliser };
+  const probabilities = new Float32Array(ids.length);
+  let sum = Math.exp(tail - max);
+  for (let i = 0; i < ids.length; i++) {
+    probabilities[i] = Math.exp(logits[i] - max);
+    sum += probabilities[i];
+  }
+  const normaliser = max + Math.log(sum);
+  for (let i = 0; i < ids.length; i++) {
+    logits[i] -= normaliser;
+    probabilities[i] /= sum;
+  }
+  return { ids, logProbabilities: logits, probabilities, tailLogMass: tail - normaliser };
 }
 
 let scratch = { sums: new Float64Array(0), kept: new Uint8Array(0) };
@@ -92,14 +99,14 @@ function indicesOf(flags: Uint8Array): number[] {
 export function compressMerged(merged: MergedLogits, vocabulary: number, kept: number): LogitsEnvelope {
   const count = Math.min(kept, vocabulary, ...merged.map(({ ids }) => ids.length));
   const envelope = emptyEnvelope(merged.length, vocabulary, count);
-  merged.forEach(({ ids, logProbabilities, tailLogMass }, position) => {
+  merged.forEach(({ ids, logProbabilities, probabilities, tailLogMass }, position) => {
     let at = position * count;
     let dropped = Math.exp(tailLogMass);
-    for (let i = 0; i < ids.length; i++) dropped += Math.exp(logProbabilities[i]);
-    for (const i of largest(logProbabilities, count)) {
+    for (let i = 0; i < ids.length; i++) dropped += probabilities[i];
+    for (const i of takeLargest(logProbabilities, count)) {
       if (count < vocabulary) envelope.ids[at] = ids[i];
       envelope.logProbabilities[at++] = logProbabilities[i];
-      dropped -= Math.exp(logProbabilities[i]);
+      dropped -= probabilities[i];
     }
     envelope.tailLogMass[position] = count < vocabulary ? logOfMass(dropped) : Number.NEGATIVE_INFINITY;
   });

@@ -1,3 +1,5 @@
+import { takeLargest } from './selection.ts';
+
 /**
  * A model's answer for one step, or what a step remembers of the one before: log-probabilities of the `kept` likeliest
  * tokens of each position, and of all others together. Dense when `kept` is the whole vocabulary.
@@ -30,7 +32,7 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
     }
     let head = 0;
     let at = start;
-    for (const id of largest(row, count)) {
+    for (const id of takeLargest(row, count)) {
       envelope.ids[at] = id;
       envelope.logProbabilities[at++] = row[id];
       head += Math.exp(row[id]);
@@ -94,34 +96,4 @@ export function logSumExp(values: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += Math.exp(values[i] - max);
   return max + Math.log(sum);
-}
-
-/** Log-probabilities fall into buckets of 1/16 nat down to -64, and one for all below. */
-const buckets = { perNat: 16, count: 1024 };
-const sizes = new Uint16Array(buckets.count);
-
-function bucketOf(logProbability: number): number {
-  const bucket = -logProbability * buckets.perNat;
-  return bucket < buckets.count - 1 ? Math.max(0, bucket | 0) : buckets.count - 1;
-}
-
-/**
- * The indices of the `count` largest log-probabilities, ascending; of equal ones the first. A count by bucket finds where
- * the border lies, so that only one bucket has to be sorted.
- */
-export function largest(values: Float32Array, count: number): number[] {
-  sizes.fill(0);
-  for (let i = 0; i < values.length; i++) sizes[bucketOf(values[i])]++;
-  let border = 0;
-  let wanted = count;
-  while (border < buckets.count - 1 && sizes[border] < wanted) wanted -= sizes[border++];
-  const contested: number[] = [];
-  for (let i = 0; i < values.length; i++) if (bucketOf(values[i]) === border) contested.push(i);
-  const losers = new Set(contested.sort((a, b) => values[b] - values[a] || a - b).slice(wanted));
-  const indices: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    const bucket = bucketOf(values[i]);
-    if (bucket < border || (bucket === border && !losers.has(i))) indices.push(i);
-  }
-  return indices;
 }

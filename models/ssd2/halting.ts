@@ -18,11 +18,12 @@ export function stepsToRun(steps: number, stopAt: number): number {
 
 /** Mean entropy in nats a position; the tail counts as one outcome, which makes this a lower bound. */
 export function meanEntropy(merged: MergedLogits): number {
-  const term = (logit: number) => (logit === Number.NEGATIVE_INFINITY ? 0 : -logit * Math.exp(logit));
   let total = 0;
-  for (const { logProbabilities, tailLogMass } of merged) {
-    total += term(tailLogMass);
-    for (let i = 0; i < logProbabilities.length; i++) total += term(logProbabilities[i]);
+  for (const { logProbabilities, probabilities, tailLogMass } of merged) {
+    if (tailLogMass > Number.NEGATIVE_INFINITY) total -= tailLogMass * Math.exp(tailLogMass);
+    // Of a probability of 0 the logarithm may be -Infinity, and their product no number.
+    for (let i = 0; i < probabilities.length; i++)
+      if (probabilities[i] > 0) total -= logProbabilities[i] * probabilities[i];
   }
   return total / merged.length;
 }

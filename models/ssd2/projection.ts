@@ -1,4 +1,5 @@
 import type { MergedLogits, MergedPosition } from './ensemble.ts';
+import { takeLargest } from './selection.ts';
 
 /**
  * From logits back to tokens, the projection of arXiv 2210.17432: one sample of the nucleus a position, the likeliest
@@ -22,15 +23,17 @@ export function project(
   return merged.map((position, index) => {
     if (projection === 'greedy') return [likeliest(position)];
     const members = nucleus(position, topP);
-    const { ids, logProbabilities } = position;
+    const { ids, probabilities } = position;
     if (projection === 'multi-hot') return members.map((i) => ids[i]);
-    const masses = members.map((i) => Math.exp(logProbabilities[i]));
-    let left = uniform(index) * masses.reduce((sum, mass) => sum + mass, 0);
-    const chosen = masses.findIndex((mass) => {
-      left -= mass;
+    let mass = 0;
+    for (const i of members) mass += probabilities[i];
+    let left = uniform(index) * mass;
+    // Rounding may leave a little at the end: then it is the last.
+    const chosen = members.find((i) => {
+      left -= probabilities[i];
       return left < 0;
     });
-    return [ids[members.at(chosen) as number]];
+    return [ids[chosen ?? members[members.length - 1]]];
   });
 }
 
@@ -44,17 +47,6 @@ export function likeliest({ ids, logProbabilities }: MergedPosition): number {
  * The fewest likeliest tokens whose mass reaches topP, the one that crosses it included (arXiv 1904.09751), as indices
  * into the position's entries, ascending; of equally likely ones at the border the lowest ids.
  */
-export function nucleus({ logProbabilities }: MergedPosition, topP: number): number[] {
-  const sorted = logProbabilities.slice().sort();
-  let count = 0;
-  let mass = 0;
-  while (count < sorted.length && (mass < topP || count === 0)) mass += Math.exp(sorted[sorted.length - ++count]);
-  const threshold = sorted[sorted.length - count];
-  let ties = count;
-  for (let i = 0; i < logProbabilities.length; i++) if (logProbabilities[i] > threshold) ties--;
-  const members: number[] = [];
-  for (let i = 0; i < logProbabilities.length; i++) {
-    if (logProbabilities[i] > threshold || (logProbabilities[i] === threshold && ties-- > 0)) members.push(i);
-  }
-  return members;
+export function nucleus({ logProbabilities, probabilities }: MergedPosition, topP: number): number[] {
+  return takeLargest(logProbabilities, topP, probabilities);
 }

@@ -142,6 +142,5 @@ export function reduceStep(
 }
 
 function confidence(merged: MergedLogits): number {
-  const top = merged.map(({ logProbabilities }) => Math.exp(Math.max(...logProbabilities)));
-  return top.reduce((sum, probability) => sum + probability, 0) / merged.length;
+  return merged.reduce((sum, { probabilities }) => sum + Math.max(...probabilities), 0) / merged.length;
 }

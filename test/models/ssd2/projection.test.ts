@@ -8,6 +8,7 @@ function position(masses: readonly number[]): MergedPosition {
   return {
     ids: Uint16Array.from(masses, (_, i) => 10 + i),
     logProbabilities: Float32Array.from(masses, (mass) => Math.log(mass / sum)),
+    probabilities: Float32Array.from(masses, (mass) => mass / sum),
     tailLogMass: Number.NEGATIVE_INFINITY,
   };
 }
