@@ -1,4 +1,4 @@
-import { emptyEnvelope, isDense, type LogitsEnvelope, logOfMass, logSumExp, tailLogProbability } from './envelope.ts';
+import { emptyEnvelope, isDense, type LogitsEnvelope, logOfMass, tailLogProbability } from './envelope.ts';
 import { takeLargest } from './selection.ts';
 
 /** A member's answer and its coefficient; a step's coefficients sum to 1. */

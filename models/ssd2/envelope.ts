@@ -89,11 +89,3 @@ export function expand(envelope: LogitsEnvelope, out: Float32Array): void {
     for (let v = 0; v < vocabulary; v++) row[v] /= sum;
   }
 }
-
-export function logSumExp(values: Float32Array): number {
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < values.length; i++) if (values[i] > max) max = values[i];
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i] - max);
-  return max + Math.log(sum);
-}

@@ -1,7 +1,6 @@
 import type { Model } from '../checkpoint/model-directory.ts';
 import { Graph } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import { logSumExp } from '../ssd2/envelope.ts';
 import { constantParameters } from '../ssd2/graphs.ts';
 import { BatchSource } from './batch.ts';
 import { RangeMeans } from './range-means.ts';
@@ -92,4 +91,12 @@ function ensembleLosses(
     }
     return logSumExp(merged) - merged[Number(target)];
   });
+}
+
+function logSumExp(values: Float32Array): number {
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) if (values[i] > max) max = values[i];
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i] - max);
+  return max + Math.log(sum);
 }
