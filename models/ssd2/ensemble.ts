@@ -91,7 +91,7 @@ function scratchFor(vocabulary: number): typeof scratch {
 
 function indicesOf(flags: Uint8Array): number[] {
   const indices: number[] = [];
-  for (let at = flags.indexOf(1); at >= 0; at = flags.indexOf(1, at + 1)) indices.push(at);
+  for (let i = 0; i < flags.length; i++) if (flags[i] === 1) indices.push(i);
   return indices;
 }
 

@@ -141,6 +141,13 @@ export function reduceStep(
   };
 }
 
+/** The mean probability of the likeliest tokens. */
 function confidence(merged: MergedLogits): number {
-  return merged.reduce((sum, { probabilities }) => sum + Math.max(...probabilities), 0) / merged.length;
+  let sum = 0;
+  for (const { probabilities } of merged) {
+    let top = 0;
+    for (let i = 0; i < probabilities.length; i++) if (probabilities[i] > top) top = probabilities[i];
+    sum += top;
+  }
+  return sum / merged.length;
 }
