@@ -13,6 +13,8 @@ const block: GenerationRequest = {
   weight: 0.5,
   tokens: 25,
   seed: 7,
+  steps: 100,
+  stopAt: 0.4,
   patience: 10_000,
 };
 const runs = 5;

@@ -32,7 +32,7 @@ function slingshot(...args: string[]): Promise<{ code: number; stdout: string; s
 }
 
 const generate = (...args: string[]) =>
-  slingshot('generate', '--models', tiny.folder, '--steps', '6', '--tokens', '10', '--seed', '7', ...args);
+  slingshot('generate', '--models', tiny.folder, '--steps', '6', '--stop-at', '0.4', '--tokens', '10', '--seed', '7', ...args);
 const prompt = ['--prompt', 'To create a queue,'];
 
 describe('slingshot generate', () => {

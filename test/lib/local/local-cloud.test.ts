@@ -8,7 +8,7 @@ import { LocalCloud } from '../../../lib/local/local-cloud.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
 
 const kept = 64;
-const request: GenerationRequest = { prompt: 'To create a queue', tokens: 12, steps: 6, seed: 7 };
+const request: GenerationRequest = { prompt: 'To create a queue', tokens: 12, steps: 6, stopAt: 0.4, seed: 7 };
 const withTenant = { ...request, tenant: 'acme', weight: 0.5 };
 const privately = { ...withTenant, context: 'A worker', contrast: 0.5, selfConditioning: 'own' } as const;
 
