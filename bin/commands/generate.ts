@@ -12,7 +12,7 @@ import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { projections } from '../../models/ssd2/projection.ts';
 import { viewFor } from '../terminal/block-view.ts';
-import { count, nonNegative, positiveShare, seed, share } from '../terminal/options.ts';
+import { count, nonNegative, positive, positiveShare, seed, share } from '../terminal/options.ts';
 
 interface GenerateOptions {
   prompt: string;
@@ -72,7 +72,7 @@ export function generateCommand(): Command {
     )
     .addOption(new Option('--provider <kind>', 'what executes the models').choices(executionProviders).default('cpu'))
     .option('--models <folder>', 'the folder with core and tenants (default: the shipped ones)')
-    .option('--timeout <seconds>', 'how long an endpoint may take to answer', nonNegative, 30)
+    .option('--timeout <seconds>', 'how long an endpoint may take to answer', positive, 30)
     .option('--json', 'print one JSON object: text, tokens, blocks, steps, seconds, models, seed')
     .option('--trace <file>', 'write a JSON line for every denoise step')
     .action(async (options: GenerateOptions) => generate(options));
@@ -90,7 +90,7 @@ async function generate(options: GenerateOptions): Promise<void> {
   if (view && process.stderr.isTTY) process.stderr.write(styleText('gray', 'starting the models ...\r'));
   const engine = await startEngine(options.engine, fleet, {
     provider: options.provider,
-    endpointTimeoutMilliseconds: options.timeout * 1000,
+    endpointTimeoutMilliseconds: Math.ceil(options.timeout * 1000),
     onStep,
   });
   try {

@@ -12,6 +12,7 @@ function parser(expected: string, accept: (value: number) => boolean): (text: st
 export const share = parser('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 export const positiveShare = parser('a number above 0, up to 1', (value) => value > 0 && value <= 1);
 export const nonNegative = parser('a number of 0 or more', (value) => value >= 0 && Number.isFinite(value));
+export const positive = parser('a number above 0', (value) => value > 0 && Number.isFinite(value));
 export const count = parser('a whole number of 1 or more', (value) => Number.isSafeInteger(value) && value >= 1);
 export const seed = parser('a whole number of 0 or more', (value) => Number.isSafeInteger(value) && value >= 0);
 

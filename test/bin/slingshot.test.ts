@@ -32,7 +32,20 @@ function slingshot(...args: string[]): Promise<{ code: number; stdout: string; s
 }
 
 const generate = (...args: string[]) =>
-  slingshot('generate', '--models', tiny.folder, '--steps', '6', '--stop-at', '0.4', '--tokens', '10', '--seed', '7', ...args);
+  slingshot(
+    'generate',
+    '--models',
+    tiny.folder,
+    '--steps',
+    '6',
+    '--stop-at',
+    '0.4',
+    '--tokens',
+    '10',
+    '--seed',
+    '7',
+    ...args,
+  );
 const prompt = ['--prompt', 'To create a queue,'];
 
 describe('slingshot generate', () => {
@@ -76,6 +89,7 @@ describe('slingshot generate', () => {
     [[...prompt, '--weight', '0.5'], 'InvalidRequest: weight: needs a tenant'],
     [[...prompt, '--tokens', '0'], 'Expected a whole number of 1 or more.'],
     [[...prompt, '--steps', '0'], 'Expected a whole number of 1 or more.'],
+    [[...prompt, '--timeout', '0'], 'Expected a number above 0.'],
     [[...prompt, '--context', '/nowhere'], '--context: ENOENT'],
     [[...prompt, '--trace', '/nowhere/trace'], '--trace: ENOENT'],
     [['--prompt', 'much too long '.repeat(30)], 'InvalidRequest: prompt: is'],
