@@ -13,7 +13,3 @@ export async function medianMilliseconds(runs: number, run: () => Promise<unknow
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
-
-export function total(values: Iterable<number>): number {
-  return Iterator.from(values).reduce((sum, value) => sum + value, 0);
-}
