@@ -13,7 +13,6 @@ const entrySchema = z.object({
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
-const metadataSchema = z.record(z.string(), z.string());
 
 export class SafetensorsError extends Error {
   override name = 'SafetensorsError';
@@ -26,15 +25,15 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   let offset = 0;
-  const entries: Record<string, unknown> = { __metadata__: metadata };
+  const entries: [string, unknown][] = [['__metadata__', metadata]];
   const chunks: Uint8Array[] = [];
   for (const [name, { shape, data }] of tensors) {
     const stored = type === 'F16' ? new Float16Array(data) : data;
-    entries[name] = { dtype: type, shape, data_offsets: [offset, offset + stored.byteLength] };
+    entries.push([name, { dtype: type, shape, data_offsets: [offset, offset + stored.byteLength] }]);
     offset += stored.byteLength;
     chunks.push(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
   }
-  const json = Buffer.from(JSON.stringify(entries));
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
@@ -50,15 +49,20 @@ export function decodeSafetensors(bytes: Uint8Array): { tensors: Tensors; metada
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = 8 + Number(view.getBigUint64(0, true));
   if (start > bytes.length) fail(`the header is said to end at byte ${start} of ${bytes.length}`);
-  let header: Record<string, unknown>;
+  let header: unknown;
   try {
-    header = z.record(z.string(), z.unknown()).parse(JSON.parse(Buffer.from(bytes.subarray(8, start)).toString()));
+    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString());
   } catch (cause) {
     throw new SafetensorsError('the header is not JSON', { cause });
   }
+  if (typeof header !== 'object' || header === null) return fail('the header is no JSON object');
+  let metadata: Record<string, string> = {};
   const tensors = new Map<string, Tensor>();
   for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
+    if (name === '__metadata__') {
+      metadata = value;
+      continue;
+    }
     const entry = entrySchema.safeParse(value);
     if (!entry.success) return fail(`tensor ${name} has a malformed header entry`);
     const { dtype, shape, data_offsets } = entry.data;
@@ -74,5 +78,5 @@ export function decodeSafetensors(bytes: Uint8Array): { tensors: Tensors; metada
       data: dtype === 'F16' ? Float32Array.from(new Float16Array(raw)) : new Float32Array(raw),
     });
   }
-  return { tensors, metadata: metadataSchema.catch({}).parse(header.__metadata__ ?? {}) };
+  return { tensors, metadata };
 }

@@ -22,6 +22,7 @@ describe('safetensors', () => {
         expect(decoded.metadata).toEqual(metadata);
         expect([...decoded.tensors]).toEqual([...tensors]);
       }),
+      { examples: [[{}, JSON.parse('{"__proto__": ""}')]] },
     );
   });
 
