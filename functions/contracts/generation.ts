@@ -4,7 +4,7 @@ import { projections } from '../../models/ssd2/projection.ts';
 import { routingSchema } from './catalog.ts';
 
 /** An envelope inside a state machine's state: itself, or where it lies in the bucket. */
-export const envelopeMessageSchema = z.union([
+const envelopeMessageSchema = z.union([
   z.strictObject({ inline: envelopeSchema }),
   z.strictObject({ bucket: z.string(), key: z.string() }),
 ]);
@@ -37,7 +37,7 @@ const blockStateSchema = z.strictObject({
 });
 export type BlockStateMessage = z.infer<typeof blockStateSchema>;
 
-export const millisecondsSchema = z.record(z.string(), z.number());
+const millisecondsSchema = z.record(z.string(), z.number());
 export type Milliseconds = z.infer<typeof millisecondsSchema>;
 
 /** What a denoise step tells of itself, for whoever watches. */
@@ -87,10 +87,9 @@ export const modelCallSchema = z.strictObject({
   contexts: z.record(z.string(), ids),
   state: blockStateSchema,
 });
-export type ModelCall = z.infer<typeof modelCallSchema>;
 
 /** From invoke-model. */
-export const modelAnswerSchema = z.strictObject({
+const modelAnswerSchema = z.strictObject({
   member: z.string(),
   envelope: envelopeMessageSchema,
   milliseconds: millisecondsSchema,
@@ -103,7 +102,6 @@ export const reductionSchema = z.strictObject({
   answers: z.array(modelAnswerSchema),
   startedAt: z.iso.datetime({ offset: true }),
 });
-export type Reduction = z.infer<typeof reductionSchema>;
 
 /** To denoise-visit. */
 export const visitSchema = z.strictObject({

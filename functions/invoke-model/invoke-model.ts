@@ -9,6 +9,7 @@ import {
 import type { LogitsEnvelope } from '../../models/ssd2/envelope.ts';
 import { type BlockState, type Decoding, laneStep, type MemberCall } from '../../models/ssd2/step.ts';
 import type { Milliseconds } from '../contracts/generation.ts';
+import { setting } from '../shared/environment.ts';
 import { BadAnswer, EndpointRejected, EndpointTimeout, EndpointUnavailable } from '../shared/errors.ts';
 
 /** Sends a body to an endpoint and gives its answer's. */
@@ -66,8 +67,15 @@ function parseAnswer(endpoint: string, body: string): Answer {
   return result.data;
 }
 
-/** The transport over SageMaker's InvokeEndpoint. */
-export function sageMakerTransport(timeoutMilliseconds: number): Transport {
+let transport: Transport | undefined;
+
+/** The transport over SageMaker's InvokeEndpoint, made at the first call and kept with its connections. */
+export function sharedTransport(): Transport {
+  transport ??= sageMakerTransport(setting('SLINGSHOT_ENDPOINT_TIMEOUT_MS'));
+  return transport;
+}
+
+function sageMakerTransport(timeoutMilliseconds: number): Transport {
   const client = new SageMakerRuntimeClient({
     // Retries are the state machine's, where they can be seen.
     maxAttempts: 1,
