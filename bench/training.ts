@@ -1,43 +1,56 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parameterCount } from '../models/ssd2/parameters.ts';
+import { recipeObjective } from '../models/training/objectives/recipe-objective.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
 import { parseRecipe } from '../models/training/recipe.ts';
 import { TrainingStepper } from '../models/training/training-stepper.ts';
 import type { Row } from './row.ts';
 import { medianMilliseconds } from './timing.ts';
 
-const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core.json');
+const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core-1.yaml');
 
 /** The core's training step: all of it, and without the pass that makes previous logits. */
 export async function trainingRows(peak: number): Promise<Row[]> {
   const recipe = parseRecipe(await readFile(recipeFile, 'utf8'), recipeFile);
   const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % recipe.model.vocabulary);
-  const rows = recipe.sequences * recipe.blocks * recipe.model.block;
   const parameters = parameterCount(recipe.model);
   const measured: Row[] = [];
   for (const [name, selfConditioning] of [
     ['plain', 0],
     ['self-conditioned', 1],
   ] as const) {
+    const before = process.memoryUsage().rss;
     const buffers = new ParameterBuffers(recipe.model);
     buffers.initialise(recipe.seed, tokens);
-    const stepper = await TrainingStepper.create({ ...recipe, selfConditioning }, tokens, buffers);
+    const changed = { ...recipe, objective: { ...recipe.objective, selfConditioning } };
+    const objective = recipeObjective(changed, { tokens }, recipe.seed);
+    const stepper = await TrainingStepper.create(changed, objective, buffers);
     let step = 0;
-    const milliseconds = await medianMilliseconds(7, () => stepper.step(++step));
+    const milliseconds = await medianMilliseconds(7, () => stepper.step(++step, 1e-4));
+    const resident = process.memoryUsage().rss - before;
     await stepper.release();
-    // The customary count, forward and backward; what the context's pass and attention cost comes on top of it.
-    const value = (6 * parameters * rows) / milliseconds / 1e6;
+    const { rows } = objective;
+    // The customary count, forward and backward, of every token that has a loss: the noised ones, and the clean ones,
+    // which learn their next token in a pass of their own.
+    const rate = (trained: number) => (6 * parameters * trained) / milliseconds / 1e6;
+    const row = (what: string, value: number, unit: string) => ({ name: `training step, ${name}${what}`, value, unit });
+    const share = (what: string, value: number) => ({
+      ...row(what, value, 'GFLOP/s'),
+      baseline: 'the matrix product',
+      ratio: value / peak,
+    });
     measured.push(
-      { name: `training step, ${name}`, value: milliseconds, unit: 'ms' },
-      { name: `training step, ${name}, tokens`, value: (1000 * rows) / milliseconds, unit: 'tokens/s' },
+      row('', milliseconds, 'ms'),
+      row(', noised tokens', (1000 * rows) / milliseconds, 'tokens/s'),
+      share(', 6 P N, N = noised and clean tokens', rate(2 * rows)),
+      share(', 6 P N, N = noised tokens alone', rate(rows)),
       {
-        name: `training step, ${name}, 6 P N`,
-        value,
-        unit: 'GFLOP/s',
-        baseline: 'the matrix product',
-        ratio: value / peak,
+        ...row(', kept from step to step', buffers.byteLength / 2 ** 20, 'MiB'),
+        baseline: '4 x parameters x 4 bytes',
+        ratio: buffers.byteLength / (16 * parameters),
       },
+      row(', memory with activations', resident / 2 ** 20, 'MiB'),
     );
   }
   return measured;

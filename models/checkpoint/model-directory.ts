@@ -1,19 +1,27 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { formatModelConfig, type ModelConfig, parseModelConfig } from '../ssd2/config.ts';
+import {
+  type AutoregressiveConfig,
+  formatNetworkConfig,
+  type ModelConfig,
+  type NetworkConfig,
+  parseNetworkConfig,
+} from '../ssd2/config.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import { parameterSpecs } from '../ssd2/parameters.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { firstIssue } from '../zod-issue.ts';
 import { writeAtomically } from './atomic-write.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { dequantiseAll, quantiseAll } from './quantisation.ts';
+import { BFloat16Array, decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 
 /** A model's files, in the Hugging Face layout. */
 export const modelFiles = { config: 'config.json', tokenizer: 'tokenizer.json', weights: 'model.safetensors' };
 
-export interface Model {
+export interface Model<Config extends NetworkConfig = ModelConfig> {
   readonly name: string;
-  readonly config: ModelConfig;
+  readonly config: Config;
   readonly tokenizer: Tokenizer;
   readonly weights: Weights;
 }
@@ -23,8 +31,23 @@ export class ModelError extends Error {
   override name = 'ModelError';
 }
 
-/** @throws ModelError */
+/** @throws ModelError, also when the model is no SSD-2 model */
 export async function loadModel(directory: string): Promise<Model> {
+  const model = await loadAnyModel(directory);
+  if (isDiffusion(model)) return model;
+  throw new ModelError(`${directory} is a model of type ${model.config.kind}, not ssd2`);
+}
+
+export function isDiffusion(model: Model<NetworkConfig>): model is Model {
+  return model.config.kind === 'ssd2';
+}
+
+export function isAutoregressive(model: Model<NetworkConfig>): model is Model<AutoregressiveConfig> {
+  return model.config.kind === 'autoregressive';
+}
+
+/** @throws ModelError */
+export async function loadAnyModel(directory: string): Promise<Model<NetworkConfig>> {
   const [config, tokenizer] = await Promise.all([loadConfig(directory), loadTokenizer(directory)]);
   if (tokenizer.size !== config.vocabulary) {
     const sizes = `${tokenizer.size} tokens, ${modelFiles.config} says ${config.vocabulary}`;
@@ -33,17 +56,24 @@ export async function loadModel(directory: string): Promise<Model> {
   return { name: basename(directory), config, tokenizer, weights: await loadWeights(directory, config) };
 }
 
-export async function loadConfig(directory: string): Promise<ModelConfig> {
-  return parseFile(directory, modelFiles.config, (bytes) => parseModelConfig(JSON.parse(bytes.toString())));
+/** @throws ModelError, also when the model is no SSD-2 model */
+export async function loadDiffusionConfig(directory: string): Promise<ModelConfig> {
+  const config = await loadConfig(directory);
+  if (config.kind !== 'ssd2') throw new ModelError(`${directory} is a model of type ${config.kind}, not ssd2`);
+  return config;
+}
+
+async function loadConfig(directory: string): Promise<NetworkConfig> {
+  return parseFile(directory, modelFiles.config, (bytes) => parseNetworkConfig(JSON.parse(bytes.toString())));
 }
 
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   return parseFile(directory, modelFiles.tokenizer, (bytes) => Tokenizer.parse(bytes.toString()));
 }
 
-async function loadWeights(directory: string, config: ModelConfig): Promise<Weights> {
+async function loadWeights(directory: string, config: NetworkConfig): Promise<Weights> {
   return parseFile(directory, modelFiles.weights, (bytes) => {
-    const { tensors } = decodeSafetensors(bytes);
+    const tensors = dequantiseAll(decodeSafetensors(bytes).tensors);
     for (const { name, shape } of parameterSpecs(config)) {
       const tensor = tensors.get(name);
       if (!tensor) throw new Error(`tensor ${name} is missing`);
@@ -71,19 +101,36 @@ async function parseFile<T>(directory: string, file: string, parse: (bytes: Buff
 }
 
 function describe(error: unknown): string {
-  if (error instanceof z.ZodError) return `${error.issues[0].path.join('.')}: ${error.issues[0].message}`;
+  if (error instanceof z.ZodError) return firstIssue(error, 'the file');
   return (error as Error).message;
 }
 
-/** Writes a model directory with weights in fp16. */
+/** How weights are stored: numbers of a type, or int8 with a scale a channel. */
+export const storageTypes = ['fp32', 'fp16', 'bf16', 'int8'] as const;
+export type StorageType = (typeof storageTypes)[number];
+
+function stored(weights: Weights, type: StorageType): ReadonlyMap<string, StoredTensor> {
+  if (type === 'int8') return quantiseAll(weights);
+  const narrow = (data: Float32Array) => {
+    if (type === 'fp32') return data;
+    return type === 'fp16' ? new Float16Array(data) : BFloat16Array.from(data);
+  };
+  return new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: narrow(data) }]));
+}
+
+/** Writes a model directory. */
 export async function saveModel(
   directory: string,
-  config: ModelConfig,
+  config: NetworkConfig,
   tokenizerJson: string,
   weights: Weights,
+  type: StorageType = 'fp16',
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, modelFiles.config), `${JSON.stringify(formatModelConfig(config), null, 2)}\n`);
+  await writeFile(join(directory, modelFiles.config), `${JSON.stringify(formatNetworkConfig(config), null, 2)}\n`);
   await writeFile(join(directory, modelFiles.tokenizer), tokenizerJson);
-  await writeAtomically(join(directory, modelFiles.weights), encodeSafetensors(weights, 'F16', { format: 'pt' }));
+  await writeAtomically(
+    join(directory, modelFiles.weights),
+    encodeSafetensors(stored(weights, type), { format: 'pt' }),
+  );
 }

@@ -1,8 +1,10 @@
 import { elementCount, formatShape, type Shape, sameShape } from './shape.ts';
 
-export type ElementType = 'float32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int64' | 'bool';
+/** TensorProto.DataType. */
+export const onnxType: Record<ElementType, number> = { float32: 1, int64: 7, bool: 9, float16: 10 };
 export type Attribute = number | string | readonly number[] | { readonly float: number };
-export type TensorData = Float32Array | BigInt64Array;
+export type TensorData = Float32Array | Float16Array | BigInt64Array;
 
 /**
  * The vector-Jacobian product of an operator: the gradient of a scalar with respect to each input, from its gradient
@@ -67,11 +69,7 @@ export class Graph {
     const key = name ?? content();
     const known = this.#constants.get(key);
     if (known) return known;
-    const value = this.#value(
-      name ?? `constant${this.#nextId}`,
-      shape,
-      data instanceof Float32Array ? 'float32' : 'int64',
-    );
+    const value = this.#value(name ?? `constant${this.#nextId}`, shape, elementType(data));
     this.constants.push({ value, data });
     if (key) this.#constants.set(key, value);
     return value;
@@ -113,6 +111,11 @@ export class Graph {
   #value(name: string, shape: Shape, type: ElementType): Value {
     return { id: this.#nextId++, name, shape, type, graph: this };
   }
+}
+
+function elementType(data: TensorData): ElementType {
+  if (data instanceof Float32Array) return 'float32';
+  return data instanceof Float16Array ? 'float16' : 'int64';
 }
 
 /** Replaces how the gradient flows from `output` by a closed form over `inputs`, for a composite operator. */

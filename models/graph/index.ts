@@ -1,7 +1,7 @@
 export { gradients } from './differentiate.ts';
 export { type ElementType, Graph, type TensorData, type Value } from './graph.ts';
 export { encodeOnnx } from './onnx.ts';
-export { add, div, exp, log, mul, neg, relu, sqrt, stopGradient, sub } from './operators/elementwise.ts';
+export { add, cast, div, exp, log, mul, neg, relu, sqrt, stopGradient, sub } from './operators/elementwise.ts';
 export { broadcastTo, concat, reshape, slice, swapLast, transpose } from './operators/layout.ts';
 export { crossEntropy, gather } from './operators/lookup.ts';
 export { mean } from './operators/mean.ts';

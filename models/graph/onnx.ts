@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs/light.js';
-import type { Attribute, ElementType, Graph, TensorData, Value } from './graph.ts';
+import { type Attribute, type Graph, onnxType, type TensorData, type Value } from './graph.ts';
 
 /** The part of onnx.proto3 (ONNX IR version 9) that graphs are written with; numbers are the field tags. */
 const schema = {
@@ -57,9 +57,6 @@ const schema = {
 };
 
 const Model = protobuf.Root.fromJSON(schema).lookupType('Model');
-
-/** TensorProto.DataType. */
-export const onnxType: Record<ElementType, number> = { float32: 1, int64: 7, bool: 9 };
 
 const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
 const irVersion = 9;

@@ -66,5 +66,15 @@ export class Session {
 function tensor(feed: Feed, declared: Shape): Tensor {
   const data = 'shape' in feed ? feed.data : feed;
   const shape = 'shape' in feed ? feed.shape : (declared as readonly number[]);
+  if (data instanceof Float16Array) return halves(data, shape);
   return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int64', data, shape);
+}
+
+/**
+ * A float16 tensor over the array's own memory. The package's native part takes its elements from a Uint16Array only,
+ * which its Tensor, where there is a Float16Array, would turn into one: so it is made of the words, and its type set.
+ */
+function halves({ buffer, byteOffset, length }: Float16Array, shape: readonly number[]): Tensor {
+  const words = new Tensor('uint16', new Uint16Array(buffer, byteOffset, length), shape);
+  return Object.assign(words, { type: 'float16' }) as unknown as Tensor;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { loadModel } from '../checkpoint/model-directory.ts';
 import { Denoiser } from '../inference/denoiser.ts';
 import { executionProviders } from '../runtime/providers.ts';
+import { firstIssue } from '../zod-issue.ts';
 import { createModelServer } from './server.ts';
 
 /**
@@ -28,7 +29,7 @@ function fail(message: string): never {
 const { positionals } = parseArgs({ allowPositionals: true });
 if (positionals[0] !== 'serve') fail('the only command is `serve`');
 const parsed = environmentSchema.safeParse(process.env);
-if (!parsed.success) fail(`${parsed.error.issues[0].path.join('.')}: ${parsed.error.issues[0].message}`);
+if (!parsed.success) fail(firstIssue(parsed.error, 'environment'));
 const environment = parsed.data;
 
 const model = loadModel(environment.SLINGSHOT_MODEL_DIRECTORY).then((loaded) =>

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Denoiser } from '../inference/denoiser.ts';
 import { LaneError } from '../inference/lane-check.ts';
 import type { LaneStep } from '../ssd2/step.ts';
+import { firstIssue } from '../zod-issue.ts';
 import { type Answer, decodeLane, encodeEnvelope, invocationSchema, type LaneJson } from './protocol.ts';
 
 /** SageMaker's limit on a request. */
@@ -70,9 +71,8 @@ function parseInvocation(body: string) {
   }
   const result = invocationSchema.safeParse(json);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue.path.join('.') || 'body';
-  throw new HttpError(400, `${field}: ${issue.message}`, field);
+  const [{ path }] = result.error.issues;
+  throw new HttpError(400, firstIssue(result.error, 'body'), path.join('.') || 'body');
 }
 
 function parseLane(lane: LaneJson, index: number): LaneStep {

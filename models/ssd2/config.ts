@@ -2,28 +2,33 @@ import { z } from 'zod';
 
 const positive = z.int().positive();
 
-/** What config.json says of a model, in the Hugging Face layout. */
+/** What config.json says of every model, in the Hugging Face layout. */
+const transformerSchema = z.strictObject({
+  backbone: z.literal('opt'),
+  vocab_size: positive.max(65_536),
+  hidden_size: positive,
+  num_hidden_layers: positive,
+  num_attention_heads: positive,
+  ffn_dim: positive,
+  max_position_embeddings: positive,
+  eos_token_id: z.int().nonnegative(),
+});
+
+const ssd2Schema = transformerSchema.extend({
+  model_type: z.literal('ssd2'),
+  block_size: positive,
+  simplex: z.union([z.strictObject({ scale: z.number().positive() }), z.literal('posterior')]),
+  self_conditioning: z.enum(['mean', 'separate']),
+  context_mask: z.enum(['segment', 'causal', 'full']),
+});
+
 const fileSchema = z
-  .strictObject({
-    model_type: z.literal('ssd2'),
-    backbone: z.literal('opt'),
-    vocab_size: positive.max(65_536),
-    hidden_size: positive,
-    num_hidden_layers: positive,
-    num_attention_heads: positive,
-    ffn_dim: positive,
-    max_position_embeddings: positive,
-    eos_token_id: z.int().nonnegative(),
-    block_size: positive,
-    simplex: z.union([z.strictObject({ scale: z.number().positive() }), z.literal('posterior')]),
-    self_conditioning: z.enum(['mean', 'separate']),
-    context_mask: z.enum(['segment', 'causal']),
-  })
+  .discriminatedUnion('model_type', [ssd2Schema, transformerSchema.extend({ model_type: z.literal('autoregressive') })])
   .refine((config) => config.hidden_size % config.num_attention_heads === 0, {
     path: ['num_attention_heads'],
     message: 'must divide hidden_size',
   })
-  .refine((config) => config.max_position_embeddings % config.block_size === 0, {
+  .refine((config) => config.model_type !== 'ssd2' || config.max_position_embeddings % config.block_size === 0, {
     path: ['max_position_embeddings'],
     message: 'must be a multiple of block_size',
   });
@@ -39,29 +44,44 @@ const fileSchema = z
  */
 export type Simplex = { readonly scale: number } | 'posterior';
 
-/** An SSD-2 network's shape and the constants of its diffusion. */
-export interface ModelConfig {
+/** A transformer's shape. */
+export interface TransformerConfig {
   readonly vocabulary: number;
   readonly width: number;
   readonly layers: number;
   readonly heads: number;
   readonly feedForward: number;
-  /** The longest sequence, prompt and generated text together, in tokens; a multiple of `block`. */
+  /** The longest sequence, prompt and generated text together, in tokens. */
   readonly positions: number;
   readonly endOfText: number;
+}
+
+/** An SSD-2 network's shape and the constants of its diffusion; `positions` is a multiple of `block`. */
+export interface ModelConfig extends TransformerConfig {
+  readonly kind: 'ssd2';
   /** B, the number of tokens denoised together. */
   readonly block: number;
   readonly simplex: Simplex;
   /** How the previous logits enter: averaged with the noised simplex under one layer, or through a layer of their own. */
   readonly selfConditioning: 'mean' | 'separate';
-  /** Whether a clean token attends to its whole segment or only to what stands before it. */
-  readonly contextMask: 'segment' | 'causal';
+  /**
+   * Whether a clean token attends to its whole segment, only to what stands before it, or to everything, the noised
+   * block included: SSD-LM's layout, whose context cannot be encoded once and kept.
+   */
+  readonly contextMask: 'segment' | 'causal' | 'full';
 }
 
+/** The autoregressive baseline: the same transformer under the causal mask, without a simplex. */
+export interface AutoregressiveConfig extends TransformerConfig {
+  readonly kind: 'autoregressive';
+}
+
+export type NetworkConfig = ModelConfig | AutoregressiveConfig;
+
 /** @throws z.ZodError naming the fields that are wrong */
-export function parseModelConfig(json: unknown): ModelConfig {
+export function parseNetworkConfig(json: unknown): NetworkConfig {
   const file = fileSchema.parse(json);
-  return {
+  const transformer = {
     vocabulary: file.vocab_size,
     width: file.hidden_size,
     layers: file.num_hidden_layers,
@@ -69,6 +89,11 @@ export function parseModelConfig(json: unknown): ModelConfig {
     feedForward: file.ffn_dim,
     positions: file.max_position_embeddings,
     endOfText: file.eos_token_id,
+  };
+  if (file.model_type === 'autoregressive') return { kind: 'autoregressive', ...transformer };
+  return {
+    kind: 'ssd2',
+    ...transformer,
     block: file.block_size,
     simplex: file.simplex,
     selfConditioning: file.self_conditioning,
@@ -76,11 +101,10 @@ export function parseModelConfig(json: unknown): ModelConfig {
   };
 }
 
-/** The inverse of parseModelConfig. */
-export function formatModelConfig(config: ModelConfig): z.input<typeof fileSchema> {
-  return {
-    model_type: 'ssd2',
-    backbone: 'opt',
+/** The inverse of parseNetworkConfig. */
+export function formatNetworkConfig(config: NetworkConfig): z.input<typeof fileSchema> {
+  const transformer = {
+    backbone: 'opt' as const,
     vocab_size: config.vocabulary,
     hidden_size: config.width,
     num_hidden_layers: config.layers,
@@ -88,6 +112,11 @@ export function formatModelConfig(config: ModelConfig): z.input<typeof fileSchem
     ffn_dim: config.feedForward,
     max_position_embeddings: config.positions,
     eos_token_id: config.endOfText,
+  };
+  if (config.kind === 'autoregressive') return { model_type: 'autoregressive', ...transformer };
+  return {
+    model_type: 'ssd2',
+    ...transformer,
     block_size: config.block,
     simplex: config.simplex,
     self_conditioning: config.selfConditioning,

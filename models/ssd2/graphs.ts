@@ -1,5 +1,5 @@
 import { Graph, logSoftmax, type Value } from '../graph/index.ts';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig, NetworkConfig } from './config.ts';
 import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
 import { parameterSpecs } from './parameters.ts';
 
@@ -21,7 +21,7 @@ export function constantParameters(graph: Graph, weights: Weights): Parameters {
 }
 
 /** The trained tensors as inputs of a graph. */
-export function inputParameters(graph: Graph, config: ModelConfig): Parameters {
+export function inputParameters(graph: Graph, config: NetworkConfig): Parameters {
   const values = new Map(parameterSpecs(config).map(({ name, shape }) => [name, graph.input(name, shape)]));
   return (name) => {
     const value = values.get(name);

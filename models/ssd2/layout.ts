@@ -18,8 +18,18 @@ export function padding(config: ModelConfig, length: number): number {
  * `offset` on the grid.
  */
 export function contextMask(config: ModelConfig, length: number, offset = 0): Float32Array {
+  if (config.contextMask === 'full') throw new RangeError('the full mask has no context of its own');
+  if (config.contextMask === 'causal') return causalMask(length);
   const segment = (i: number) => Math.floor((i + offset) / config.block);
-  const visible = (i: number, j: number) => (config.contextMask === 'causal' ? j <= i : segment(j) <= segment(i));
+  return mask(length, (i, j) => segment(j) <= segment(i));
+}
+
+/** Scores [length, length] under which a position attends to itself and to what stands before it. */
+export function causalMask(length: number): Float32Array {
+  return mask(length, (i, j) => j <= i);
+}
+
+function mask(length: number, visible: (i: number, j: number) => boolean): Float32Array {
   return Float32Array.from({ length: length * length }, (_, at) =>
     visible(Math.floor(at / length), at % length) ? 0 : masked,
   );

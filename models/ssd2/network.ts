@@ -16,7 +16,7 @@ import {
   transpose,
   type Value,
 } from '../graph/index.ts';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig, TransformerConfig } from './config.ts';
 
 /** Looks a trained tensor up by its name. */
 export type Parameters = (name: string) => Value;
@@ -55,8 +55,8 @@ export interface NoisedInput {
 }
 
 /**
- * What the clean tokens contribute, and, where a training objective asks for it, the logits of each clean position's
- * next token (only of meaning with the causal mask).
+ * What the clean tokens contribute, and, where it is asked for, the logits of each clean position's next token, or of
+ * the rows `of` (int64) alone; only of meaning with the causal mask.
  *
  * The SSD-2 network: OPT's decoder (pre-LN, learned positions, ReLU) over two streams. Clean tokens attend to clean
  * tokens only, so what they contribute does not depend on t or on the noised block and can be kept. A noised block
@@ -65,12 +65,67 @@ export interface NoisedInput {
  * Training, the context encoder and the denoiser are graphs over these two functions.
  */
 export function encodeContext(
-  config: ModelConfig,
+  config: TransformerConfig,
   parameters: Parameters,
   input: ContextInput,
-): { layers: ContextLayer[]; nextLogits: () => Value } {
+): { layers: ContextLayer[]; nextLogits: (of?: Value) => Value } {
+  const { layers, last } = selfAttention(config, parameters, embedTokens(parameters, input), input);
+  // Denoising reads keys and values only: what the last layer makes of them is left to nextLogits.
+  const nextLogits = (of?: Value) => head(parameters, of ? gather(last(), of) : last());
+  return { layers, nextLogits };
+}
+
+/**
+ * Logits [sequences * block, vocabulary] of SSD-LM's layout (arXiv 2210.17432): context and one noised block are one
+ * sequence, in which everything attends to everything.
+ *
+ * @param input its bias is broadcast to [sequences, 1, length + block, length + block]
+ */
+export function denoiseJointly(
+  config: ModelConfig,
+  parameters: Parameters,
+  input: ContextInput & { readonly length: number },
+  noised: Omit<NoisedInput, 'bias' | 'blocks' | 'sequences'>,
+): Value {
   const { sequences, length } = input;
-  let x = add(gather(parameters('embed.tokens'), input.tokens), gather(parameters('embed.positions'), input.positions));
+  const { block, width } = config;
+  const context = reshape(embedTokens(parameters, input), [sequences, length, width]);
+  const own = reshape(embedNoised(config, parameters, noised), [sequences, block, width]);
+  const total = length + block;
+  const x = reshape(concat([context, own], 1), [-1, width]);
+  const { last } = selfAttention(config, parameters, x, { sequences, length: total, bias: input.bias });
+  const all = reshape(last(), [sequences, total, width]);
+  return noisedLogits(config, parameters, reshape(slice(all, 1, -block, undefined, block), [-1, width]), noised.x);
+}
+
+function embedTokens(parameters: Parameters, { tokens, positions }: ContextInput): Value {
+  return add(gather(parameters('embed.tokens'), tokens), gather(parameters('embed.positions'), positions));
+}
+
+function embedNoised(
+  config: ModelConfig,
+  parameters: Parameters,
+  input: Pick<NoisedInput, 'x' | 'previous' | 'positions' | 'timesteps'>,
+): Value {
+  const positions = gather(parameters('embed.positions'), input.positions);
+  const x = add(embedSimplex(config, parameters, input), positions);
+  return add(x, affine(parameters, 'embed.time', input.timesteps));
+}
+
+function noisedLogits(config: ModelConfig, parameters: Parameters, x: Value, noised: Value): Value {
+  const logits = head(parameters, x);
+  return config.simplex === 'posterior' ? add(logits, noised) : logits;
+}
+
+/** The layers over one stream of `sequences` x `length` rows; `last` adds the rest of the last layer. */
+function selfAttention(
+  config: TransformerConfig,
+  parameters: Parameters,
+  embedded: Value,
+  input: Pick<ContextInput, 'sequences' | 'length' | 'bias'>,
+): { layers: ContextLayer[]; last: () => Value } {
+  const { sequences, length } = input;
+  let x = embedded;
   const layers: ContextLayer[] = [];
   const split = (rows: Value, axes: readonly number[]) =>
     transpose(reshape(rows, [sequences, length, config.heads, headWidth(config)]), axes);
@@ -90,8 +145,7 @@ export function encodeContext(
       return feedForward(parameters, name, add(x, affine(parameters, `${name}.attention.out`, attended)));
     };
   }
-  // Denoising reads keys and values only: what the last layer makes of them is left to nextLogits.
-  return { layers, nextLogits: () => head(parameters, last()) };
+  return { layers, last };
 }
 
 /** Logits [rows, vocabulary] of the noised positions. */
@@ -101,16 +155,13 @@ export function denoise(
   context: readonly ContextLayer[],
   input: NoisedInput,
 ): Value {
-  const positions = gather(parameters('embed.positions'), input.positions);
-  let x = add(embedSimplex(config, parameters, input), positions);
-  x = add(x, affine(parameters, 'embed.time', input.timesteps));
+  let x = embedNoised(config, parameters, input);
   context.forEach((clean, layer) => {
     const name = `layers.${layer}`;
     x = add(x, blockAttention(config, parameters, `${name}.attention`, x, clean, input));
     x = feedForward(parameters, name, x);
   });
-  const logits = head(parameters, x);
-  return config.simplex === 'posterior' ? add(logits, input.x) : logits;
+  return noisedLogits(config, parameters, x, input.x);
 }
 
 function head(parameters: Parameters, x: Value): Value {
@@ -118,7 +169,11 @@ function head(parameters: Parameters, x: Value): Value {
 }
 
 /** The noised simplex and the previous logits, as embeddings [rows, width]. */
-function embedSimplex(config: ModelConfig, parameters: Parameters, { x, previous }: NoisedInput): Value {
+function embedSimplex(
+  config: ModelConfig,
+  parameters: Parameters,
+  { x, previous }: Pick<NoisedInput, 'x' | 'previous'>,
+): Value {
   const noised = softmax(config.simplex === 'posterior' ? add(x, parameters('prior')) : x);
   if (!previous) return linear(noised, parameters('embed.simplex'));
   const { probabilities, share } = previous;
@@ -174,6 +229,6 @@ function norm(parameters: Parameters, name: string, x: Value): Value {
   return layerNorm(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
 }
 
-function headWidth(config: ModelConfig): number {
+function headWidth(config: TransformerConfig): number {
   return config.width / config.heads;
 }

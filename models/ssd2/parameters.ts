@@ -1,4 +1,4 @@
-import type { ModelConfig } from './config.ts';
+import type { NetworkConfig } from './config.ts';
 
 /** How a parameter starts: a constant, normal with mean 0, as another does, or the logarithm of the tokens' frequency. */
 export type Initialisation =
@@ -32,19 +32,24 @@ function plain(name: string, shape: readonly number[], initial: Initialisation):
 }
 
 /** Every tensor of a model, in a fixed order: first those with weight decay, then those without. */
-export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
+export function parameterSpecs(config: NetworkConfig): ParameterSpec[] {
   const { vocabulary, width, feedForward, positions, layers } = config;
-  const posterior = config.simplex === 'posterior';
+  const diffusion = config.kind === 'ssd2' ? config : undefined;
+  const posterior = diffusion?.simplex === 'posterior';
   // OPT and GPT-2 scale what is added to the residual stream down by the number of additions.
   const residual = { deviation: deviation / Math.sqrt(2 * layers) };
   const specs: ParameterSpec[] = [
     weight('embed.tokens', [vocabulary, width]),
     weight('embed.positions', [positions, width], quiet),
-    weight('embed.simplex', [vocabulary, width], { copyOf: 'embed.tokens' }),
-    plain('embed.time.weight', [1, width], quiet),
-    plain('embed.time.bias', [width], zeros),
-    ...(config.selfConditioning === 'separate' ? [weight('embed.previous', [vocabulary, width], zeros)] : []),
   ];
+  if (diffusion) {
+    specs.push(
+      weight('embed.simplex', [vocabulary, width], { copyOf: 'embed.tokens' }),
+      plain('embed.time.weight', [1, width], quiet),
+      plain('embed.time.bias', [width], zeros),
+    );
+    if (diffusion.selfConditioning === 'separate') specs.push(weight('embed.previous', [vocabulary, width], zeros));
+  }
   const affine = (name: string, from: number, to: number, initial?: Initialisation) =>
     specs.push(weight(`${name}.weight`, [from, to], initial), plain(`${name}.bias`, [to], zeros));
   const norm = (name: string) =>
@@ -64,12 +69,12 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   // From the start a token's logit is highest where its own simplex came in, so that copying need not be learnt.
   specs.push(
     weight('head.weight', [vocabulary, width], { copyOf: 'embed.tokens' }),
-    plain('head.bias', [vocabulary], posterior ? { logPrior: true } : zeros),
+    plain('head.bias', [vocabulary], diffusion && !posterior ? zeros : { logPrior: true }),
   );
   if (posterior) specs.push({ ...plain('prior', [vocabulary], { logPrior: true }), fixed: true });
   return [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];
 }
 
-export function parameterCount(config: ModelConfig): number {
+export function parameterCount(config: NetworkConfig): number {
   return parameterSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }

@@ -1,6 +1,6 @@
-import { add, div, Graph, mul, sqrt, sub } from '../graph/index.ts';
+import { add, cast, div, Graph, mul, sqrt, sub } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import type { ParameterBuffers } from './parameter-buffers.ts';
+import { averageScale, type ParameterBuffers } from './parameter-buffers.ts';
 
 export interface AdamWOptions {
   readonly beta1: number;
@@ -45,14 +45,17 @@ export class AdamW {
     const buffers = this.#buffers;
     const norm = euclideanNorm(buffers.gradients);
     if (!Number.isFinite(norm)) return norm;
+    const correction = (steps: number) => Math.sqrt(1 - beta2 ** steps);
     const scalars = {
       beta1: Float32Array.of(beta1),
       beta2: Float32Array.of(beta2),
       clip: Float32Array.of(Math.min(1, clipNorm / (norm + 1e-12))),
-      stepSize: Float32Array.of(learningRate / (1 - beta1 ** step)),
-      correction: Float32Array.of(1 / (1 - beta2 ** step)),
+      // m / (sqrt(v / c) + epsilon) = sqrt(c) m / (sqrt(v) + sqrt(c) epsilon), with the bias correction c.
+      stepSize: Float32Array.of((learningRate * correction(step)) / (1 - beta1 ** step)),
+      epsilonBefore: Float32Array.of(epsilon * correction(step - 1)),
+      epsilon: Float32Array.of(epsilon * correction(step)),
       // The average starts at the first weights, which it would otherwise remember for long.
-      emaRate: Float32Array.of(1 - Math.min(emaDecay, (1 + step) / (10 + step))),
+      emaKept: Float32Array.of(Math.min(emaDecay, (1 + step) / (10 + step))),
     };
     const regions = [
       { from: 0, to: buffers.decayEnd, decay: Float32Array.of(learningRate * weightDecay) },
@@ -61,24 +64,22 @@ export class AdamW {
     for (const { from, to, decay } of regions) {
       for (let start = from; start < to; start += chunk) {
         const end = Math.min(start + chunk, to);
-        const part = (buffer: Float32Array) => ({ data: buffer.subarray(start, end), shape: [end - start] });
-        await this.#session.run(
-          {
-            weight: part(buffers.weights),
-            gradient: part(buffers.gradients),
-            first: part(buffers.firstMoments),
-            second: part(buffers.secondMoments),
-            average: part(buffers.averages),
-            decay,
-            ...scalars,
-          },
-          {
-            newWeight: part(buffers.weights),
-            newFirst: part(buffers.firstMoments),
-            newSecond: part(buffers.secondMoments),
-            newAverage: part(buffers.averages),
-          },
+        const part = (buffer: Float32Array | Float16Array) => ({
+          data: buffer.subarray(start, end),
+          shape: [end - start],
+        });
+        const inPlace = {
+          weight: part(buffers.weights),
+          direction: part(buffers.directions),
+          lag: part(buffers.lags),
+        };
+        const second = part(buffers.secondMoments);
+        const { 'second.new': newSecond } = await this.#session.run(
+          { ...inPlace, second, gradient: part(buffers.gradients), decay, ...scalars },
+          Object.fromEntries(Object.entries(inPlace).map(([name, tensor]) => [`${name}.new`, tensor])),
         );
+        // Not in place: the old moment is read for the old direction's sake at no fixed time before.
+        buffers.secondMoments.set(newSecond, start);
       }
     }
     return norm;
@@ -89,23 +90,29 @@ export class AdamW {
   }
 }
 
+/**
+ * With u = m / (sqrt(v) + epsilon), the direction, kept in place of the first moment m, and lag = average - weight in
+ * place of the average: average' - weight' = kept (average - weight'), so lag' = kept (lag - (weight' - weight)).
+ */
 function adamWGraph(): Graph {
   const graph = new Graph('adamw');
   const vector = (name: string) => graph.input(name, ['parameters']);
+  const halves = (name: string) => cast(graph.input(name, ['parameters'], 'float16'), 'float32');
   const scalar = (name: string) => graph.input(name, [1]);
-  const [weight, gradient, first, second, average] = ['weight', 'gradient', 'first', 'second', 'average'].map(vector);
-  const [beta1, beta2, decay, emaRate] = ['beta1', 'beta2', 'decay', 'emaRate'].map(scalar);
+  const [weight, gradient, second] = ['weight', 'gradient', 'second'].map(vector);
+  const [direction, lag] = ['direction', 'lag'].map(halves);
+  const [beta1, beta2, decay] = ['beta1', 'beta2', 'decay'].map(scalar);
   const clipped = mul(gradient, scalar('clip'));
+  const first = mul(direction, add(sqrt(second), scalar('epsilonBefore')));
   const newFirst = add(clipped, mul(beta1, sub(first, clipped)));
   const squared = mul(clipped, clipped);
   const newSecond = add(squared, mul(beta2, sub(second, squared)));
-  const deviation = add(sqrt(mul(newSecond, scalar('correction'))), epsilon);
-  const update = add(div(mul(newFirst, scalar('stepSize')), deviation), mul(weight, decay));
-  const newWeight = sub(weight, update);
-  graph.output('newWeight', newWeight);
-  graph.output('newFirst', newFirst);
-  graph.output('newSecond', newSecond);
-  graph.output('newAverage', add(average, mul(emaRate, sub(newWeight, average))));
+  const newDirection = div(newFirst, add(sqrt(newSecond), scalar('epsilon')));
+  const change = add(mul(newDirection, scalar('stepSize')), mul(weight, decay));
+  graph.output('weight.new', sub(weight, change));
+  graph.output('direction.new', cast(newDirection, 'float16'));
+  graph.output('second.new', newSecond);
+  graph.output('lag.new', cast(mul(scalar('emaKept'), add(lag, mul(change, averageScale))), 'float16'));
   return graph;
 }
 

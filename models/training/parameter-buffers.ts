@@ -1,30 +1,39 @@
-import type { Tensors } from '../checkpoint/safetensors.ts';
-import type { ModelConfig } from '../ssd2/config.ts';
+import type { Tensor, Tensors } from '../checkpoint/safetensors.ts';
+import type { NetworkConfig } from '../ssd2/config.ts';
 import { gaussianRow } from '../ssd2/noise.ts';
 import { parameterSpecs } from '../ssd2/parameters.ts';
+import type { TokenSequence } from './data/token-store.ts';
+import { tokenCounts } from './data/token-store.ts';
 
-/** Everything a training run keeps a number a parameter of. */
-export const bufferNames = ['weights', 'firstMoments', 'secondMoments', 'averages'] as const;
+/** What a training run keeps from step to step: a number a parameter of each. */
+export const bufferNames = ['weights', 'secondMoments', 'directions', 'lags'] as const;
+export type BufferName = (typeof bufferNames)[number];
 
 const alignment = 16;
 
+/** Lags are kept this much larger, where float16 is at its finest for them. */
+export const averageScale = 1024;
+
 /**
  * Parameters laid end to end in one buffer a kind, so that the optimiser walks memory once and a tensor is a view.
- * Parameters with weight decay come first.
+ * Parameters with weight decay come first. 16 bytes a parameter in all: what changes slowly and needs its digits is
+ * float32, and what is a small difference or a ratio near 1 is float16.
  */
 export class ParameterBuffers {
-  readonly config: ModelConfig;
+  readonly config: NetworkConfig;
   readonly weights: Float32Array;
   readonly gradients: Float32Array;
-  readonly firstMoments: Float32Array;
+  /** AdamW's v, of the clipped gradients' squares. */
   readonly secondMoments: Float32Array;
-  /** The exponential moving average of the weights. */
-  readonly averages: Float32Array;
+  /** AdamW's m / (sqrt(v) + epsilon). */
+  readonly directions: Float16Array;
+  /** The exponential moving average of the weights less the weights, times averageScale. */
+  readonly lags: Float16Array;
   /** Where the parameters without weight decay begin. */
   readonly decayEnd: number;
   readonly #slots: readonly { name: string; shape: readonly number[]; start: number; end: number }[];
 
-  constructor(config: ModelConfig) {
+  constructor(config: NetworkConfig) {
     this.config = config;
     let size = 0;
     let decayEnd = 0;
@@ -38,36 +47,53 @@ export class ParameterBuffers {
     this.decayEnd = decayEnd;
     this.weights = new Float32Array(size);
     this.gradients = new Float32Array(size);
-    this.firstMoments = new Float32Array(size);
     this.secondMoments = new Float32Array(size);
-    this.averages = new Float32Array(size);
+    this.directions = new Float16Array(size);
+    this.lags = new Float16Array(size);
+  }
+
+  /** Of all buffers, gradients included. */
+  get byteLength(): number {
+    const buffers = [this.gradients, ...bufferNames.map((name) => this[name])];
+    return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
   }
 
   /** Views of one buffer's tensors, by parameter name. */
-  views(buffer: Float32Array): Map<string, { shape: readonly number[]; data: Float32Array }> {
+  views<T extends Float32Array | Float16Array>(buffer: T): Map<string, { shape: readonly number[]; data: T }> {
     return new Map(
-      this.#slots.map(({ name, shape, start, end }) => [name, { shape, data: buffer.subarray(start, end) }]),
+      this.#slots.map(({ name, shape, start, end }) => [name, { shape, data: buffer.subarray(start, end) as T }]),
+    );
+  }
+
+  /** The averaged weights: what a run is for. */
+  averages(): Tensors {
+    const weights = this.views(this.weights);
+    return new Map(
+      [...this.views(this.lags)].map(([name, { shape, data }]) => {
+        const { data: weight } = weights.get(name) as Tensor;
+        return [name, { shape, data: weight.map((value, i) => value + data[i] / averageScale) }];
+      }),
     );
   }
 
   /** Fresh weights, as parameterSpecs says, from a seed and the training text, whose token frequencies are the prior. */
-  initialise(seed: number, tokens: Uint16Array): void {
+  initialise(seed: number, tokens: TokenSequence): void {
     const views = this.views(this.weights);
+    const logPrior = logFrequencies(tokens, this.config.vocabulary);
     parameterSpecs(this.config).forEach(({ name, initial }, index) => {
       const data = views.get(name)?.data as Float32Array;
       if ('constant' in initial) data.fill(initial.constant);
-      else if ('logPrior' in initial) data.set(logFrequencies(tokens, data.length));
+      else if ('logPrior' in initial) data.set(logPrior);
       else if ('copyOf' in initial) data.set(views.get(initial.copyOf)?.data as Float32Array);
       else {
         gaussianRow({ seed, lane: 0, block: 0, step: 0, position: index }, data);
         for (let i = 0; i < data.length; i++) data[i] *= initial.deviation;
       }
     });
-    this.averages.set(this.weights);
   }
 
   /** Copies tensors into one buffer; throws when one is missing or has another shape. */
-  load(buffer: Float32Array, tensors: Tensors, prefix = ''): void {
+  load(buffer: Float32Array | Float16Array, tensors: Tensors, prefix = ''): void {
     for (const [name, { shape, data }] of this.views(buffer)) {
       const tensor = tensors.get(prefix + name);
       if (!tensor) throw new Error(`tensor ${prefix}${name} is missing`);
@@ -80,8 +106,7 @@ export class ParameterBuffers {
 }
 
 /** The logarithm of each token's share of a text; a token that does not occur counts half. */
-function logFrequencies(tokens: Uint16Array, vocabulary: number): Float32Array {
-  const counts = new Float64Array(vocabulary).fill(0.5);
-  for (const token of tokens) counts[token]++;
-  return Float32Array.from(counts, (count) => Math.log(count / (tokens.length + vocabulary / 2)));
+function logFrequencies(tokens: TokenSequence, vocabulary: number): Float32Array {
+  const counts = tokenCounts(tokens, vocabulary);
+  return Float32Array.from(counts, (count) => Math.log((count + 0.5) / (tokens.length + vocabulary / 2)));
 }

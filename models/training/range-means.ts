@@ -1,15 +1,35 @@
 /** Number of equal ranges of t that losses are told apart by. */
 export const rangeCount = 5;
 
+/** The range, from 0, of a timestep in (0, 1]. */
+export function rangeOf(t: number): number {
+  return Math.min(rangeCount - 1, Math.ceil(t * rangeCount) - 1);
+}
+
+/** "0.2-0.4" */
+export function rangeLabel(range: number): string {
+  return `${(range / rangeCount).toFixed(1)}-${((range + 1) / rangeCount).toFixed(1)}`;
+}
+
 /** Means of losses by fifth of t, and over all. */
 export class RangeMeans {
   readonly #sums = new Float64Array(rangeCount);
   readonly #counts = new Float64Array(rangeCount);
+  #sum = 0;
+  #count = 0;
 
-  /** @param losses one a row, in nats; timesteps likewise, in (0, 1] */
-  add(losses: Float32Array, timesteps: Float32Array): void {
+  /**
+   * @param losses one a row, in nats
+   * @param weights rows of weight 0 do not count; the others count alike
+   * @param timesteps of each row, in (0, 1]; without them there is only the mean over all
+   */
+  add(losses: Float32Array, weights: Float32Array, timesteps?: Float32Array): void {
     losses.forEach((loss, row) => {
-      const range = Math.min(rangeCount - 1, Math.ceil(timesteps[row] * rangeCount) - 1);
+      if (weights[row] === 0) return;
+      this.#sum += loss;
+      this.#count++;
+      if (!timesteps) return;
+      const range = rangeOf(timesteps[row]);
       this.#sums[range] += loss;
       this.#counts[range]++;
     });
@@ -21,7 +41,6 @@ export class RangeMeans {
   }
 
   get overall(): number {
-    const total = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
-    return total(this.#sums) / total(this.#counts);
+    return this.#sum / this.#count;
   }
 }

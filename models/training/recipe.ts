@@ -1,68 +1,125 @@
+import { parse } from 'yaml';
 import { z } from 'zod';
-import { parseModelConfig } from '../ssd2/config.ts';
+import { storageTypes } from '../checkpoint/model-directory.ts';
+import { executionProviders } from '../runtime/providers.ts';
+import { parseNetworkConfig } from '../ssd2/config.ts';
+import { firstIssue } from '../zod-issue.ts';
 
 const share = z.number().min(0).max(1);
 const count = z.int().positive();
 
-const recipeSchema = z.strictObject({
-  /** The model's config.json. */
-  model: z.unknown().transform(parseModelConfig),
-  seed: z.int().nonnegative(),
-  /** A batch: whole sequences, each of `blocks` noised blocks. */
-  sequences: count,
-  blocks: count,
-  steps: count,
-  /** The range that timesteps are drawn from, evenly: above the first, up to and including the second. */
-  timesteps: z.tuple([share, share]).refine(([from, to]) => from < to, 'must ascend'),
-  /**
-   * The weight of a second loss: the cross-entropy of each clean position's next token, as a language model would have
-   * it. Needs the causal mask.
-   */
-  nextTokenWeight: z.number().nonnegative(),
-  /** The probability that a step is trained with the model's own previous logits. */
-  selfConditioning: share,
-  learningRate: z.number().positive(),
-  /** Steps over which the learning rate rises from 0. */
-  warmup: z.int().nonnegative(),
-  /** Where the cosine decay ends, as a share of the learning rate. */
-  finalLearningRate: share,
-  beta1: share,
-  beta2: share,
-  weightDecay: z.number().nonnegative(),
-  clipNorm: z.number().positive(),
-  emaDecay: share,
-  /** Steps between two validations, and between two checkpoints. */
-  validateEvery: count,
-  checkpointEvery: count,
-  validationBatches: count,
-});
+const recipeSchema = z
+  .strictObject({
+    /** The model's config.json. */
+    model: z.unknown().transform((json, context) => {
+      try {
+        return parseNetworkConfig(json);
+      } catch (error) {
+        for (const { path, message } of (error as z.ZodError).issues) {
+          context.addIssue({ code: 'custom', path: [...path], message });
+        }
+        return z.NEVER;
+      }
+    }),
+    data: z
+      .strictObject({
+        /** Files or folders. */
+        train: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+        validation: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+        /** Running text, or rows of instruction, context and response. */
+        format: z.enum(['text', 'instructions']).default('text'),
+        onBadRow: z.enum(['fail', 'skip']).default('fail'),
+      })
+      .prefault({}),
+    /** A tokenizer.json to share; trained on the data when absent. */
+    tokenizer: z.string().optional(),
+    /** A model directory whose weights the run starts from. */
+    from: z.string().optional(),
+    seed: z.int().nonnegative(),
+    batch: z.strictObject({
+      /** Whole sequences, each of `blocks` noised blocks. */
+      sequences: count,
+      blocks: count,
+      /** Batches whose gradients are added up for one step. */
+      accumulate: count.default(1),
+    }),
+    /** How long to train: one of the three. */
+    budget: z
+      .strictObject({ steps: count, tokens: count, minutes: z.number().positive() })
+      .partial()
+      .refine((budget) => Object.keys(budget).length === 1, 'give one of steps, tokens and minutes'),
+    objective: z
+      .strictObject({
+        /** The range that timesteps are drawn from, evenly: above the first, up to and including the second. */
+        timesteps: z
+          .tuple([share, share])
+          .refine(([from, to]) => from < to, 'must ascend')
+          .default([0, 1]),
+        /** The probability that a step is trained with the model's own previous logits. */
+        selfConditioning: share.default(0.5),
+        /**
+         * The weight of a second loss: the cross-entropy of each clean position's next token, as a language model would
+         * have it. Needs the causal mask.
+         */
+        nextTokenWeight: z.number().nonnegative().default(0),
+      })
+      .prefault({}),
+    optimiser: z.strictObject({
+      learningRate: z.number().positive(),
+      /** Steps over which the learning rate rises from 0. */
+      warmup: z.int().nonnegative(),
+      /** Where the cosine decay ends, as a share of the learning rate. */
+      finalLearningRate: share.default(0.05),
+      beta1: share.default(0.9),
+      beta2: share.default(0.98),
+      weightDecay: z.number().nonnegative().default(0.01),
+      clipNorm: z.number().positive().default(1),
+      emaDecay: share.default(0.998),
+    }),
+    /** Steps between two validations, and the batches of one. */
+    validation: z.strictObject({ every: count, batches: count }),
+    /** Steps between two checkpoints. */
+    checkpointEvery: count,
+    /** How the finished model's weights are stored. */
+    storage: z.enum(storageTypes).default('fp16'),
+    provider: z.enum(executionProviders).default('cpu'),
+  })
+  .refine(
+    ({ model, objective }) =>
+      objective.nextTokenWeight === 0 || (model.kind === 'ssd2' && model.contextMask === 'causal'),
+    { path: ['objective', 'nextTokenWeight'], message: 'needs an ssd2 model with context_mask causal' },
+  )
+  .refine(
+    ({ model, objective }) =>
+      objective.selfConditioning === 0 || (model.kind === 'ssd2' && model.contextMask !== 'full'),
+    {
+      path: ['objective', 'selfConditioning'],
+      message: 'must be 0 for an autoregressive model and for context_mask full, which is SSD-LM',
+    },
+  );
 
-/** All that fixes a training run besides its data. */
+/** All that fixes a training run. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
-/** @throws Error naming the file's first wrong field */
-export function parseRecipe(json: string, file: string): Recipe {
+/**
+ * @param text YAML, of which JSON is a part
+ * @throws Error naming the file's first wrong field
+ */
+export function parseRecipe(text: string, file: string): Recipe {
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parse(text);
   } catch (cause) {
-    throw new Error(`${file} is not JSON: ${(cause as Error).message}`);
+    throw new Error(`${file} is not YAML: ${(cause as Error).message.split('\n')[0]}`);
   }
-  try {
-    const result = recipeSchema.safeParse(value);
-    if (result.success) return result.data;
-    const [issue] = result.error.issues;
-    throw new Error(`${file}: ${issue.path.join('.') || 'recipe'}: ${issue.message}`);
-  } catch (error) {
-    if (!(error instanceof z.ZodError)) throw error;
-    const [issue] = error.issues;
-    throw new Error(`${file}: model.${issue.path.join('.')}: ${issue.message}`);
-  }
+  const result = recipeSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw new Error(`${file}: ${firstIssue(result.error, 'recipe')}`);
 }
 
 /** The learning rate of a step that counts from 1: linear warm-up, then a cosine to the final share. */
-export function learningRateAt(recipe: Recipe, step: number): number {
-  const { learningRate, warmup, finalLearningRate, steps } = recipe;
+export function learningRateAt({ optimiser }: Recipe, step: number, steps: number): number {
+  const { learningRate, warmup, finalLearningRate } = optimiser;
   if (step <= warmup) return (learningRate * step) / warmup;
   const progress = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
   return learningRate * (finalLearningRate + ((1 - finalLearningRate) * (1 + Math.cos(Math.PI * progress))) / 2);

@@ -1,54 +1,46 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TensorData } from '../graph/index.ts';
-import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import { type Batch, BatchSource } from './batch.ts';
+import type { RuntimeOptions } from '../runtime/session.ts';
+import type { Weights } from '../ssd2/graphs.ts';
+import { fingerprint } from './data/token-store.ts';
+import type { Corpus } from './data/tokenize.ts';
+import { appendMetrics, dropMetricsAfter, type Metrics } from './metrics.ts';
+import { recipeObjective } from './objectives/recipe-objective.ts';
 import { ParameterBuffers } from './parameter-buffers.ts';
 import { RangeMeans } from './range-means.ts';
-import type { Recipe } from './recipe.ts';
-import { loadTrainingCheckpoint, saveTrainingCheckpoint } from './training-checkpoint.ts';
-import { lossGraph } from './training-graph.ts';
-import { TrainingStepper, tensorsOf } from './training-stepper.ts';
-
-/** One line of metrics.jsonl. */
-export interface Metrics {
-  readonly step: number;
-  readonly tokens: number;
-  /** Mean cross-entropy in nats a noised token since the last line, overall and by fifth of t. */
-  readonly loss: number;
-  readonly lossByRange: readonly number[];
-  readonly validation?: { readonly loss: number; readonly lossByRange: readonly number[] };
-  readonly gradientNorm: number;
-  readonly learningRate: number;
-  /** Noised tokens a second since the last line, and seconds of training in all. */
-  readonly tokensPerSecond: number;
-  readonly seconds: number;
-}
+import { learningRateAt, type Recipe } from './recipe.ts';
+import { loadTrainingCheckpoint, saveTrainingCheckpoint, type TrainingState } from './training-checkpoint.ts';
+import { TrainingStepper } from './training-stepper.ts';
+import { Validator } from './validator.ts';
 
 export interface TrainingData {
-  readonly train: Uint16Array;
-  readonly validation: Uint16Array;
+  readonly train: Corpus;
+  readonly validation: Corpus;
 }
 
 export interface TrainingOptions {
   readonly runtime?: RuntimeOptions;
-  /** Called after each step. */
-  readonly onStep?: (step: number, loss: number, tokensPerSecond: number) => void;
+  /** What a new run starts from instead of fresh weights. */
+  readonly from?: Weights;
+  /** Called after each step; `steps` is the budget, once it is known. */
+  readonly onStep?: (step: number, steps: number | null, loss: number, tokensPerSecond: number) => void;
   readonly onMetrics?: (metrics: Metrics) => void;
   readonly signal?: AbortSignal;
 }
 
-const files = { checkpoint: 'checkpoint.safetensors', metrics: 'metrics.jsonl' };
-/** Steps between two lines of metrics.jsonl. */
+const checkpointFile = 'checkpoint.safetensors';
+/** Steps between two lines of metrics.jsonl, and after which a budget of minutes becomes one of steps. */
 const metricsEvery = 20;
+/** Steps in a row without a finite gradient that end a run. */
+const patience = 10;
 
 /**
  * Trains a model, or goes on with the checkpoint in `folder`: a run killed at any moment loses at most
  * `checkpointEvery` steps and then repeats them exactly.
  *
- * @returns the buffers, whose `averages` are the trained weights
+ * @returns the buffers, whose averages() are the trained weights
+ * @throws Error when the checkpoint is of another run, or the gradients are not finite any more
  */
 export async function train(
   recipe: Recipe,
@@ -57,102 +49,102 @@ export async function train(
   options: TrainingOptions = {},
 ): Promise<ParameterBuffers> {
   await mkdir(folder, { recursive: true });
-  const checkpoint = join(folder, files.checkpoint);
-  const fingerprint = createHash('sha256').update(data.train).digest('hex');
+  const checkpoint = join(folder, checkpointFile);
   const buffers = new ParameterBuffers(recipe.model);
-  let state = { step: 0, seconds: 0, data: fingerprint };
-  if (existsSync(checkpoint)) {
-    state = await loadTrainingCheckpoint(checkpoint, buffers);
-    if (state.data !== fingerprint)
-      throw new Error(`${checkpoint} was trained on other data or with another tokenizer`);
-  } else buffers.initialise(recipe.seed, data.train);
-  await dropMetricsAfter(join(folder, files.metrics), state.step);
+  const objective = recipeObjective(recipe, data.train, recipe.seed);
+  const tokensPerStep = objective.rows * recipe.batch.accumulate;
+  let state: TrainingState = await start(recipe, data, checkpoint, buffers, tokensPerStep, options.from);
+  await dropMetricsAfter(folder, state.step);
+  const runtime = { provider: recipe.provider, ...options.runtime };
+  const stepper = await TrainingStepper.create(recipe, objective, buffers, runtime);
+  const held = recipeObjective(
+    { ...recipe, objective: { ...recipe.objective, selfConditioning: 0 } },
+    data.validation,
+    recipe.seed + 1,
+  );
+  const validator = await Validator.create(held, recipe.validation.batches, buffers, runtime);
+  let window = new Window();
+  let failures = 0;
+  const done = () => state.steps !== null && state.step >= state.steps;
 
-  const stepper = await TrainingStepper.create(recipe, data.train, buffers, options.runtime);
-  const validator = await Validator.create(recipe, data.validation, buffers, options.runtime);
-  const rowsPerStep = recipe.sequences * recipe.blocks * recipe.model.block;
-  let window = new RangeMeans();
-  let windowStart = performance.now();
-  let windowSteps = 0;
-  const save = () => saveTrainingCheckpoint(checkpoint, buffers, state);
-
-  while (state.step < recipe.steps && !options.signal?.aborted) {
+  while (!done() && !options.signal?.aborted) {
     const started = performance.now();
-    const { losses, timesteps, gradientNorm, learningRate } = await stepper.step(state.step + 1);
-    window.add(losses, timesteps);
-    windowSteps++;
-    state = { ...state, step: state.step + 1, seconds: state.seconds + (performance.now() - started) / 1000 };
-    const tokensPerSecond = (windowSteps * rowsPerStep * 1000) / (performance.now() - windowStart);
-    options.onStep?.(state.step, window.overall, tokensPerSecond);
-    const last = state.step === recipe.steps;
-    const validate = state.step % recipe.validateEvery === 0 || last;
-    if (validate || state.step % metricsEvery === 0) {
-      const metrics: Metrics = {
-        step: state.step,
-        tokens: state.step * rowsPerStep,
-        loss: window.overall,
-        lossByRange: window.byRange,
-        ...(validate ? { validation: await validator.validate() } : {}),
-        gradientNorm,
-        learningRate,
-        tokensPerSecond,
-        seconds: state.seconds,
-      };
-      await appendFile(join(folder, files.metrics), `${JSON.stringify(metrics)}\n`);
-      options.onMetrics?.(metrics);
-      window = new RangeMeans();
-      windowStart = performance.now();
-      windowSteps = 0;
+    const step = state.step + 1;
+    const learningRate = learningRateAt(recipe, step, state.steps ?? Number.POSITIVE_INFINITY);
+    const { batches, gradientNorm } = await stepper.step(step, learningRate);
+    failures = Number.isFinite(gradientNorm) ? 0 : failures + 1;
+    if (failures === patience) {
+      throw new Error(`step ${step}: ${patience} steps in a row had no finite gradient; try a lower learning rate`);
     }
-    if (state.step % recipe.checkpointEvery === 0 || last) await save();
+    for (const { losses, weights, timesteps } of batches) window.means.add(losses, weights, timesteps);
+    window.steps++;
+    const seconds = state.seconds + (performance.now() - started) / 1000;
+    state = { ...state, step, seconds };
+    // Fixed once and kept in the checkpoint, so that a resumed run follows the same learning rates.
+    if (state.steps === null && step >= metricsEvery) {
+      state = { ...state, steps: Math.max(step, Math.round(((recipe.budget.minutes ?? 0) * 60 * step) / seconds)) };
+    }
+    const tokensPerSecond = window.tokensPerSecond(tokensPerStep);
+    options.onStep?.(step, state.steps, window.means.overall, tokensPerSecond);
+    const validate = step % recipe.validation.every === 0 || done();
+    if (validate || step % metricsEvery === 0) {
+      const metrics: Metrics = {
+        step,
+        tokens: step * tokensPerStep,
+        loss: window.means.overall,
+        lossByRange: window.means.byRange,
+        ...(validate ? { validation: await validator.validate() } : {}),
+        ...{ gradientNorm, learningRate, tokensPerSecond, seconds },
+      };
+      await appendMetrics(folder, metrics);
+      options.onMetrics?.(metrics);
+      window = new Window();
+    }
+    if (step % recipe.checkpointEvery === 0 || done()) await saveTrainingCheckpoint(checkpoint, buffers, state);
   }
-  if (options.signal?.aborted) await save();
+  if (options.signal?.aborted) await saveTrainingCheckpoint(checkpoint, buffers, state);
   await Promise.all([stepper.release(), validator.release()]);
   return buffers;
 }
 
-/** Lines past the checkpoint will be written again. */
-async function dropMetricsAfter(path: string, step: number): Promise<void> {
-  if (!existsSync(path)) return;
-  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => {
-    try {
-      return JSON.parse(line).step <= step;
-    } catch {
-      return false; // the line that a kill cut off
-    }
-  });
-  await writeFile(path, lines.map((line) => `${line}\n`).join(''));
+/** The state of the checkpoint, or of a new run. */
+async function start(
+  { model, seed, budget }: Recipe,
+  data: TrainingData,
+  checkpoint: string,
+  buffers: ParameterBuffers,
+  tokensPerStep: number,
+  from: Weights | undefined,
+): Promise<TrainingState> {
+  checkTokens(data, model.vocabulary);
+  const digest = fingerprint(data.train.tokens);
+  const steps = budget.steps ?? (budget.tokens === undefined ? null : Math.ceil(budget.tokens / tokensPerStep));
+  if (existsSync(checkpoint)) {
+    const state = await loadTrainingCheckpoint(checkpoint, buffers);
+    if (state.data !== digest) throw new Error(`${checkpoint} was trained on other data or with another tokenizer`);
+    return { ...state, steps: steps ?? state.steps };
+  }
+  buffers.initialise(seed, data.train.tokens);
+  if (from) buffers.load(buffers.weights, from);
+  return { step: 0, steps, seconds: 0, data: digest };
 }
 
-/** The averaged weights' loss on the same few batches each time. */
-class Validator {
-  readonly #session: Session;
-  readonly #batches: readonly Batch[];
-  readonly #weights: Record<string, TensorData>;
-
-  private constructor(session: Session, batches: readonly Batch[], weights: Record<string, TensorData>) {
-    this.#session = session;
-    this.#batches = batches;
-    this.#weights = weights;
+/** A token that the model does not have would be read past its table's end. */
+function checkTokens(data: TrainingData, vocabulary: number): void {
+  for (const [name, { tokens }] of Object.entries(data)) {
+    const some = tokens.slice(0, Math.min(tokens.length, 2 ** 20));
+    const largest = some.reduce((a: number, b: number) => Math.max(a, b), 0);
+    if (largest >= vocabulary) throw new RangeError(`${name} data: token ${largest}, the model has ${vocabulary}`);
   }
+}
 
-  static async create(recipe: Recipe, tokens: Uint16Array, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
-    const source = new BatchSource(tokens, recipe.model, recipe, recipe.seed + 1);
-    const batches = Array.from({ length: recipe.validationBatches }, (_, n) => source.batch(n));
-    const session = await Session.create(lossGraph(recipe.model, recipe), runtime);
-    return new Validator(session, batches, tensorsOf(buffers, buffers.averages));
-  }
+/** What is measured between two lines of metrics. */
+class Window {
+  readonly means = new RangeMeans();
+  readonly #started = performance.now();
+  steps = 0;
 
-  async validate(): Promise<{ loss: number; lossByRange: number[] }> {
-    const means = new RangeMeans();
-    for (const { feeds, timesteps } of this.#batches) {
-      const { losses } = await this.#session.run({ ...this.#weights, ...feeds });
-      means.add(losses, timesteps);
-    }
-    return { loss: means.overall, lossByRange: means.byRange };
-  }
-
-  async release(): Promise<void> {
-    await this.#session.release();
+  tokensPerSecond(tokensPerStep: number): number {
+    return (this.steps * tokensPerStep * 1000) / (performance.now() - this.#started);
   }
 }

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../checkpoint/atomic-write.ts';
-import { decodeSafetensors, encodeSafetensors } from '../checkpoint/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../checkpoint/safetensors.ts';
 import { bufferNames, type ParameterBuffers } from './parameter-buffers.ts';
 
 const stateSchema = z.object({
-  /** Steps done. */
+  /** Steps done, and to do in all; null until a budget in minutes has become a number of steps. */
   step: z.int().nonnegative(),
+  steps: z.int().positive().nullable(),
   /** Seconds of training so far, over all its runs. */
   seconds: z.number().nonnegative(),
   /** Fingerprint of the tokens trained on. */
@@ -24,12 +25,12 @@ export async function saveTrainingCheckpoint(
   buffers: ParameterBuffers,
   state: TrainingState,
 ): Promise<void> {
-  const tensors = new Map(
-    bufferNames.flatMap((kind) =>
-      [...buffers.views(buffers[kind])].map(([name, tensor]) => [`${kind}.${name}`, tensor] as const),
-    ),
-  );
-  await writeAtomically(path, encodeSafetensors(tensors, 'F32', { state: JSON.stringify(state) }));
+  const tensors = new Map<string, StoredTensor>();
+  for (const kind of bufferNames) {
+    const views = buffers.views<Float32Array | Float16Array>(buffers[kind]);
+    for (const [name, tensor] of views) tensors.set(`${kind}.${name}`, tensor);
+  }
+  await writeAtomically(path, encodeSafetensors(tensors, { state: JSON.stringify(state) }));
 }
 
 /**

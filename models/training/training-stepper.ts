@@ -1,10 +1,10 @@
 import type { TensorData } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import { AdamW } from './adamw.ts';
-import { BatchSource } from './batch.ts';
+import { earlierName, gradientGraph, gradientName } from './gradient-graph.ts';
+import type { Batch, Objective } from './objectives/objective.ts';
 import type { ParameterBuffers } from './parameter-buffers.ts';
-import { learningRateAt, type Recipe } from './recipe.ts';
-import { gradientName, trainingGraph } from './training-graph.ts';
+import type { Recipe } from './recipe.ts';
 
 /** Views of one of the buffers as a graph's feeds or destinations. */
 export function tensorsOf(buffers: ParameterBuffers, buffer: Float32Array, rename = (name: string) => name) {
@@ -12,57 +12,95 @@ export function tensorsOf(buffers: ParameterBuffers, buffer: Float32Array, renam
   return Object.fromEntries(entries) as Record<string, TensorData>;
 }
 
-/** The training step: batch, gradients, update. */
+interface Variant {
+  readonly session: Session;
+  /** Parameters whose gradient it gives. */
+  readonly trained: ReadonlySet<string>;
+}
+
+/** What one step saw and did. */
+export interface StepResult {
+  /** A micro-batch each, with its losses in nats. */
+  readonly batches: readonly (Batch & { readonly losses: Float32Array })[];
+  /** Before clipping. */
+  readonly gradientNorm: number;
+}
+
+/** The training step: batches, gradients, update. */
 export class TrainingStepper {
   readonly #recipe: Recipe;
-  readonly #source: BatchSource;
-  readonly #plain: Session;
-  readonly #conditioned: Session;
+  readonly #objective: Objective;
+  readonly #buffers: ParameterBuffers;
   readonly #optimiser: AdamW;
+  readonly #runtime: RuntimeOptions;
+  readonly #variants = new Map<string, Promise<Variant>>();
   readonly #weights: Record<string, TensorData>;
+  readonly #earlier: Record<string, TensorData>;
   readonly #gradients: Record<string, TensorData>;
 
   private constructor(
     recipe: Recipe,
-    source: BatchSource,
-    sessions: readonly [Session, Session],
-    optimiser: AdamW,
+    objective: Objective,
     buffers: ParameterBuffers,
+    optimiser: AdamW,
+    runtime: RuntimeOptions,
   ) {
     this.#recipe = recipe;
-    this.#source = source;
-    [this.#plain, this.#conditioned] = sessions;
+    this.#objective = objective;
+    this.#buffers = buffers;
     this.#optimiser = optimiser;
+    this.#runtime = runtime;
     this.#weights = tensorsOf(buffers, buffers.weights);
+    this.#earlier = tensorsOf(buffers, buffers.gradients, earlierName);
     this.#gradients = tensorsOf(buffers, buffers.gradients, gradientName);
   }
 
-  static async create(recipe: Recipe, tokens: Uint16Array, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
-    const source = new BatchSource(tokens, recipe.model, recipe, recipe.seed, recipe.timesteps);
-    const plain = await Session.create(trainingGraph(recipe.model, recipe, false, recipe.nextTokenWeight), runtime);
-    const conditioned = await Session.create(
-      trainingGraph(recipe.model, recipe, true, recipe.nextTokenWeight),
-      runtime,
-    );
-    return new TrainingStepper(
-      recipe,
-      source,
-      [plain, conditioned],
-      await AdamW.create(buffers, recipe, runtime),
-      buffers,
-    );
+  static async create(
+    recipe: Recipe,
+    objective: Objective,
+    buffers: ParameterBuffers,
+    runtime: RuntimeOptions = {},
+  ): Promise<TrainingStepper> {
+    const optimiser = await AdamW.create(buffers, recipe.optimiser, runtime);
+    return new TrainingStepper(recipe, objective, buffers, optimiser, runtime);
   }
 
-  async step(step: number) {
-    const { feeds, timesteps } = this.#source.batch(step - 1);
-    const session = this.#source.conditioned(step - 1, this.#recipe.selfConditioning) ? this.#conditioned : this.#plain;
-    const { losses } = await session.run({ ...this.#weights, ...feeds }, this.#gradients);
-    const learningRate = learningRateAt(this.#recipe, step);
-    const gradientNorm = await this.#optimiser.update(step, learningRate);
-    return { losses, timesteps, gradientNorm, learningRate };
+  /** @param step counts from 1 */
+  async step(step: number, learningRate: number): Promise<StepResult> {
+    const { accumulate } = this.#recipe.batch;
+    const batches: (Batch & { losses: Float32Array })[] = [];
+    if (accumulate > 1) this.#buffers.gradients.fill(0);
+    for (let part = 0; part < accumulate; part++) {
+      const batch = this.#objective.batch((step - 1) * accumulate + part);
+      const { session, trained } = await this.#variant(batch.variant);
+      if (accumulate === 1) this.#clearUntrained(trained);
+      const destinations = Object.fromEntries(
+        [...trained].map((name) => [gradientName(name), this.#gradients[gradientName(name)]]),
+      );
+      // Gradients are written where the earlier ones stood: each is read by the addition that overwrites it alone.
+      const { losses } = await session.run({ ...this.#weights, ...this.#earlier, ...batch.feeds }, destinations);
+      batches.push({ ...batch, losses });
+    }
+    return { batches, gradientNorm: await this.#optimiser.update(step, learningRate) };
+  }
+
+  /** A parameter that a variant leaves out has no gradient, whatever the last step's was. */
+  #clearUntrained(trained: ReadonlySet<string>): void {
+    for (const [name, { data }] of this.#buffers.views(this.#buffers.gradients)) if (!trained.has(name)) data.fill(0);
+  }
+
+  #variant(name: string): Promise<Variant> {
+    const known = this.#variants.get(name);
+    if (known) return known;
+    const { model, batch } = this.#recipe;
+    const { graph, trained } = gradientGraph(model, this.#objective, name, batch.accumulate);
+    const made = Session.create(graph, this.#runtime).then((session) => ({ session, trained: new Set(trained) }));
+    this.#variants.set(name, made);
+    return made;
   }
 
   async release(): Promise<void> {
-    await Promise.all([this.#plain, this.#conditioned, this.#optimiser].map((session) => session.release()));
+    for (const variant of this.#variants.values()) await (await variant).session.release();
+    await this.#optimiser.release();
   }
 }

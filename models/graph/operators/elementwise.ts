@@ -1,4 +1,4 @@
-import type { Value } from '../graph.ts';
+import { onnxType, type Value } from '../graph.ts';
 import { broadcast } from '../shape.ts';
 import { sumTo } from './reduce.ts';
 
@@ -70,6 +70,11 @@ export function relu(x: Value): Value {
     const positive = graph.node('Greater', { inputs: [y, graph.scalar(0)], shape: y.shape, type: 'bool' });
     return graph.node('Where', { inputs: [positive, dy, graph.scalar(0)], shape: y.shape });
   });
+}
+
+/** The same numbers in another type, through which no gradient flows. */
+export function cast(x: Value, type: 'float32' | 'float16'): Value {
+  return x.graph.node('Cast', { inputs: [x], shape: x.shape, type, attributes: { to: onnxType[type] } });
 }
 
 /** The value itself, through which no gradient flows. */

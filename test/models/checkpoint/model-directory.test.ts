@@ -5,7 +5,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeAtomically } from '../../../models/checkpoint/atomic-write.ts';
 import { loadModel } from '../../../models/checkpoint/model-directory.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../../models/checkpoint/safetensors.ts';
+import { dequantiseAll, quantiseAll } from '../../../models/checkpoint/quantisation.ts';
+import {
+  BFloat16Array,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Tensor,
+} from '../../../models/checkpoint/safetensors.ts';
 import { tinyConfig, tinyFleet, tinyWeights } from '../../support/tiny-fleet.ts';
 
 describe('safetensors', () => {
@@ -18,7 +24,7 @@ describe('safetensors', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), tensor), fc.dictionary(fc.string(), fc.string()), (record, metadata) => {
         const tensors = new Map(Object.entries(record).filter(([name]) => name !== '__metadata__'));
-        const decoded = decodeSafetensors(Buffer.concat(encodeSafetensors(tensors, 'F32', metadata)));
+        const decoded = decodeSafetensors(Buffer.concat(encodeSafetensors(tensors, metadata)));
         expect(decoded.metadata).toEqual(metadata);
         expect([...decoded.tensors]).toEqual([...tensors]);
       }),
@@ -28,13 +34,50 @@ describe('safetensors', () => {
 
   it('in fp16 come back as the nearest halves', () => {
     const data = Float32Array.of(1, 0.1, -65504, 1e-8);
-    const bytes = Buffer.concat(encodeSafetensors(new Map([['x', { shape: [4], data }]]), 'F16'));
+    const bytes = Buffer.concat(encodeSafetensors(new Map([['x', { shape: [4], data: new Float16Array(data) }]])));
     expect(decodeSafetensors(bytes).tensors.get('x')?.data).toEqual(Float32Array.of(1, 0.0999755859375, -65504, 0));
+  });
+
+  it('in bf16 come back with the upper half of their bits, rounded to nearest', () => {
+    const data = BFloat16Array.from(Float32Array.of(1, 1 + 2 ** -9, 1 + 3 * 2 ** -9, -3e38, 0.1));
+    const bytes = Buffer.concat(encodeSafetensors(new Map([['x', { shape: [5], data }]])));
+    const back = decodeSafetensors(bytes).tensors.get('x')?.data as Float32Array;
+    // Halfway goes to the even neighbour; other numbers keep 8 bits.
+    expect([...back.slice(0, 3)]).toEqual([1, 1, 1 + 2 ** -7]);
+    expect(Math.abs(back[3] / -3e38 - 1)).toBeLessThan(2 ** -8);
+    expect(Math.abs(back[4] / 0.1 - 1)).toBeLessThan(2 ** -8);
+  });
+
+  it('in int8 come back within half a step of their channel', () => {
+    const weights = tinyWeights(tinyConfig, 4);
+    const decoded = decodeSafetensors(Buffer.concat(encodeSafetensors(quantiseAll(weights))));
+    const back = dequantiseAll(decoded.tensors);
+    expect([...back.keys()]).toEqual([...weights.keys()]);
+    for (const [name, byRow] of [
+      ['embed.tokens', true],
+      ['layers.0.feed.up.weight', false],
+    ] as const) {
+      const { shape, data } = weights.get(name) as Tensor;
+      const [rows, columns] = shape;
+      for (let channel = 0; channel < (byRow ? rows : columns); channel++) {
+        const at = byRow
+          ? Array.from({ length: columns }, (_, i) => channel * columns + i)
+          : Array.from({ length: rows }, (_, i) => i * columns + channel);
+        const largest = Math.max(...at.map((i) => Math.abs(data[i])));
+        for (const i of at) {
+          const error = Math.abs((back.get(name)?.data[i] ?? Number.NaN) - data[i]);
+          // Half of largest / 127, and float32's rounding.
+          expect(error).toBeLessThanOrEqual((largest / 254) * 1.0001);
+        }
+      }
+    }
+    // Vectors are kept in float16, and come back as such.
+    expect(back.get('norm.weight')?.data).toEqual(weights.get('norm.weight')?.data);
   });
 
   it('cut anywhere are an error, never wrong numbers', () => {
     const whole = Buffer.concat(
-      encodeSafetensors(new Map([['x', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }]]), 'F32'),
+      encodeSafetensors(new Map([['x', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }]])),
     );
     for (let length = 0; length < whole.length; length++) {
       expect(() => decodeSafetensors(whole.subarray(0, length)), `${length} bytes`).toThrow();

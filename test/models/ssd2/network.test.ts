@@ -6,7 +6,7 @@ import type { ModelConfig } from '../../../models/ssd2/config.ts';
 import { constantParameters } from '../../../models/ssd2/graphs.ts';
 import { timestepOf } from '../../../models/ssd2/schedule.ts';
 import { noiseSimplex } from '../../../models/ssd2/simplex.ts';
-import { sequenceLogits } from '../../../models/training/training-graph.ts';
+import { sequenceLogits } from '../../../models/training/objectives/ssd2.ts';
 import { tinyConfig, tinyModel } from '../../support/tiny-fleet.ts';
 
 const blocks = 4;

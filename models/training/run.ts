@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { loadAnyModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
+import type { Weights } from '../ssd2/graphs.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
+import { type BadRow, dataFiles, readInstructions, readTexts } from './data/rows.ts';
+import { type Corpus, tokenizeToFile } from './data/tokenize.ts';
+import { lossCurve } from './loss-curve.ts';
+import { readMetrics } from './metrics.ts';
+import type { Recipe } from './recipe.ts';
+import { type TrainingOptions, train } from './trainer.ts';
+
+export interface RunOptions extends Omit<TrainingOptions, 'from'> {
+  /** The folder that the recipe's data paths start from. */
+  readonly corpora: string;
+  readonly onBadRow?: (error: BadRow) => void;
+  readonly onTokenized?: (what: string, documents: number, tokens: number) => void;
+  /** Called once data, tokenizer and weights are there. */
+  readonly onStart?: (tokens: number) => void;
+}
+
+/**
+ * A recipe's whole run in `folder`: data to tokens, training, loss-curve.svg, and the finished model.
+ *
+ * @returns false when the signal stopped it before the budget was spent
+ * @throws Error naming the file, the row or the field that is wrong
+ */
+export async function runRecipe(recipe: Recipe, folder: string, options: RunOptions): Promise<boolean> {
+  await mkdir(folder, { recursive: true });
+  const trainFiles = await filesOf(recipe, 'train', options.corpora);
+  const validationFiles = await filesOf(recipe, 'validation', options.corpora);
+  const tokenizerJson = await tokenizerFor(recipe, folder, trainFiles);
+  const tokenizer = Tokenizer.parse(tokenizerJson);
+  if (tokenizer.size !== recipe.model.vocabulary) {
+    throw new Error(`the tokenizer has ${tokenizer.size} tokens, the recipe's model ${recipe.model.vocabulary}`);
+  }
+  const from = recipe.from === undefined ? undefined : await weightsOf(recipe.from, tokenizerJson);
+  const corpus = (name: string, files: readonly string[]): Promise<Corpus> =>
+    tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, 'tokens'), name, {
+      policy: recipe.data.onBadRow,
+      onBadRow: (error) => options.onBadRow?.(error),
+      onProgress: (documents, tokens) => options.onTokenized?.(name, documents, tokens),
+    });
+  const data = { train: await corpus('train', trainFiles), validation: await corpus('validation', validationFiles) };
+  options.onStart?.(data.train.tokens.length);
+  try {
+    const buffers = await train(recipe, data, folder, { ...options, ...(from ? { from } : {}) });
+    if (options.signal?.aborted) return false;
+    await saveModel(folder, recipe.model, tokenizerJson, buffers.averages(), recipe.storage);
+    return true;
+  } finally {
+    const metrics = await readMetrics(folder);
+    if (metrics.length > 0) await writeFile(join(folder, 'loss-curve.svg'), lossCurve(metrics, `Loss of ${folder}`));
+  }
+}
+
+async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora: string): Promise<string[]> {
+  const paths = data[split];
+  if (paths === undefined) throw new Error(`the recipe has no data.${split}, and none was given`);
+  const files = await Promise.all([paths].flat().map((path) => dataFiles(resolve(corpora, path))));
+  return files.flat();
+}
+
+/** The recipe's, or the starting model's, or this run's own from before, or a new one. */
+async function tokenizerFor({ tokenizer, from, model, data }: Recipe, folder: string, files: readonly string[]) {
+  const own = join(folder, modelFiles.tokenizer);
+  const given = tokenizer ?? (from === undefined ? undefined : join(from, modelFiles.tokenizer));
+  if (given !== undefined) return readFile(given, 'utf8');
+  if (existsSync(own)) return readFile(own, 'utf8');
+  const texts: string[] = [];
+  const options = { policy: data.onBadRow };
+  if (data.format === 'text') for await (const text of readTexts(files, options)) texts.push(text);
+  else for await (const row of readInstructions(files, options)) texts.push(`${row.instruction}\n${row.response}`);
+  const json = await trainTokenizer(texts, model.vocabulary);
+  await writeFile(own, json);
+  return json;
+}
+
+async function weightsOf(directory: string, tokenizerJson: string): Promise<Weights> {
+  const { weights } = await loadAnyModel(directory);
+  if ((await readFile(join(directory, modelFiles.tokenizer), 'utf8')) !== tokenizerJson) {
+    throw new Error(`the weights in ${directory} are of another tokenizer than the recipe's`);
+  }
+  return weights;
+}

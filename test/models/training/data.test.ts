@@ -1,0 +1,177 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { instructionPrompt } from '../../../models/tokenizer/instruction-template.ts';
+import { Tokenizer } from '../../../models/tokenizer/tokenizer.ts';
+import { dataFiles, readInstructions, readTexts } from '../../../models/training/data/rows.ts';
+import { sequenceSource } from '../../../models/training/data/sequences.ts';
+import { fingerprint, TokenFile } from '../../../models/training/data/token-store.ts';
+import { tokenizeInMemory, tokenizeToFile } from '../../../models/training/data/tokenize.ts';
+import { sentences, tinyTokenizer } from '../../support/tiny-fleet.ts';
+
+let folder: string;
+let tokenizer: Tokenizer;
+let tokenizerJson: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'slingshot-data-'));
+  tokenizerJson = await tinyTokenizer();
+  tokenizer = Tokenizer.parse(tokenizerJson);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const file = async (name: string, content: string | Uint8Array) => {
+  await writeFile(join(folder, name), content);
+  return join(folder, name);
+};
+const all = async <T>(rows: AsyncIterable<T>) => {
+  const result: T[] = [];
+  for await (const row of rows) result.push(row);
+  return result;
+};
+
+describe('texts', () => {
+  it('are read from JSON Lines and plain text, plain and gzipped, of a file or a whole folder', async () => {
+    const rows = '{"text": "one"}\n\n{"text": "two", "source": "x"}\r\n';
+    const jsonl = await file('a.jsonl', rows);
+    const zipped = await file('b.jsonl.gz', gzipSync(rows));
+    const plain = await file('c.txt', 'three\nfour\n');
+    await file('notes.md', 'not data');
+    expect(await all(readTexts([jsonl]))).toEqual(['one', 'two']);
+    expect(await all(readTexts([zipped]))).toEqual(['one', 'two']);
+    expect(await all(readTexts([plain]))).toEqual(['three\nfour']);
+    expect(await dataFiles(folder)).toEqual([jsonl, zipped, plain]);
+  });
+
+  it('a broken row is an error with file and line, or is reported and left out', async () => {
+    const path = await file('broken.jsonl', '{"text": "good"}\n{"text": 5}\n{oops\n{"text": "also good"}\n');
+    await expect(all(readTexts([path]))).rejects.toThrow(`${path}:2: not a JSON object with a "text"`);
+    const reported: string[] = [];
+    const options = { policy: 'skip' as const, onBadRow: (error: Error) => reported.push(error.message) };
+    expect(await all(readTexts([path], options))).toEqual(['good', 'also good']);
+    expect(reported).toEqual([2, 3].map((line) => `${path}:${line}: not a JSON object with a "text"`));
+  });
+
+  it.each([
+    ['latin-1', Buffer.from('caf\xe9 au lait\n', 'latin1')],
+    ['binary', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2, 3])],
+  ])('%s bytes are not text', async (name, bytes) => {
+    const path = await file(`${name}.txt`, bytes);
+    await expect(all(readTexts([path]))).rejects.toThrow(`${path}:1: not UTF-8 text`);
+  });
+
+  it('another language in UTF-8 is text', async () => {
+    const path = await file('japanese.jsonl', `${JSON.stringify({ text: 'むかしむかし、あるところに' })}\n`);
+    expect(await all(readTexts([path]))).toEqual(['むかしむかし、あるところに']);
+  });
+
+  it('a cut gzip file is an error that names it', async () => {
+    const bytes = gzipSync('{"text": "one"}\n'.repeat(1000));
+    const path = await file('cut.jsonl.gz', bytes.subarray(0, bytes.length - 20));
+    await expect(all(readTexts([path]))).rejects.toThrow(/cut\.jsonl\.gz:\d+: unexpected end of file/);
+  });
+
+  it('an empty file has no text in it', async () => {
+    const path = await file('empty.jsonl', '\n');
+    await expect(tokenizeInMemory([path], tokenizer)).rejects.toThrow('no text in it');
+    await expect(
+      tokenizeToFile([path], 'text', tokenizer, tokenizerJson, join(folder, 'tokens'), 'empty', { policy: 'fail' }),
+    ).rejects.toThrow('no text in it');
+  });
+});
+
+describe('a token file', () => {
+  it('holds what is tokenized in memory, and is made once', async () => {
+    const path = await file(
+      'many.jsonl',
+      sentences
+        .map((text) => `${JSON.stringify({ text })}\n`)
+        .join('')
+        .repeat(40),
+    );
+    const store = () =>
+      tokenizeToFile([path], 'text', tokenizer, tokenizerJson, join(folder, 'store'), 'train', { policy: 'fail' });
+    const [inMemory, onDisk] = [await tokenizeInMemory([path], tokenizer), await store()];
+    expect(onDisk.tokens.length).toBe(inMemory.tokens.length);
+    expect(fingerprint(onDisk.tokens)).toBe(fingerprint(inMemory.tokens));
+    const made = (await stat(join(folder, 'store', 'train.tokens'))).mtimeMs;
+    await store();
+    expect((await stat(join(folder, 'store', 'train.tokens'))).mtimeMs).toBe(made);
+    await writeFile(path, `${JSON.stringify({ text: 'something else now' })}\n`);
+    expect((await store()).tokens.length).toBeLessThan(inMemory.tokens.length);
+  });
+
+  it('is sliced like an array', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint16Array({ minLength: 1, maxLength: 60 }),
+        fc.nat(70),
+        fc.nat(70),
+        async (tokens, start, length) => {
+          const path = join(folder, 'property.tokens');
+          await writeFile(path, new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength));
+          const store = new TokenFile(path);
+          expect([...store.slice(start, start + length)]).toEqual([...tokens.slice(start, start + length)]);
+          store.close();
+        },
+      ),
+    );
+  });
+});
+
+describe('sequences', () => {
+  const shape = { block: 5, blocks: 3 };
+
+  it('of running text are windows of it, each drawn once an epoch', () => {
+    const tokens = Uint16Array.from({ length: 1000 }, (_, i) => i);
+    const source = sequenceSource({ tokens }, shape, 1, 0);
+    const starts = new Set<number>();
+    for (let n = 0; n < source.length; n++) {
+      const { tokens: drawn, pad, first, end } = source.sequence(n);
+      expect([first, end]).toEqual([pad, 20]);
+      const text = [...drawn.subarray(pad, end)];
+      expect(text).toEqual(text.map((_, i) => text[0] + i));
+      starts.add(Math.floor(text[0] / 20));
+    }
+    // A window begins anywhere in its stretch of 20 tokens or the next.
+    expect(starts.size).toBeGreaterThan(source.length * 0.6);
+    expect(source.sequence(7)).toEqual(sequenceSource({ tokens }, shape, 1, 0).sequence(7));
+  });
+
+  it('of instructions learn the response alone, from a block border on, to its end and the end of its block', async () => {
+    const rows = [
+      { instruction: 'Say hello', context: '', response: 'hello' },
+      { instruction: 'Add', context: '1 and 2', response: 'it is three' },
+    ];
+    const path = await file('pairs.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    expect(await all(readInstructions([path]))).toEqual(rows);
+    const corpus = await tokenizeInMemory([path], tokenizer, { policy: 'fail', format: 'instructions' });
+    const wide = { block: 5, blocks: 40 };
+    const source = sequenceSource(corpus, wide, 1, tokenizer.endOfText);
+    expect(source.length).toBe(2);
+    const seen = await Promise.all(
+      [0, 1].map(async (n) => {
+        const { tokens, pad, first, end } = source.sequence(n);
+        expect(first % 5).toBe(0);
+        expect(end % 5).toBe(0);
+        const learnt = [...tokens.subarray(first, end)];
+        const stop = learnt.indexOf(tokenizer.endOfText);
+        expect(learnt.slice(stop).every((token) => token === tokenizer.endOfText)).toBe(true);
+        return [
+          await tokenizer.decode([...tokens.subarray(pad, first)]),
+          await tokenizer.decode(learnt.slice(0, stop)),
+        ];
+      }),
+    );
+    const expected = rows.map((row) => [instructionPrompt(row.instruction, row.context), row.response]);
+    expect(new Set(seen.map(String))).toEqual(new Set(expected.map(String)));
+  });
+
+  it('leave out prompts with no room for a response, and say so when that is all', async () => {
+    const path = await file('long.jsonl', `${JSON.stringify({ instruction: 'x '.repeat(50), response: 'y' })}\n`);
+    const corpus = await tokenizeInMemory([path], tokenizer, { policy: 'fail', format: 'instructions' });
+    expect(() => sequenceSource(corpus, shape, 1, 0)).toThrow('no instruction is at most 15 tokens long');
+  });
+});
