@@ -6,10 +6,12 @@ import { readFleet } from '../lib/fleet.ts';
 /** The CDK app: `cdk synth`, `cdk deploy`. Settings are context values, `-c coreInstanceType=ml.g5.2xlarge`. */
 const app = new App();
 const setting = (name: string, fallback: string): string => app.node.tryGetContext(name) ?? fallback;
+const coreInstances: string | undefined = app.node.tryGetContext('coreInstances');
 new SlingshotStack(app, 'Slingshot', {
   fleet: readFleet(app.node.tryGetContext('models')),
   kept: Number(setting('kept', '256')),
   coreInstanceType: setting('coreInstanceType', 'ml.g5.xlarge'),
+  ...(coreInstances === undefined ? {} : { coreInstances: Number(coreInstances) }),
   tenantInstanceType: setting('tenantInstanceType', 'ml.g4dn.xlarge'),
 });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
-import { evaluateCommand } from './commands/evaluate.ts';
+import { evaluateCommand } from './commands/evaluate/index.ts';
 import { generateCommand } from './commands/generate.ts';
 import { trainCommand } from './commands/train.ts';
 import { report } from './terminal/report.ts';

@@ -3,16 +3,19 @@ import { type GenerationRequest, requestSchema } from '../functions/contracts/re
 import { finish } from '../functions/finish/finish.ts';
 import { prepare } from '../functions/prepare/prepare.ts';
 import { InvalidRequest } from '../functions/shared/errors.ts';
-import { loadModel } from '../models/checkpoint/model-directory.ts';
+import { loadDiffusionConfig, loadModel, loadTokenizer } from '../models/checkpoint/model-directory.ts';
 import { Denoiser } from '../models/inference/denoiser.ts';
+import type { ModelConfig } from '../models/ssd2/config.ts';
 import { decode } from '../models/ssd2/decode.ts';
 import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
+import { firstIssue } from '../models/zod-issue.ts';
 import { type Engine, type EngineOptions, engineDefaults } from './engine.ts';
-import { type Fleet, fleetCatalog, fleetModels } from './fleet.ts';
+import type { Fleet } from './fleet.ts';
 
 /** The plain loop: models and decoding in this process, without state machine, functions or endpoints. */
 export class DirectEngine implements Engine {
   readonly #denoisers: ReadonlyMap<string, Denoiser>;
+  readonly #config: ModelConfig;
   readonly #tokenizer: Tokenizer;
   readonly #fleet: Fleet;
   readonly #options: EngineOptions;
@@ -20,11 +23,13 @@ export class DirectEngine implements Engine {
   private constructor(
     fleet: Fleet,
     denoisers: ReadonlyMap<string, Denoiser>,
+    config: ModelConfig,
     tokenizer: Tokenizer,
     options: EngineOptions,
   ) {
     this.#fleet = fleet;
     this.#denoisers = denoisers;
+    this.#config = config;
     this.#tokenizer = tokenizer;
     this.#options = options;
   }
@@ -32,27 +37,24 @@ export class DirectEngine implements Engine {
   static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<DirectEngine> {
     const options = { ...engineDefaults, ...overrides };
     const denoisers = new Map<string, Denoiser>();
-    let tokenizer: Tokenizer | undefined;
-    for (const { endpoint, directory } of fleetModels(fleet)) {
-      const model = await loadModel(directory);
-      tokenizer ??= model.tokenizer;
-      denoisers.set(endpoint, await Denoiser.create(model, options));
+    const { directory } = fleet.core;
+    const [config, tokenizer] = await Promise.all([loadDiffusionConfig(directory), loadTokenizer(directory)]);
+    for (const { endpoint, directory } of fleet.models) {
+      denoisers.set(endpoint, await Denoiser.create(await loadModel(directory), options));
     }
-    return new DirectEngine(fleet, denoisers, tokenizer as Tokenizer, options);
+    return new DirectEngine(fleet, denoisers, config, tokenizer, options);
   }
 
   /** @throws InvalidRequest */
   async generate(request: GenerationRequest): Promise<GenerationResult> {
     const parsed = requestSchema.safeParse(request);
     if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new InvalidRequest(`${issue.path.join('.') || 'request'}: ${issue.message}`);
+      throw new InvalidRequest(firstIssue(parsed.error, 'request'));
     }
-    const core = this.#denoisers.get(this.#fleet.core.endpoint) as Denoiser;
     const deployment = {
-      config: core.config,
+      config: this.#config,
       tokenizer: this.#tokenizer,
-      catalog: fleetCatalog(this.#fleet),
+      catalog: this.#fleet.catalog,
       kept: this.#options.kept,
     };
     const start = await prepare(parsed.data, deployment);

@@ -1,52 +1,124 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import type { Catalog } from '../functions/contracts/catalog.ts';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Catalog, templates } from '../functions/contracts/catalog.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
+import { type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
+import { firstIssue } from '../models/zod-issue.ts';
 
-/** A model that an endpoint serves. */
+/** A model that is served. */
 export interface FleetModel {
-  /** "core", or the tenant's name. */
   readonly name: string;
   readonly directory: string;
+  /** Whether it is a core's, which may share its endpoint with others, or a tenant's. */
+  readonly role: 'core' | 'tenant';
+  /** Where it answers: an endpoint, or one of the inference components of an endpoint, as `endpoint/component`. */
   readonly endpoint: string;
 }
 
-/** The models that are deployed together: the core, and the tenants that share its tokenizer. */
+/** The models that are deployed together, all over one tokenizer, and who is asked when. */
 export interface Fleet {
+  /** The model whose tokenizer and block are everyone's. */
   readonly core: FleetModel;
-  readonly tenants: readonly FleetModel[];
+  readonly models: readonly FleetModel[];
+  readonly catalog: Catalog;
 }
 
 /** The models shipped with Slingshot. */
 export const shippedModels = join(import.meta.dirname, '..', 'models', 'weights');
 
+/** Says in a folder of model directories who answers for which timesteps; a model's name alone: for all of them. */
+const fleetFile = 'fleet.json';
+
+const routesSchema = z.union([
+  z.string().transform((model) => [{ from: 0, to: 1, model }]),
+  z.array(z.strictObject({ from: z.number(), to: z.number(), model: z.string() })).min(1),
+]);
+const coreSchema = z.union([
+  z.strictObject({ routes: routesSchema, template: z.enum(templates).default('plain') }),
+  routesSchema.transform((routes) => ({ routes, template: 'plain' as const })),
+]);
+const fleetSchema = z.strictObject({
+  cores: z.looseObject({ core: coreSchema }).and(z.record(z.string(), coreSchema)),
+  tenants: z.record(z.string(), routesSchema),
+});
+type FleetFile = z.output<typeof fleetSchema>;
+
 /**
- * The fleet of a directory that holds a model directory each for `core` and every tenant.
+ * The fleet of a folder of model directories: as its fleet.json says, or, without one, `core` and every other directory
+ * a tenant.
  *
- * @throws Error when there is no core
+ * @throws Error when there is no core, or fleet.json is wrong
  */
 export function readFleet(directory: string = shippedModels): Fleet {
   const names = existsSync(directory)
     ? readdirSync(directory).filter((name) => existsSync(join(directory, name, modelFiles.config)))
     : [];
   if (!names.includes('core')) throw new Error(`no core model in ${directory}: expected ${join(directory, 'core')}`);
-  const model = (name: string): FleetModel => ({
-    name,
-    directory: join(directory, name),
-    endpoint: name === 'core' ? 'slingshot-core' : `slingshot-tenant-${name}`,
+  const path = join(directory, fleetFile);
+  const { cores, tenants } = existsSync(path) ? readFleetFile(path, names) : conventional(names);
+  const namesIn = (tables: readonly { model: string }[][]) => [...new Set(tables.flat().map(({ model }) => model))];
+  const coreNames = namesIn(Object.values(cores).map(({ routes }) => routes));
+  const model = (name: string, role: FleetModel['role'], endpoint: string): FleetModel => ({
+    ...{ name, directory: join(directory, name), role, endpoint },
   });
-  return { core: model('core'), tenants: names.filter((name) => name !== 'core').map((name) => model(basename(name))) };
-}
-
-export function fleetModels({ core, tenants }: Fleet): FleetModel[] {
-  return [core, ...tenants];
-}
-
-/** Which endpoint answers for whom: each model for all of (0, 1], until there are specialists. */
-export function fleetCatalog({ core, tenants }: Fleet): Catalog {
-  const everywhere = ({ endpoint }: FleetModel) => [{ from: 0, to: 1, endpoint }];
+  const models = [
+    ...coreNames.map((name) => model(name, 'core', coreNames.length > 1 ? `slingshot-core/${name}` : 'slingshot-core')),
+    ...namesIn(Object.values(tenants)).map((name) => model(name, 'tenant', `slingshot-tenant-${name}`)),
+  ];
+  const endpointOf = new Map(models.map(({ name, endpoint }) => [name, endpoint]));
+  const routing = (routes: readonly { from: number; to: number; model: string }[]) =>
+    routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as string }));
   return {
-    core: everywhere(core),
-    tenants: Object.fromEntries(tenants.map((tenant) => [tenant.name, everywhere(tenant)])),
+    core: models.find(({ name }) => name === 'core') as FleetModel,
+    models,
+    catalog: {
+      cores: mapValues(cores, ({ routes, template }) => ({ routes: routing(routes), template })),
+      tenants: mapValues(tenants, routing),
+    },
   };
+}
+
+function conventional(names: readonly string[]): FleetFile {
+  const everywhere = (model: string) => [{ from: 0, to: 1, model }];
+  return {
+    cores: { core: { routes: everywhere('core'), template: 'plain' } },
+    tenants: Object.fromEntries(names.filter((name) => name !== 'core').map((name) => [name, everywhere(name)])),
+  };
+}
+
+function readFleetFile(path: string, names: readonly string[]): FleetFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new Error(`${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const result = fleetSchema.safeParse(json);
+  if (!result.success) throw new Error(`${path}: ${firstIssue(result.error, 'the file')}`);
+  const { cores, tenants } = result.data;
+  const tables = { ...mapValues(cores, ({ routes }) => routes), ...tenants };
+  for (const [name, routes] of Object.entries(tables)) {
+    const unknown = routes.find(({ model }) => !names.includes(model));
+    if (unknown) throw new Error(`${path}: ${name}: there is no model ${unknown.model} beside it`);
+    try {
+      validateRouting(routes.map(({ model, ...range }) => ({ ...range, endpoint: model })));
+    } catch (error) {
+      throw new Error(`${path}: ${name}: ${(error as Error).message}`);
+    }
+  }
+  return result.data;
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
+}
+
+/** The fleet with the models alone that a request can use; a core or tenant that is not there is left to be refused. */
+export function fleetFor(fleet: Fleet, { core, tenant }: { core?: string; tenant?: string }): Fleet {
+  const { cores, tenants } = fleet.catalog;
+  const tables: (RoutingTable | undefined)[] = [cores[core ?? 'core']?.routes];
+  if (tenant !== undefined) tables.push(tenants[tenant]);
+  const used = new Set(tables.flatMap((routes) => routes?.map(({ endpoint }) => endpoint) ?? []));
+  return { ...fleet, models: fleet.models.filter(({ endpoint }) => used.has(endpoint)) };
 }

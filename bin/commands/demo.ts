@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { requestSchema } from '../../functions/contracts/request.ts';
-import { readFleet } from '../../lib/fleet.ts';
+import { fleetFor, readFleet } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { type GenerationView, viewFor } from '../terminal/block-view.ts';
@@ -17,7 +17,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(): Promise<void> {
-  const fleet = readFleet();
+  const fleet = fleetFor(readFleet(), { tenant });
   const tokenizer = await loadTokenizer(fleet.core.directory);
   const request = requestSchema.parse({ prompt, seed: 7 });
   const say = (line: string) => console.log(line);

@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
 import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
 import { type EngineName, engines } from '../../lib/engine.ts';
-import { type Fleet, fleetModels, readFleet, shippedModels } from '../../lib/fleet.ts';
+import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
@@ -16,6 +16,7 @@ import { count, nonNegative, positive, positiveShare, seed, share } from '../ter
 
 interface GenerateOptions {
   prompt: string;
+  core: string;
   tenant?: string;
   weight?: number;
   contrast?: number;
@@ -42,6 +43,7 @@ export function generateCommand(): Command {
   return new Command('generate')
     .description('Generate text from a prompt, by the core alone or corrected by a tenant')
     .requiredOption('--prompt <text>', 'what the text goes on from')
+    .option('--core <name>', 'which core answers: core, specialists by timestep, or instruct', defaults.core)
     .option('--tenant <name>', "the tenant whose model corrects the core's")
     .option('--weight <w>', "the tenant's weight in the ensemble, 0 to 1 (default: 0.2 with a tenant)", share)
     .option(
@@ -80,7 +82,7 @@ export function generateCommand(): Command {
 
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
-  const fleet = trimmed(readFleet(options.models ?? shippedModels), options.tenant);
+  const fleet = fleetFor(readFleet(options.models ?? shippedModels), options);
   const view = options.json ? undefined : viewFor(process.stderr, await loadTokenizer(fleet.core.directory), request);
   const trace = options.trace === undefined ? undefined : await openTrace(options.trace);
   const onStep = (step: StepMessage) => {
@@ -117,11 +119,24 @@ async function generate(options: GenerateOptions): Promise<void> {
 }
 
 async function requestOf(options: GenerateOptions) {
-  const { prompt, tenant, weight, contrast, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit } =
-    options;
+  const {
+    prompt,
+    core,
+    tenant,
+    weight,
+    contrast,
+    steps,
+    tokens,
+    topP,
+    seed,
+    projection,
+    selfConditioning,
+    stopAt,
+    visit,
+  } = options;
   const context = options.context === undefined ? undefined : await readContext(options.context);
   return {
-    ...{ prompt, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit },
+    ...{ prompt, core, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit },
     ...(tenant === undefined ? {} : { tenant }),
     ...(weight === undefined ? {} : { weight }),
     ...(contrast === undefined ? {} : { contrast }),
@@ -135,14 +150,6 @@ async function readContext(file: string): Promise<string> {
   } catch (error) {
     throw new Error(`--context: ${(error as Error).message}`);
   }
-}
-
-/** Only the models that the request can use are started; an unknown tenant is left for Prepare to refuse. */
-function trimmed(fleet: Fleet, tenant: string | undefined): Fleet {
-  const known = fleetModels(fleet).some(({ name }) => name === tenant);
-  return tenant !== undefined && !known
-    ? fleet
-    : { ...fleet, tenants: fleet.tenants.filter(({ name }) => name === tenant) };
 }
 
 async function openTrace(path: string) {

@@ -4,6 +4,8 @@ import { projections } from '../../models/ssd2/projection.ts';
 /** What a caller asks of the Generate state machine, and the defaults of all that may be left out. */
 export const requestSchema = z.strictObject({
   prompt: z.string().refine((text) => text.trim() !== '', 'is empty'),
+  /** Which of the fleet's cores answers. */
+  core: z.string().default('core'),
   /** The tenant whose model corrects the core. */
   tenant: z.string().optional(),
   /** The tenant's weight in the ensemble, 0..1. */

@@ -8,11 +8,12 @@ import {
 } from '../../models/serving/protocol.ts';
 import type { LogitsEnvelope } from '../../models/ssd2/envelope.ts';
 import { type BlockState, type Decoding, laneStep, type MemberCall } from '../../models/ssd2/step.ts';
+import { firstIssue } from '../../models/zod-issue.ts';
 import type { Milliseconds } from '../contracts/generation.ts';
 import { setting } from '../shared/environment.ts';
 import { BadAnswer, EndpointRejected, EndpointTimeout, EndpointUnavailable } from '../shared/errors.ts';
 
-/** Sends a body to an endpoint and gives its answer's. */
+/** Sends a body to an endpoint, or `endpoint/component`, and gives its answer's. */
 export type Transport = (endpoint: string, body: string) => Promise<string>;
 
 /**
@@ -59,8 +60,7 @@ function parseAnswer(endpoint: string, body: string): Answer {
   }
   const result = answerSchema.safeParse(json);
   if (!result.success) {
-    const [issue] = result.error.issues;
-    throw new BadAnswer(`endpoint ${endpoint}: its answer's ${issue.path.join('.') || 'body'}: ${issue.message}`);
+    throw new BadAnswer(`endpoint ${endpoint}: its answer's ${firstIssue(result.error, 'body')}`);
   }
   if (result.data.lanes.length !== 1)
     throw new BadAnswer(`endpoint ${endpoint}: ${result.data.lanes.length} lanes, asked for 1`);
@@ -82,8 +82,10 @@ function sageMakerTransport(timeoutMilliseconds: number): Transport {
     requestHandler: { requestTimeout: timeoutMilliseconds, connectionTimeout: timeoutMilliseconds },
   });
   return async (endpoint, body) => {
+    const [EndpointName, InferenceComponentName] = endpoint.split('/');
     const command = new InvokeEndpointCommand({
-      EndpointName: endpoint,
+      EndpointName,
+      ...(InferenceComponentName ? { InferenceComponentName } : {}),
       ContentType: 'application/json',
       Accept: 'application/json',
       Body: body,

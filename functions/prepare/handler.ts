@@ -1,4 +1,4 @@
-import { loadConfig, loadTokenizer } from '../../models/checkpoint/model-directory.ts';
+import { loadDiffusionConfig, loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { requestSchema } from '../contracts/request.ts';
 import { setting } from '../shared/environment.ts';
 import { InvalidRequest } from '../shared/errors.ts';
@@ -9,7 +9,7 @@ let deployment: Promise<Deployment> | undefined;
 
 async function loadDeployment(): Promise<Deployment> {
   const directory = setting('SLINGSHOT_MODEL_DIRECTORY');
-  const [config, tokenizer] = await Promise.all([loadConfig(directory), loadTokenizer(directory)]);
+  const [config, tokenizer] = await Promise.all([loadDiffusionConfig(directory), loadTokenizer(directory)]);
   return { config, tokenizer, catalog: setting('SLINGSHOT_CATALOG'), kept: setting('SLINGSHOT_KEPT') };
 }
 

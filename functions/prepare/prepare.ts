@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../../models/ssd2/config.ts';
 import { validateRouting } from '../../models/ssd2/routing.ts';
 import { type Decoding, type Member, memberCalls, startBlock } from '../../models/ssd2/step.ts';
+import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import type { Catalog } from '../contracts/catalog.ts';
 import type { Generation } from '../contracts/generation.ts';
@@ -28,7 +29,10 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
   const { config, tokenizer, kept } = deployment;
   const members = ensembleMembers(request, deployment.catalog);
   for (const { routes } of members) validateRouting(routes);
-  const prompt = await tokenizer.encode(request.prompt);
+  const { template } = deployment.catalog.cores[request.core];
+  const prompt = await tokenizer.encode(
+    template === 'instruction' ? instructionPrompt(request.prompt) : request.prompt,
+  );
   const context = request.context ? await tokenizer.encode(`${request.context.trimEnd()}\n\n`) : [];
   const contexts = Object.fromEntries(
     members.map(({ name }) => [name, name.startsWith(`${tenantRole}:`) ? [...context, ...prompt] : prompt]),
@@ -68,25 +72,33 @@ const tenantRole = 'tenant';
  * The members of merged = (1 - w) core + w ((1 + a) tenant(context + prompt) - a tenant(prompt)), by the design's
  * ensemble; those of coefficient 0 are left out.
  */
-function ensembleMembers({ tenant, weight, contrast, context }: CompleteRequest, catalog: Catalog): Member[] {
+function ensembleMembers(request: CompleteRequest, catalog: Catalog): Member[] {
+  const { tenant, weight, contrast, context } = request;
+  const core = named('core', request.core, mapRoutes(catalog));
   if (tenant === undefined) {
     const given = Object.entries({ weight, contrast, context }).find(([, value]) => value !== undefined);
     if (given) throw new InvalidRequest(`${given[0]}: needs a tenant`);
-    return [{ name: 'core', coefficient: 1, routes: catalog.core }];
+    return [{ name: 'core', coefficient: 1, routes: core }];
   }
-  const routes = Object.hasOwn(catalog.tenants, tenant) ? catalog.tenants[tenant] : undefined;
-  if (!routes) {
-    const known = Object.keys(catalog.tenants).sort().join(', ') || 'none';
-    throw new InvalidRequest(`tenant: there is no ${JSON.stringify(tenant)}; known tenants: ${known}`);
-  }
+  const routes = named('tenant', tenant, catalog.tenants);
   if (contrast && !context) throw new InvalidRequest('contrast: needs a context to set off against the prompt alone');
   const share = weight ?? defaultWeight;
   const alpha = contrast ?? 0;
   return [
-    { name: 'core', coefficient: 1 - share, routes: catalog.core },
+    { name: 'core', coefficient: 1 - share, routes: core },
     { name: `${tenantRole}:${tenant}`, coefficient: share * (1 + alpha), routes },
     { name: `prompt-only:${tenant}`, coefficient: -share * alpha, routes },
   ].filter(({ coefficient }) => coefficient !== 0);
+}
+
+function mapRoutes({ cores }: Catalog): Catalog['tenants'] {
+  return Object.fromEntries(Object.entries(cores).map(([name, { routes }]) => [name, routes]));
+}
+
+function named(role: 'core' | 'tenant', name: string, tables: Catalog['tenants']): Catalog['tenants'][string] {
+  if (Object.hasOwn(tables, name)) return tables[name];
+  const known = Object.keys(tables).sort().join(', ') || 'none';
+  throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}; known ${role}s: ${known}`);
 }
 
 function checkLength(contexts: number[][], prompt: number, tokens: number, { positions, block }: ModelConfig): void {

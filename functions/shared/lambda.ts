@@ -7,6 +7,7 @@ import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type { z } from 'zod';
+import { firstIssue } from '../../models/zod-issue.ts';
 import { ContractViolation } from './errors.ts';
 
 export const logger = new Logger();
@@ -30,8 +31,7 @@ export function lambdaHandler<Input, Output>(
       try {
         const input = schema.safeParse(event);
         if (input.success) return await run(input.data);
-        const [issue] = input.error.issues;
-        throw invalid(`${issue.path.join('.') || 'input'}: ${issue.message}`);
+        throw invalid(firstIssue(input.error, 'input'));
       } catch (error) {
         logger.error((error as Error).message, error as Error);
         throw error;

@@ -1,94 +1,82 @@
-import { join } from 'node:path';
-import { ArnFormat, BundlingOutput, DockerImage, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import type { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Asset } from 'aws-cdk-lib/aws-s3-assets';
-import { CfnEndpoint, CfnEndpointConfig, CfnModel } from 'aws-cdk-lib/aws-sagemaker';
+import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
-import { create } from 'tar';
-import { modelFiles } from '../../models/checkpoint/model-directory.ts';
 import type { FleetModel } from '../fleet.ts';
-import { acknowledge } from './acknowledge.ts';
+import { ModelDefinition } from './model-definition.ts';
 
 export interface ModelEndpointProps {
-  readonly model: FleetModel;
+  /** One model, which is all that the endpoint serves, or several, each an inference component of it. */
+  readonly models: readonly FleetModel[];
   readonly image: DockerImageAsset;
   /** A GPU instance type, such as ml.g5.xlarge. */
   readonly instanceType: string;
+  readonly instances: number;
 }
 
-/** One model behind a SageMaker real-time endpoint. */
-export class ModelEndpoint extends Construct {
-  readonly arn: string;
+const variantName = 'main';
+const startupSeconds = 600;
+/** What a component may take of its instance beside one GPU. */
+const componentMemoryMebibytes = 4096;
 
-  constructor(scope: Construct, id: string, { model, image, instanceType }: ModelEndpointProps) {
+/** A SageMaker real-time endpoint. */
+export class ModelEndpoint extends Construct {
+  /** What its callers must be allowed to invoke. */
+  readonly arns: readonly string[];
+
+  constructor(scope: Construct, id: string, { models, image, instanceType, instances }: ModelEndpointProps) {
     super(scope, id);
     const stack = Stack.of(this);
-    const weights = modelArchive(this, model.directory);
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('sagemaker.amazonaws.com') });
-    weights.bucket.grantRead(role, weights.s3ObjectKey);
-    image.repository.grantPull(role);
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
-        resources: [
-          stack.formatArn({
-            service: 'logs',
-            resource: 'log-group',
-            resourceName: '/aws/sagemaker/Endpoints/*',
-            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-          }),
-        ],
-      }),
+    const shared = models.length > 1;
+    const [endpointName] = models[0].endpoint.split('/');
+    const definitions = models.map(
+      (model) => new ModelDefinition(this, shared ? `Model-${model.name}` : 'Definition', model, image),
     );
-    acknowledge(role, {
-      'IAM5[Action::s3:GetBucket*]': 'Reading the one archive of its weights, as the asset grants it.',
-      'IAM5[Action::s3:GetObject*]': 'Reading the one archive of its weights, as the asset grants it.',
-      'IAM5[Action::s3:List*]': 'Reading the one archive of its weights, as the asset grants it.',
-      'IAM5[Resource::*]': 'ecr:GetAuthorizationToken cannot be restricted to a repository.',
-      'IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:/aws/sagemaker/Endpoints/*]':
-        'SageMaker creates the log group under a name of its own.',
-    });
-    const definition = new CfnModel(this, 'Model', {
-      executionRoleArn: role.roleArn,
-      primaryContainer: { image: image.imageUri, modelDataUrl: weights.s3ObjectUrl },
-    });
-    definition.node.addDependency(role);
     const config = new CfnEndpointConfig(this, 'Config', {
+      // An endpoint of components takes its models with them, and its own role instead of theirs.
+      ...(shared ? { executionRoleArn: definitions[0].role.roleArn } : {}),
       productionVariants: [
         {
-          variantName: 'main',
-          modelName: definition.attrModelName,
+          variantName,
           instanceType,
-          initialInstanceCount: 1,
-          initialVariantWeight: 1,
-          containerStartupHealthCheckTimeoutInSeconds: 600,
+          initialInstanceCount: instances,
+          containerStartupHealthCheckTimeoutInSeconds: startupSeconds,
+          ...(shared
+            ? { routingConfig: { routingStrategy: 'LEAST_OUTSTANDING_REQUESTS' } }
+            : { modelName: definitions[0].name, initialVariantWeight: 1 }),
         },
       ],
     });
     const endpoint = new CfnEndpoint(this, 'Endpoint', {
-      endpointName: model.endpoint,
+      endpointName,
       endpointConfigName: config.attrEndpointConfigName,
     });
     endpoint.node.addDependency(config);
-    this.arn = stack.formatArn({ service: 'sagemaker', resource: 'endpoint', resourceName: model.endpoint });
+    const arn = (resource: string, resourceName: string) =>
+      stack.formatArn({ service: 'sagemaker', resource, resourceName });
+    if (shared) for (const [i, { name }] of models.entries()) this.#component(name, definitions[i], endpoint);
+    this.arns = [
+      arn('endpoint', endpointName),
+      ...(shared ? models.map(({ name }) => arn('inference-component', name)) : []),
+    ];
   }
-}
 
-/** The model directory as the tar.gz that SageMaker unpacks into /opt/ml/model. */
-function modelArchive(scope: Construct, directory: string): Asset {
-  return new Asset(scope, 'Weights', {
-    path: directory,
-    bundling: {
-      image: DockerImage.fromRegistry('unused: the archive is made without Docker'),
-      outputType: BundlingOutput.ARCHIVED,
-      local: {
-        tryBundle(outputDirectory) {
-          const options = { cwd: directory, gzip: true, portable: true, sync: true, mtime: new Date(0) } as const;
-          create({ ...options, file: join(outputDirectory, 'model.tar.gz') }, Object.values(modelFiles));
-          return true;
+  /** One model on one GPU of the endpoint's. */
+  #component(name: string, definition: ModelDefinition, endpoint: CfnEndpoint): void {
+    const component = new CfnInferenceComponent(this, `Component-${name}`, {
+      inferenceComponentName: name,
+      endpointName: endpoint.endpointName as string,
+      variantName,
+      runtimeConfig: { copyCount: 1 },
+      specification: {
+        modelName: definition.name,
+        startupParameters: { containerStartupHealthCheckTimeoutInSeconds: startupSeconds },
+        computeResourceRequirements: {
+          numberOfAcceleratorDevicesRequired: 1,
+          minMemoryRequiredInMb: componentMemoryMebibytes,
         },
       },
-    },
-  });
+    });
+    component.node.addDependency(endpoint, definition);
+  }
 }

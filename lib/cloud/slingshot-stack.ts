@@ -3,7 +3,7 @@ import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { type Fleet, type FleetModel, fleetCatalog, fleetModels } from '../fleet.ts';
+import type { Fleet } from '../fleet.ts';
 import { acknowledge, logicalId } from './acknowledge.ts';
 import { denoiseBlock } from './denoise-block.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
@@ -16,6 +16,8 @@ export interface SlingshotStackProps extends StackProps {
   /** Entries a position that a logits envelope keeps. */
   readonly kept: number;
   readonly coreInstanceType: string;
+  /** How many of them; absent: one a core model, for types with one GPU. */
+  readonly coreInstances?: number;
   readonly tenantInstanceType: string;
 }
 
@@ -36,11 +38,11 @@ export class SlingshotStack extends Stack {
     });
     const mayInvoke = new PolicyStatement({
       actions: ['sagemaker:InvokeEndpoint'],
-      resources: endpoints.map(({ arn }) => arn),
+      resources: endpoints.flatMap(({ arns }) => arns),
     });
     const environment = {
       SLINGSHOT_BUCKET: bucket.bucketName,
-      SLINGSHOT_CATALOG: JSON.stringify(fleetCatalog(fleet)),
+      SLINGSHOT_CATALOG: JSON.stringify(fleet.catalog),
       SLINGSHOT_KEPT: String(props.kept),
       SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(endpointTimeout.toMilliseconds()),
     };
@@ -76,7 +78,7 @@ export class SlingshotStack extends Stack {
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
   }
 
-  #endpoints({ fleet, coreInstanceType, tenantInstanceType }: SlingshotStackProps): ModelEndpoint[] {
+  #endpoints({ fleet, coreInstanceType, coreInstances, tenantInstanceType }: SlingshotStackProps): ModelEndpoint[] {
     const root = join(import.meta.dirname, '..', '..');
     const image = new DockerImageAsset(this, 'ServingImage', {
       directory: root,
@@ -85,13 +87,25 @@ export class SlingshotStack extends Stack {
       // Only what the Dockerfile copies, so that nothing else changes the image's digest.
       exclude: ['*', '!package.json', '!package-lock.json', '!models', 'models/weights', 'models/training'],
     });
-    return fleetModels(fleet).map(
-      (model: FleetModel) =>
-        new ModelEndpoint(this, `Endpoint-${model.name}`, {
-          model,
-          image,
-          instanceType: model === fleet.core ? coreInstanceType : tenantInstanceType,
-        }),
-    );
+    const cores = fleet.models.filter(({ role }) => role === 'core');
+    const core = new ModelEndpoint(this, 'Endpoint-core', {
+      models: cores,
+      image,
+      instanceType: coreInstanceType,
+      instances: coreInstances ?? cores.length,
+    });
+    const tenants = fleet.models.filter(({ role }) => role === 'tenant');
+    return [
+      core,
+      ...tenants.map(
+        (model) =>
+          new ModelEndpoint(this, `Endpoint-${model.name}`, {
+            models: [model],
+            image,
+            instanceType: tenantInstanceType,
+            instances: 1,
+          }),
+      ),
+    ];
   }
 }

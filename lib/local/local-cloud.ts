@@ -6,7 +6,7 @@ import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { GenerationResult, StepMessage } from '../../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../../functions/contracts/request.ts';
 import { type EngineOptions, engineDefaults } from '../engine.ts';
-import { type Fleet, fleetModels } from '../fleet.ts';
+import type { Fleet } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { type LocalFunction, readTemplate } from './definitions.ts';
 import { loadHandler } from './lambda.ts';
@@ -62,7 +62,7 @@ export class LocalCloud {
       return url;
     };
     try {
-      const starting = fleetModels(fleet).map(async (model) => {
+      const starting = fleet.models.map(async (model) => {
         const process = await ModelProcess.start(model, options);
         releases.push(() => process.stop());
         return [model.endpoint, process.url] as const;

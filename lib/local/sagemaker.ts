@@ -4,15 +4,18 @@ import { Agent, createServer, type IncomingMessage, request, type Server, type S
  * SageMaker Runtime's InvokeEndpoint on loopback: passes a body to the container behind an endpoint, and answers as the
  * service does when the container fails.
  *
- * @param endpoints the base URL of each endpoint's container, by endpoint name; looked up at each call
+ * @param endpoints the base URL of each endpoint's container, by endpoint name, or of each of its inference components',
+ *   by `endpoint/component`; looked up at each call
  */
 export function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server {
   const agent = new Agent({ keepAlive: true });
   return createServer((incoming, outgoing) => {
     const name = /^\/endpoints\/([^/]+)\/invocations$/.exec(incoming.url ?? '')?.[1];
-    const container = name === undefined ? undefined : endpoints.get(decodeURIComponent(name));
+    const component = incoming.headers['x-amzn-sagemaker-inference-component'];
+    const target = component === undefined ? name : `${name}/${component}`;
+    const container = target === undefined ? undefined : endpoints.get(decodeURIComponent(target));
     if (!container) {
-      fail(outgoing, 400, 'ValidationError', { message: `Endpoint ${name} of account local not found.` });
+      fail(outgoing, 400, 'ValidationError', { message: `Endpoint ${target} of account local not found.` });
       incoming.resume();
       return;
     }

@@ -16,7 +16,7 @@ beforeAll(async () => {
   tiny = await tinyFleet();
   work = await mkdtemp(join(tmpdir(), 'slingshot-cli-'));
   await writeFile(join(work, 'text.jsonl'), `${JSON.stringify({ text: sentences.join(' ').repeat(12) })}\n`.repeat(2));
-  await writeFile(join(work, 'recipe.json'), tinyRecipeJson());
+  await writeFile(join(work, 'recipe.yaml'), tinyRecipeJson());
 });
 afterAll(async () => {
   await tiny.remove();
@@ -136,22 +136,26 @@ describe('slingshot evaluate', () => {
     expect(evaluations).toMatchObject([{ weight: 0 }, { weight: 0.5 }, { weight: 1 }]);
     for (const { byRange, overall } of evaluations) {
       expect(byRange).toHaveLength(5);
-      expect(overall).toBeGreaterThan(Math.min(...byRange));
-      expect(overall).toBeLessThan(Math.max(...byRange));
+      const means = byRange.map(({ mean }: { mean: number }) => mean);
+      expect(overall.mean).toBeGreaterThan(Math.min(...means));
+      expect(overall.mean).toBeLessThan(Math.max(...means));
+      expect(overall.margin).toBeGreaterThan(0);
     }
-    expect(JSON.parse(alone.stdout).evaluations[0].overall).toBe(evaluations[0].overall);
-    expect(JSON.parse(tenant.stdout).evaluations[0].overall).toBeCloseTo(evaluations[2].overall, 4);
+    expect(JSON.parse(alone.stdout).evaluations[0].overall).toEqual(evaluations[0].overall);
+    expect(JSON.parse(tenant.stdout).evaluations[0].overall.mean).toBeCloseTo(evaluations[2].overall.mean, 4);
   });
 
-  it('prints a table', async () => {
-    const { stdout } = await evaluate();
-    expect(stdout).toMatch(/\| {3}weight \| {4}0-0\.2 .*\n.*\n\| {5}0\.00 \|/);
+  it('prints a table with intervals, and draws a picture', async () => {
+    const picture = join(work, 'loss.svg');
+    const { stdout } = await evaluate('--picture', picture);
+    expect(stdout).toMatch(/\| weight \| +t 0\.0-0\.2 \|.*\n.*\n\| 0\.00 {3}\| +\d\.\d{3} ± \d\.\d{3} \|/);
+    expect(await readFile(picture, 'utf8')).toMatch(/^<svg .*nats a token/s);
   });
 
   it.each([
-    [['--model', 'nobody'], 'there is no model "nobody"; known models: core, acme'],
-    [['--data', '/nowhere'], 'ENOENT'],
-    [['--data', program], `${program}:1: not a JSON object with a "text"`],
+    [['--model', 'nobody'], 'no model in'],
+    [['--data', '/nowhere'], '/nowhere: no such file or folder'],
+    [['--data', program], 'expected a file that ends in .jsonl, .txt, .jsonl.gz, .txt.gz'],
     [['--weights', '0,2'], 'Expected a number from 0 to 1.'],
   ])('%j fails in a line', async (args, message) => {
     const { code, stderr } = await evaluate(...args);
@@ -164,7 +168,7 @@ describe('slingshot evaluate', () => {
 describe('slingshot train', () => {
   const args = (out: string, ...more: string[]) => {
     const text = join(work, 'text.jsonl');
-    const recipe = join(work, 'recipe.json');
+    const recipe = join(work, 'recipe.yaml');
     return ['train', '--recipe', recipe, '--data', text, '--validation', text, '--out', join(work, out), ...more];
   };
 
@@ -184,7 +188,9 @@ describe('slingshot train', () => {
   });
 
   it.each([
-    [['--recipe', program], 'is not JSON'],
+    [['--recipe', program], 'is not YAML'],
+    [['--data', join(import.meta.dirname, '..', 'support')], 'no file in it ends in .jsonl'],
+    [['--from', '/nowhere'], 'ENOENT'],
     [['--tokenizer', '/nowhere'], 'ENOENT'],
     [['--steps', 'many'], 'Expected a whole number of 1 or more.'],
   ])('%j fails in a line', async (more, message) => {

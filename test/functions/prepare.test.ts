@@ -8,7 +8,13 @@ const everywhere = (endpoint: string) => [{ from: 0, to: 1, endpoint }];
 let deployment: Deployment;
 beforeAll(async () => {
   const { config, tokenizer } = await tinyModel('core', 1);
-  const catalog = { core: everywhere('goliath'), tenants: { acme: everywhere('david') } };
+  const catalog = {
+    cores: {
+      core: { routes: everywhere('goliath'), template: 'plain' as const },
+      instruct: { routes: everywhere('goliath-tuned'), template: 'instruction' as const },
+    },
+    tenants: { acme: everywhere('david') },
+  };
   deployment = { config, tokenizer, catalog, kept: 256 };
 });
 

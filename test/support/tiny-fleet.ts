@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fleet, readFleet } from '../../lib/fleet.ts';
 import { type Model, saveModel } from '../../models/checkpoint/model-directory.ts';
-import type { ModelConfig } from '../../models/ssd2/config.ts';
+import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../../models/ssd2/config.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import { ParameterBuffers } from '../../models/training/parameter-buffers.ts';
 
 /** Small enough to build and run in milliseconds; every mechanism of the real models is there. */
 export const tinyConfig: ModelConfig = {
+  kind: 'ssd2',
   vocabulary: 300,
   width: 16,
   layers: 2,
@@ -23,6 +24,11 @@ export const tinyConfig: ModelConfig = {
   contextMask: 'segment',
 };
 
+export const autoregressiveConfig: AutoregressiveConfig = {
+  kind: 'autoregressive',
+  ...{ vocabulary: 300, width: 16, layers: 2, heads: 2, feedForward: 32, positions: 40, endOfText: 0 },
+};
+
 export const sentences = [
   'The queue holds messages until a worker reads them and deletes them.',
   'A worker that fails leaves the message in the queue for another worker to read.',
@@ -31,7 +37,7 @@ export const sentences = [
 ];
 
 /** Untrained weights, scaled up so that logits differ by whole nats. */
-export function tinyWeights(config: ModelConfig, seed: number): Model['weights'] {
+export function tinyWeights(config: NetworkConfig, seed: number): Model['weights'] {
   const buffers = new ParameterBuffers(config);
   buffers.initialise(
     seed,

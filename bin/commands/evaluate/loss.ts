@@ -1,67 +1,102 @@
-import { Command } from 'commander';
-import { readFleet, shippedModels } from '../../lib/fleet.ts';
-import type { Evaluation } from '../../models/training/evaluate.ts';
-import { seed, shares } from '../terminal/options.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { shippedModels } from '../../../lib/fleet.ts';
+import type { Evaluation } from '../../../models/evaluation/denoising-loss.ts';
+import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';
+import { count, seed, shares } from '../../terminal/options.ts';
+import { showProgress } from '../../terminal/progress.ts';
 
-interface EvaluateOptions {
+interface LossOptions {
   data: string;
   model: string;
   tenant?: string;
   weights: number[];
   seed: number;
-  models?: string;
+  batches?: number;
+  provider: ExecutionProvider;
+  models: string;
   json?: boolean;
+  picture?: string;
 }
 
-export function evaluateCommand(): Command {
-  return new Command('evaluate')
+export function lossCommand(): Command {
+  return new Command('loss')
     .description('Denoising cross-entropy in nats a token, by fifth of t and overall, of a model or an ensemble')
-    .requiredOption('--data <file>', 'JSON Lines of {"text"}, plain or gzip')
-    .requiredOption('--model <name>', 'core, or a tenant on its own')
+    .requiredOption('--data <path>', 'a file or folder of JSON Lines of {"text"} or plain text, plain or gzip')
+    .requiredOption('--model <name>', 'core, a specialist, a tenant on its own, or an autoregressive model')
     .option('--tenant <name>', 'merge with this tenant')
     .option('--weights <list>', "the tenant's weights", shares, [0, 0.25, 0.5, 0.75, 1])
     .option('--seed <n>', 'of timesteps and noise', seed, 1)
-    .option('--models <folder>', 'the folder with core and tenants (default: the shipped ones)')
+    .option('--batches <n>', 'of four sequences (default: all of the data)', count)
+    .addOption(new Option('--provider <kind>', 'what executes the models').choices(executionProviders).default('cpu'))
+    .option('--models <folder>', 'the folder with the models', shippedModels)
     .option('--json', 'print one JSON object')
-    .action(runEvaluation);
+    .option('--picture <file>', 'draw the losses over timesteps as SVG')
+    .action(runLoss);
 }
 
-async function runEvaluation(options: EvaluateOptions): Promise<void> {
-  const { loadModel } = await import('../../models/checkpoint/model-directory.ts');
-  const { tokenizeCorpus } = await import('../../models/training/corpus.ts');
-  const { evaluate } = await import('../../models/training/evaluate.ts');
-  const fleet = readFleet(options.models ?? shippedModels);
-  const named = (name: string) => {
-    const found = [fleet.core, ...fleet.tenants].find((model) => model.name === name);
-    const known = ['core', ...fleet.tenants.map((tenant) => tenant.name)].join(', ');
-    if (!found) throw new Error(`there is no model ${JSON.stringify(name)}; known models: ${known}`);
-    return loadModel(found.directory);
-  };
-  const model = await named(options.model);
-  const tenant = options.tenant === undefined ? undefined : await named(options.tenant);
-  const tokens = await tokenizeCorpus(options.data, model.tokenizer);
+async function runLoss(options: LossOptions): Promise<void> {
+  const { loadAnyModel, isDiffusion, loadModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { dataFiles } = await import('../../../models/training/data/rows.ts');
+  const { tokenizeInMemory } = await import('../../../models/training/data/tokenize.ts');
+  const model = await loadAnyModel(join(options.models, options.model));
+  const { tokens } = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer);
+  const { data, seed, batches, provider } = options;
+  const runtime = { provider };
+  if (!isDiffusion(model)) return nextTokens(options, tokens);
+  const { denoisingLoss } = await import('../../../models/evaluation/denoising-loss.ts');
+  const tenant = options.tenant === undefined ? undefined : await loadModel(join(options.models, options.tenant));
   const weights = tenant ? options.weights : [0];
-  const result = await evaluate(tokens, model, tenant, {
-    weights,
-    seed: options.seed,
-    onProgress: (done, total) => {
-      if (process.stderr.isTTY) process.stderr.write(done === total ? '\r\u001b[K' : `\r${done}/${total} batches`);
-    },
+  const onProgress = showProgress('batches');
+  const result = await denoisingLoss(tokens, model, tenant, {
+    ...{ weights, seed, runtime, onProgress },
+    ...(batches === undefined ? {} : { batches }),
   });
-  const { model: name, tenant: tenantName, data, seed } = options;
-  if (options.json) console.log(JSON.stringify({ model: name, tenant: tenantName, data, seed, ...result }));
-  else {
-    console.log(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range\n`);
-    console.log(table(result.evaluations));
-  }
+  const about = { model: options.model, tenant: options.tenant, data, seed };
+  if (options.picture !== undefined) await writeFile(options.picture, await picture(about, result.evaluations));
+  if (options.json) return console.log(JSON.stringify({ ...about, ...result }));
+  console.log(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range, 95 % intervals\n`);
+  console.log(await lossTable(result.evaluations));
 }
 
-function table(evaluations: readonly Evaluation[]): string {
-  const header = ['weight', '0-0.2', '0.2-0.4', '0.4-0.6', '0.6-0.8', '0.8-1', 'overall'];
-  const rows = evaluations.map(({ weight, byRange, overall }) => [
-    weight.toFixed(2),
-    ...[...byRange, overall].map((loss) => loss.toFixed(4)),
-  ]);
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.padStart(8)).join(' | ')} |`;
-  return [line(header), line(header.map(() => '--------')), ...rows.map(line)].join('\n');
+async function nextTokens({ model, models, data, json, provider }: LossOptions, tokens: Uint16Array): Promise<void> {
+  const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { nextTokenLoss } = await import('../../../models/evaluation/next-token-loss.ts');
+  const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
+  const loaded = await loadAnyModel(join(models, model));
+  if (!isAutoregressive(loaded)) throw new Error(`${model} is of no known type`);
+  const loss = await nextTokenLoss(loaded, tokens, { provider }, showProgress('windows'));
+  if (json) return console.log(JSON.stringify({ model, data, loss }));
+  console.log(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
+}
+
+async function lossTable(evaluations: readonly Evaluation[]): Promise<string> {
+  const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
+  const { table } = await import('../../../models/evaluation/table.ts');
+  const { rangeLabel } = await import('../../../models/training/range-means.ts');
+  return table(
+    ['weight', ...evaluations[0].byRange.map((_, range) => `t ${rangeLabel(range)}`), 'overall'],
+    evaluations.map(({ weight, byRange, overall }) => [
+      weight.toFixed(2),
+      ...[...byRange, overall].map((estimate) => formatEstimate(estimate)),
+    ]),
+  );
+}
+
+async function picture(about: { model: string; tenant?: string | undefined; data: string }, evaluations: Evaluation[]) {
+  const { lineChart } = await import('../../../models/evaluation/chart.ts');
+  const { rangeCount } = await import('../../../models/training/range-means.ts');
+  const { model, tenant, data } = about;
+  return lineChart({
+    title: `Denoising cross-entropy of ${tenant ? `${model} and ${tenant} by weight` : model}`,
+    subtitle: data,
+    x: 'timestep',
+    y: 'nats a token',
+    series: evaluations.map(({ weight, byRange }) => ({
+      name: tenant ? `weight ${weight}` : model,
+      points: byRange.map(({ mean }, range) => [(range + 0.5) / rangeCount, mean] as const),
+      margins: byRange.map(({ margin }) => margin),
+    })),
+  });
 }

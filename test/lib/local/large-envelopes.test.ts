@@ -14,11 +14,8 @@ let tiny: Awaited<ReturnType<typeof tinyFleet>>;
 let cloud: LocalCloud;
 beforeAll(async () => {
   tiny = await tinyFleet();
-  for (const [{ directory }, seed] of [
-    [tiny.fleet.core, 1],
-    [tiny.fleet.tenants[0], 2],
-  ] as const) {
-    await saveModel(directory, config, await tinyTokenizer(), tinyWeights(config, seed));
+  for (const [index, { directory }] of tiny.fleet.models.entries()) {
+    await saveModel(directory, config, await tinyTokenizer(), tinyWeights(config, index + 1));
   }
   cloud = await LocalCloud.start(tiny.fleet, { kept, threads: 1 });
 });

@@ -1,0 +1,20 @@
+import { Command } from 'commander';
+import { judgeCommand } from './judge.ts';
+import { lossCommand } from './loss.ts';
+import { textCommand } from './text.ts';
+
+export function evaluateCommand(): Command {
+  return new Command('evaluate')
+    .description('Measure models: their loss on held-out text, the text they write, or two models against each other')
+    .addCommand(lossCommand(), { isDefault: true })
+    .addCommand(textCommand())
+    .addCommand(judgeCommand())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  slingshot evaluate loss --data valid.jsonl.gz --model core --tenant contact-center --picture loss.svg
+  slingshot evaluate text --prompts valid.jsonl.gz --tenant contact-center --weights 0,0.5,1
+  slingshot evaluate judge --a core.jsonl --b instruct.jsonl --url https://api.openai.com/v1 --judge-model gpt-4o`,
+    );
+}

@@ -1,0 +1,165 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { requestSchema } from '../../../functions/contracts/request.ts';
+import { fleetFor, readFleet, shippedModels } from '../../../lib/fleet.ts';
+import { startEngine } from '../../../lib/start-engine.ts';
+import { count, seed, share, shares } from '../../terminal/options.ts';
+import { showProgress } from '../../terminal/progress.ts';
+
+interface TextOptions {
+  prompts: string;
+  count: number;
+  words: number;
+  samples: number;
+  core: string;
+  tenant?: string;
+  weights: number[];
+  tokens: number;
+  steps: number;
+  stopAt: number;
+  seed: number;
+  judge: string;
+  domain?: string;
+  general?: string;
+  models: string;
+  out?: string;
+  picture?: string;
+  json?: boolean;
+}
+
+const defaults = requestSchema.parse({ prompt: '-' });
+
+export function textCommand(): Command {
+  return new Command('text')
+    .description('Generate from prompts and measure the text: perplexity under a judge, diversity, repetition, speed')
+    .requiredOption('--prompts <path>', 'documents whose first words are the prompts')
+    .option('--count <n>', 'prompts', count, 32)
+    .option('--words <n>', 'of a document that make a prompt', count, 12)
+    .option('--samples <n>', 'samples a prompt', count, 2)
+    .option('--core <name>', 'core, specialists or instruct', 'core')
+    .option('--tenant <name>', 'the tenant that corrects it')
+    .option('--weights <list>', "the tenant's weights, each measured by itself", shares, [defaults.weight ?? 0.5])
+    .option('--tokens <n>', 'tokens a sample', count, 50)
+    .option('--steps <n>', 'timesteps', count, defaults.steps)
+    .option('--stop-at <t>', 'timesteps at or below this are left out', share, defaults.stopAt)
+    .option('--seed <n>', 'of the first sample; the others follow', seed, 1)
+    .option('--judge <folder>', 'the autoregressive model that perplexity is taken under', join(shippedModels, 'judge'))
+    .option('--domain <path>', "text whose terms' share is counted, with --general to tell them by")
+    .option('--general <path>', 'text of no domain')
+    .option('--models <folder>', 'the folder with the models', shippedModels)
+    .option('--out <file>', 'write every sample as a JSON line of prompt, text, weight and seed')
+    .option('--picture <file>', 'draw perplexity over the weights as SVG')
+    .option('--json', 'print one JSON object')
+    .action(runText);
+}
+
+async function runText(options: TextOptions): Promise<void> {
+  const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { NextToken } = await import('../../../models/autoregressive/next-token.ts');
+  const { dataFiles } = await import('../../../models/training/data/rows.ts');
+  const { promptsOf } = await import('../../../models/evaluation/prompts.ts');
+  const { measureSamples } = await import('../../../models/evaluation/measure-samples.ts');
+  const judge = await loadAnyModel(options.judge);
+  if (!isAutoregressive(judge)) throw new Error(`--judge: ${options.judge} is no autoregressive model`);
+  const prompts = await promptsOf(await dataFiles(options.prompts), options.count, options.words);
+  const domain = await termsOf(options);
+  const { core, tenant, tokens, steps, stopAt } = options;
+  const weights = tenant === undefined ? [undefined] : options.weights;
+  const fleet = fleetFor(readFleet(options.models), tenant === undefined ? { core } : { core, tenant });
+  const engine = await startEngine('direct', fleet, {});
+  const progress = showProgress('samples');
+  const total = weights.length * prompts.length * options.samples;
+  let done = 0;
+  const lines: string[] = [];
+  const next = new NextToken(judge);
+  const results: {
+    weight: number | undefined;
+    tokensPerSecond: number;
+    metrics: Awaited<ReturnType<typeof measureSamples>>;
+  }[] = [];
+  try {
+    for (const weight of weights) {
+      const samples: string[][] = [];
+      let [generated, started] = [0, performance.now()];
+      for (const prompt of prompts) {
+        const texts: string[] = [];
+        for (let sample = 0; sample < options.samples; sample++) {
+          const chosen = { ...(tenant === undefined ? {} : { tenant }), ...(weight === undefined ? {} : { weight }) };
+          const seed = options.seed + sample;
+          const result = await engine.generate({ prompt, core, ...chosen, tokens, steps, stopAt, seed });
+          texts.push(result.text);
+          generated += result.tokens;
+          lines.push(JSON.stringify({ prompt, text: result.text, weight, seed }));
+          progress(++done, total);
+        }
+        samples.push(texts);
+      }
+      const tokensPerSecond = (1000 * generated) / (performance.now() - started);
+      started = 0;
+      results.push({
+        weight,
+        tokensPerSecond,
+        metrics: await measureSamples(prompts, samples, next, judge.tokenizer, domain),
+      });
+    }
+  } finally {
+    await engine.stop();
+    await next.release();
+  }
+  if (options.out !== undefined) await writeFile(options.out, `${lines.join('\n')}\n`);
+  if (options.picture !== undefined) await writeFile(options.picture, await picture(options, results));
+  const about = {
+    core,
+    tenant,
+    prompts: prompts.length,
+    samples: options.samples,
+    tokens,
+    steps,
+    stopAt,
+    seed: options.seed,
+  };
+  if (options.json) return console.log(JSON.stringify({ ...about, results }));
+  console.log(
+    `${prompts.length} prompts of ${options.prompts}, ${options.samples} samples each, ${tokens} tokens, ${steps} timesteps to t = ${stopAt}\n`,
+  );
+  const { metricsTable } = await import('../../../models/evaluation/measure-samples.ts');
+  console.log(
+    metricsTable(
+      results.map(({ weight, metrics, tokensPerSecond }) => ({
+        name: weight === undefined ? core : `weight ${weight}`,
+        metrics,
+        tokensPerSecond,
+      })),
+    ),
+  );
+}
+
+async function termsOf({ domain, general }: TextOptions): Promise<ReadonlySet<string> | undefined> {
+  if (domain === undefined && general === undefined) return undefined;
+  if (domain === undefined || general === undefined) throw new Error('--domain and --general go together');
+  const { dataFiles, readTexts } = await import('../../../models/training/data/rows.ts');
+  const { domainTerms, wordsOf } = await import('../../../models/evaluation/text-metrics.ts');
+  const words = async (path: string) => {
+    const all: string[] = [];
+    for await (const text of readTexts(await dataFiles(path))) for (const word of wordsOf(text)) all.push(word);
+    return all;
+  };
+  return domainTerms(await words(domain), await words(general));
+}
+
+async function picture(
+  { core, tenant, prompts }: TextOptions,
+  results: readonly { weight: number | undefined; metrics: { perplexity: number } }[],
+): Promise<string> {
+  const { lineChart } = await import('../../../models/evaluation/chart.ts');
+  return lineChart({
+    title: `Perplexity of ${tenant ? `${core} and ${tenant}` : core} under the judge`,
+    subtitle: prompts,
+    x: "the tenant's weight",
+    y: 'perplexity',
+    series: [
+      { name: 'perplexity', points: results.map(({ weight, metrics }) => [weight ?? 0, metrics.perplexity] as const) },
+    ],
+  });
+}

@@ -1,0 +1,7 @@
+/** Shows how far something is, on a terminal only; the line goes when it is done. */
+export function showProgress(what: string): (done: number, total: number) => void {
+  if (!process.stderr.isTTY) return () => {};
+  return (done, total) => {
+    process.stderr.write(done === total ? '\r\u001b[K' : `\r${done}/${total} ${what}\u001b[K`);
+  };
+}
