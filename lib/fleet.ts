@@ -39,7 +39,7 @@ const coreSchema = z.union([
   routesSchema.transform((routes) => ({ routes, template: 'plain' as const })),
 ]);
 const fleetSchema = z.strictObject({
-  cores: z.looseObject({ core: coreSchema }).and(z.record(z.string(), coreSchema)),
+  cores: z.record(z.string(), coreSchema).refine((cores) => Object.hasOwn(cores, 'core'), 'there must be a core'),
   tenants: z.record(z.string(), routesSchema),
 });
 type FleetFile = z.output<typeof fleetSchema>;

@@ -17,6 +17,7 @@ interface TrainOptions {
   from?: string;
   steps?: number;
   provider?: ExecutionProvider;
+  threads?: number;
 }
 
 export function trainCommand(): Command {
@@ -31,6 +32,11 @@ export function trainCommand(): Command {
     .option('--from <folder>', 'a model to start from')
     .option('--steps <n>', "instead of the recipe's budget", count)
     .addOption(new Option('--provider <kind>', 'what executes the graphs').choices(executionProviders))
+    .option(
+      '--threads <n>',
+      'of the cpu provider (default: one a core; runs side by side do best with one each)',
+      count,
+    )
     .addHelpText(
       'after',
       `
@@ -61,6 +67,7 @@ async function runTraining(options: TrainOptions): Promise<void> {
     const finished = await runRecipe(recipe, options.out, {
       corpora: options.corpora,
       signal: stopping.signal,
+      ...(options.threads === undefined ? {} : { runtime: { threads: options.threads } }),
       onBadRow: ({ message }) => console.error(`skipped: ${message}`),
       onTokenized: (name, documents, tokens) => {
         if (onTerminal) process.stderr.write(`\r${name}: ${documents} documents, ${tokens} tokens\u001b[K`);

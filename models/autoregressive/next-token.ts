@@ -8,6 +8,9 @@ import { encodeContext } from '../ssd2/network.ts';
 
 type AutoregressiveModel = Model<AutoregressiveConfig>;
 
+/** What a graph answers: the cost of given tokens, the distribution after every token, or after the last ones alone. */
+type Question = 'losses' | 'all' | 'next';
+
 /** Lengths are rounded up to a multiple of this, so that few graphs serve all; what follows a text cannot disturb it. */
 const lengthStep = 50;
 
@@ -38,6 +41,14 @@ export class NextToken {
     return losses.slice(0, ids.length - 1);
   }
 
+  /** The log-probabilities of what comes next after each token of a sequence, [length, vocabulary]. */
+  async allLogProbabilities(ids: readonly number[]): Promise<Float32Array> {
+    const padded = this.#paddedLength(ids.length);
+    const session = await this.#session('all', 1, padded);
+    const { logits } = await session.run(rows([ids], padded));
+    return logits.subarray(0, ids.length * this.config.vocabulary);
+  }
+
   /** The log-probabilities of what comes next after each of some sequences, [vocabulary] each. */
   async nextLogProbabilities(sequences: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const longest = this.#paddedLength(Math.max(...sequences.map(({ length }) => length)));
@@ -56,7 +67,7 @@ export class NextToken {
     return Math.min(positions, Math.ceil(length / lengthStep) * lengthStep);
   }
 
-  #session(kind: 'losses' | 'next', sequences: number, length: number): Promise<Session> {
+  #session(kind: Question, sequences: number, length: number): Promise<Session> {
     const key = `${kind} ${sequences} ${length}`;
     const known = this.#sessions.get(key);
     if (known) return known;
@@ -80,12 +91,13 @@ function rows(sequences: readonly (readonly number[])[], length: number) {
 }
 
 /**
- * tokens, positions int64 [sequences * length], and targets of the same shape -> losses [sequences * length], or last
- * int64 [sequences], the rows that are asked about -> logits [sequences, vocabulary], normalised.
+ * tokens, positions int64 [sequences * length] -> logits [sequences * length, vocabulary], normalised; with targets of the
+ * same shape -> losses [sequences * length]; with last int64 [sequences], the rows that are asked about -> logits
+ * [sequences, vocabulary].
  */
 function nextTokenGraph(
   { config, weights }: AutoregressiveModel,
-  kind: 'losses' | 'next',
+  kind: Question,
   sequences: number,
   length: number,
 ): Graph {
@@ -99,6 +111,7 @@ function nextTokenGraph(
     bias: graph.constant(causalMask(length), [1, 1, length, length], 'causalMask'),
   });
   if (kind === 'losses') graph.output('losses', crossEntropy(nextLogits(), graph.input('targets', shape, 'int64')));
+  else if (kind === 'all') graph.output('logits', logSoftmax(nextLogits()));
   else graph.output('logits', logSoftmax(nextLogits(graph.input('last', [sequences], 'int64'))));
   return graph;
 }

@@ -4,16 +4,13 @@ import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import { constantParameters } from '../ssd2/graphs.ts';
 import { sequenceSource } from '../training/data/sequences.ts';
 import { Ssd2Objective, sequenceLogits } from '../training/objectives/ssd2.ts';
-import { rangeCount, rangeOf } from '../training/range-means.ts';
-import { ClusterMean, type Estimate } from './statistics.ts';
+import { ensembleLosses, normaliseRows } from './ensemble-losses.ts';
+import { type RangedLoss, RangeEstimates } from './range-estimates.ts';
 
 /** Denoising cross-entropy of one ensemble weight, in nats a token; intervals over sequences. */
-export interface Evaluation {
+export interface Evaluation extends RangedLoss {
   /** The tenant's weight; 0 is the core alone. */
   readonly weight: number;
-  readonly overall: Estimate;
-  /** By fifth of t, (0, 0.2] first. */
-  readonly byRange: readonly Estimate[];
 }
 
 export interface EvaluationOptions {
@@ -64,42 +61,13 @@ export async function denoisingLoss(
     }
     weights.forEach((weight, i) => {
       const losses = ensembleLosses(logits, weight, feeds.targets as BigInt64Array, config.vocabulary);
-      means[i].add(losses, timesteps as Float32Array, losses.length / sequences);
+      means[i].add(losses, losses.length / sequences, undefined, timesteps);
     });
     onProgress?.(n + 1, batches);
   }
   await Promise.all(sessions.map((session) => session.release()));
-  const evaluations = weights.map((weight, i) => ({ weight, ...means[i].estimates }));
+  const evaluations = weights.map((weight, i) => ({ weight, ...means[i].result }));
   return { tokens: batches * sequences * shape.blocks * config.block, evaluations };
-}
-
-/** Estimates by fifth of t and over all, a sequence a cluster. */
-class RangeEstimates {
-  readonly #overall = new ClusterMean();
-  readonly #ranges = Array.from({ length: rangeCount }, () => new ClusterMean());
-
-  add(losses: Float32Array, timesteps: Float32Array, rowsPerSequence: number): void {
-    for (let start = 0; start < losses.length; start += rowsPerSequence) {
-      const sums = new Float64Array(rangeCount);
-      const counts = new Float64Array(rangeCount);
-      for (let row = start; row < start + rowsPerSequence; row++) {
-        const range = rangeOf(timesteps[row]);
-        sums[range] += losses[row];
-        counts[range]++;
-      }
-      this.#ranges.forEach((cluster, range) => {
-        cluster.add(sums[range], counts[range]);
-      });
-      this.#overall.add(
-        sums.reduce((a, b) => a + b),
-        rowsPerSequence,
-      );
-    }
-  }
-
-  get estimates(): { overall: Estimate; byRange: Estimate[] } {
-    return { overall: this.#overall.estimate, byRange: this.#ranges.map(({ estimate }) => estimate) };
-  }
 }
 
 function logitsGraph({ name, config, weights }: Model, blocks: number): Graph {
@@ -107,37 +75,4 @@ function logitsGraph({ name, config, weights }: Model, blocks: number): Graph {
   const parameters = constantParameters(graph, weights);
   graph.output('logits', sequenceLogits(graph, config, parameters, { sequences, blocks }, false).logits);
   return graph;
-}
-
-/** Logits to log-probabilities, in place. */
-function normaliseRows(logits: Float32Array, vocabulary: number): void {
-  for (let start = 0; start < logits.length; start += vocabulary) {
-    const row = logits.subarray(start, start + vocabulary);
-    const normaliser = logSumExp(row);
-    for (let v = 0; v < vocabulary; v++) row[v] -= normaliser;
-  }
-}
-
-function ensembleLosses(
-  [core, tenant]: readonly Float32Array[],
-  weight: number,
-  targets: BigInt64Array,
-  vocabulary: number,
-): Float32Array {
-  const merged = new Float32Array(vocabulary);
-  return Float32Array.from(targets, (target, row) => {
-    const start = row * vocabulary;
-    for (let v = 0; v < vocabulary; v++) {
-      merged[v] = tenant ? (1 - weight) * core[start + v] + weight * tenant[start + v] : core[start + v];
-    }
-    return logSumExp(merged) - merged[Number(target)];
-  });
-}
-
-function logSumExp(values: Float32Array): number {
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < values.length; i++) if (values[i] > max) max = values[i];
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i] - max);
-  return max + Math.log(sum);
 }

@@ -1,4 +1,4 @@
-import type { Model } from '../checkpoint/model-directory.ts';
+import { type Model, ModelError } from '../checkpoint/model-directory.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import type { ModelConfig } from '../ssd2/config.ts';
 import { compress, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
@@ -39,7 +39,9 @@ export class Denoiser {
     this.#denoiser = denoiser;
   }
 
+  /** @throws ModelError for SSD-LM's layout, whose context depends on the noised block and cannot be kept */
   static async create({ name, config, weights }: Model, runtime?: RuntimeOptions): Promise<Denoiser> {
+    if (config.contextMask === 'full') throw new ModelError(`${name}: models of context_mask full are not served`);
     const encoder = await Session.create(contextEncoderGraph(config, weights), runtime);
     const denoiser = await Session.create(denoiserGraph(config, weights), runtime);
     return new Denoiser(name, config, encoder, denoiser);

@@ -4,8 +4,9 @@ import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadModel } from '../../models/checkpoint/model-directory.ts';
-import { sentences, tinyFleet } from '../support/tiny-fleet.ts';
+import { loadModel, saveModel } from '../../models/checkpoint/model-directory.ts';
+import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
+import { autoregressiveConfig, sentences, tinyFleet, tinyTokenizer, tinyWeights } from '../support/tiny-fleet.ts';
 import { tinyRecipeJson } from '../support/training.ts';
 
 const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.ts');
@@ -165,6 +166,31 @@ describe('slingshot evaluate', () => {
   });
 });
 
+describe('slingshot evaluate text', () => {
+  it('measures what is generated, writes it down, and takes the judge by its folder', async () => {
+    const judge = join(work, 'judge');
+    await saveModel(judge, autoregressiveConfig, await tinyTokenizer(), tinyWeights(autoregressiveConfig, 3));
+    const [out, prompts] = [join(work, 'samples.jsonl'), join(work, 'prompts.jsonl')];
+    await writeFile(prompts, sentences.map((text) => `${JSON.stringify({ text })}\n`).join(''));
+    const evaluate = (...more: string[]) =>
+      slingshot(
+        ...['evaluate', 'text', '--models', tiny.folder, '--prompts', prompts, '--judge', judge, '--words', '3'],
+        ...['--count', '3', '--samples', '2', '--tokens', '5', '--steps', '3', ...more],
+      );
+    const { stdout } = await evaluate('--json', '--out', out, '--tenant', 'acme', '--weights', '0,1');
+    const { results } = JSON.parse(stdout);
+    expect(results).toMatchObject([{ weight: 0 }, { weight: 1 }]);
+    for (const { metrics } of results) {
+      expect(metrics.perplexity).toBeGreaterThan(metrics.interval[0]);
+      expect(metrics.perplexity).toBeLessThan(metrics.interval[1]);
+    }
+    expect((await readFile(out, 'utf8')).trim().split('\n')).toHaveLength(12);
+    expect((await evaluate()).stdout).toMatch(/\| core \| +\d/);
+    const wrong = await evaluate('--judge', join(tiny.folder, 'core'));
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('is no autoregressive model') });
+  });
+});
+
 describe('slingshot train', () => {
   const args = (out: string, ...more: string[]) => {
     const text = join(work, 'text.jsonl');
@@ -187,6 +213,39 @@ describe('slingshot train', () => {
     expect(resumed.weights).toEqual(whole.weights);
   });
 
+  it('that finds no room for a checkpoint says so, and keeps the one before', async () => {
+    await slingshot(...args('full', '--steps', '4'));
+    // A file may have 100 KiB, less than a checkpoint; bash passes the ignored signal on, so that the write fails instead.
+    const command = [process.execPath, program, ...args('full')].map((word) => `'${word}'`).join(' ');
+    const limited = await new Promise<{ code: number; stderr: string }>((resolve) => {
+      execFile('bash', ['-c', `trap '' XFSZ; ulimit -f 100; exec ${command}`], (error, _, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, stderr }),
+      );
+    });
+    expect(limited.code).toBe(1);
+    expect(limited.stderr).toMatch(/could not write .*full\/checkpoint\.safetensors: EFBIG/);
+    expect((await slingshot(...args('full'))).stdout).toContain('the model is in');
+    const [whole, resumed] = await Promise.all(['whole', 'full'].map((run) => loadModel(join(work, run))));
+    expect(resumed.weights.size).toBe(whole.weights.size);
+  });
+
+  it('starts from a model of its tokenizer and shape, and from no other', async () => {
+    const started = await slingshot(...args('from', '--from', join(tiny.folder, 'core'), '--steps', '1'));
+    expect(started.stdout).toContain('the model is in');
+    const smaller = await slingshot(...args('other', '--from', join(tiny.folder, 'acme')));
+    expect(smaller).toMatchObject({ code: 1, stderr: expect.stringMatching(/has shape .*, the model's is/) });
+    const tokenizer = join(work, 'other-tokenizer.json');
+    await writeFile(
+      tokenizer,
+      await trainTokenizer(
+        sentences.map((text) => text.toUpperCase()),
+        300,
+      ),
+    );
+    const another = await slingshot(...args('other', '--from', join(tiny.folder, 'core'), '--tokenizer', tokenizer));
+    expect(another).toMatchObject({ code: 1, stderr: expect.stringContaining('of another tokenizer') });
+  });
+
   it.each([
     [['--recipe', program], 'is not YAML'],
     [['--data', join(import.meta.dirname, '..', 'support')], 'no file in it ends in .jsonl'],
@@ -203,6 +262,6 @@ describe('slingshot train', () => {
 
 it('slingshot --help teaches by example', async () => {
   const { stdout } = await slingshot('--help');
-  for (const command of ['generate', 'demo', 'train', 'evaluate']) expect(stdout).toContain(command);
+  for (const command of ['generate', 'demo', 'train', 'evaluate', 'experiment']) expect(stdout).toContain(command);
   expect(stdout).toContain('slingshot generate --prompt "To create a queue,"');
 });

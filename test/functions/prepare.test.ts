@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
 import { type Deployment, prepare } from '../../functions/prepare/prepare.ts';
+import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import { tinyModel } from '../support/tiny-fleet.ts';
 
 const everywhere = (endpoint: string) => [{ from: 0, to: 1, endpoint }];
@@ -28,6 +29,16 @@ describe('prepare', () => {
   it('asks the core alone when there is no tenant', async () => {
     expect(await members({ prompt: 'the queue' })).toEqual({ core: 1 });
     expect((await run({ prompt: 'the queue' })).calls).toEqual([{ member: 'core', endpoint: 'goliath' }]);
+  });
+
+  it('asks the core that is named, by its template', async () => {
+    const { calls, progress } = await run({ prompt: 'the queue', core: 'instruct' });
+    expect(calls).toEqual([{ member: 'core', endpoint: 'goliath-tuned' }]);
+    const asked = await deployment.tokenizer.encode(instructionPrompt('the queue'));
+    expect(progress.contexts.core).toEqual(asked);
+    await expect(run({ prompt: 'the queue', core: 'oracle' })).rejects.toThrow(
+      'core: there is no "oracle"; known cores: core, instruct',
+    );
   });
 
   it('weighs core and tenant, and leaves out whoever has no weight', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fleet, readFleet } from '../../lib/fleet.ts';
@@ -66,4 +66,28 @@ export async function tinyFleet(): Promise<{ fleet: Fleet; folder: string; remov
   const tenantConfig = { ...tinyConfig, width: 8, layers: 1 };
   await saveModel(join(folder, 'acme'), tenantConfig, tokenizer, tinyWeights(tenantConfig, 2));
   return { fleet: readFleet(folder), folder, remove: () => rm(folder, { recursive: true }) };
+}
+
+/** What a fleet.json may say of the routed fleet's models. */
+export const routedFleet = {
+  cores: {
+    core: 'core',
+    specialists: [
+      { from: 0, to: 0.5, model: 'core' },
+      { from: 0.5, to: 0.8, model: 'middle' },
+      { from: 0.8, to: 1, model: 'high' },
+    ],
+    instruct: { routes: 'middle', template: 'instruction' },
+  },
+  tenants: { acme: 'acme' },
+};
+
+/** The tiny fleet with two specialists, and a fleet.json that routes to them. */
+export async function tinyRoutedFleet(): Promise<{ fleet: Fleet; folder: string; remove: () => Promise<void> }> {
+  const { folder, remove } = await tinyFleet();
+  for (const [seed, name] of ['middle', 'high'].entries()) {
+    await saveModel(join(folder, name), tinyConfig, await tinyTokenizer(), tinyWeights(tinyConfig, 10 + seed));
+  }
+  await writeFile(join(folder, 'fleet.json'), JSON.stringify(routedFleet));
+  return { fleet: readFleet(folder), folder, remove };
 }

@@ -66,7 +66,8 @@ async function nextTokens({ model, models, data, json, provider }: LossOptions, 
   const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
   const loaded = await loadAnyModel(join(models, model));
   if (!isAutoregressive(loaded)) throw new Error(`${model} is of no known type`);
-  const loss = await nextTokenLoss(loaded, tokens, { provider }, showProgress('windows'));
+  const options = { runtime: { provider }, onProgress: showProgress('windows') };
+  const [loss] = await nextTokenLoss([loaded], tokens, [0], options);
   if (json) return console.log(JSON.stringify({ model, data, loss }));
   console.log(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
 }

@@ -5,7 +5,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SlingshotStack } from '../../../lib/cloud/slingshot-stack.ts';
 import { type Definition, readTemplate, tasksOf } from '../../../lib/local/definitions.ts';
-import { tinyFleet } from '../../support/tiny-fleet.ts';
+import { tinyFleet, tinyRoutedFleet } from '../../support/tiny-fleet.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyFleet>>;
 let template: Template;
@@ -143,6 +143,37 @@ describe('the functions', () => {
     }
     expect(actions('reduce')).not.toContain('sagemaker:InvokeEndpoint');
     expect(actions('reduce')).toEqual(expect.arrayContaining(['s3:GetObject', 's3:PutObject']));
+  });
+});
+
+describe('a fleet of several cores', () => {
+  it('shares one endpoint, each model an inference component of it that callers may invoke', async () => {
+    const routed = await tinyRoutedFleet();
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
+    const stack = new SlingshotStack(app, 'Slingshot', {
+      fleet: routed.fleet,
+      kept: 256,
+      ...{ coreInstanceType: 'ml.g5.12xlarge', coreInstances: 1, tenantInstanceType: 'ml.g4dn.xlarge' },
+    });
+    const shared = Template.fromStack(stack);
+    shared.resourceCountIs('AWS::SageMaker::Endpoint', 2);
+    for (const InferenceComponentName of ['core', 'middle', 'high']) {
+      shared.hasResourceProperties('AWS::SageMaker::InferenceComponent', {
+        InferenceComponentName,
+        EndpointName: 'slingshot-core',
+        Specification: { ComputeResourceRequirements: { NumberOfAcceleratorDevicesRequired: 1 } },
+      });
+    }
+    const [variant] = Object.values(shared.findResources('AWS::SageMaker::EndpointConfig'))
+      .flatMap(({ Properties }) => Properties.ProductionVariants)
+      .filter(({ InstanceType }) => InstanceType === 'ml.g5.12xlarge');
+    expect(variant).toMatchObject({ InitialInstanceCount: 1 });
+    // SageMaker refuses a model's name where components bring theirs.
+    expect(variant).not.toHaveProperty('ModelName');
+    expect(JSON.stringify(shared.toJSON())).toContain('inference-component/middle');
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    expect(() => app.synth()).not.toThrow();
+    await routed.remove();
   });
 });
 

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadAnyModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
+import type { ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
+import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
+import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
+import { dataFiles, readTexts } from '../models/training/data/rows.ts';
+import { type Corpus, tokenizeInMemory } from '../models/training/data/tokenize.ts';
+import type { Recipe } from '../models/training/recipe.ts';
+import { train } from '../models/training/trainer.ts';
+
+/** The texts that experiments train on; `core` is a tenth of the core's corpus. */
+export const domains = {
+  'fairy-tales': 'tenants/fairy-tales',
+  'contact-center': 'tenants/contact-center',
+  core: 'core',
+} as const;
+export type Domain = keyof typeof domains;
+
+const vocabulary = 1024;
+const coreSample = 10;
+
+/** The model that experiments vary: small enough that three seeds of it train in minutes. */
+export const baseModel: ModelConfig = {
+  kind: 'ssd2',
+  ...{ vocabulary, width: 96, layers: 3, heads: 4, feedForward: 384, positions: 150, endOfText: 0, block: 25 },
+  simplex: 'posterior',
+  selfConditioning: 'mean',
+  contextMask: 'causal',
+};
+
+export const baseBatch = { sequences: 8, blocks: 5, accumulate: 1 };
+
+/** What tells one training of an experiment from another. */
+export interface Training {
+  readonly model: NetworkConfig;
+  readonly domain: Domain;
+  readonly seed: number;
+  readonly steps: number;
+  readonly objective?: Partial<Recipe['objective']>;
+  readonly learningRate?: number;
+  readonly from?: Trained;
+}
+
+export interface Trained {
+  readonly directory: string;
+  readonly model: Model<NetworkConfig>;
+  /** Of training, and on how many tokens. */
+  readonly seconds: number;
+  readonly tokens: number;
+}
+
+export interface LabOptions {
+  /** Where models are kept, so that an experiment that was stopped goes on, and experiments share them. */
+  readonly folder: string;
+  readonly corpora: string;
+  /** Training steps of a full run. */
+  readonly steps: number;
+  readonly seeds: readonly number[];
+  /** Of training; the results do not depend on it beyond rounding. */
+  readonly threads?: number;
+  readonly onProgress?: (what: string) => void;
+}
+
+/** Data, tokenizer and trained models that experiments share. */
+export class Lab {
+  readonly options: LabOptions;
+  #tokenizer: Promise<{ json: string; tokenizer: Tokenizer }> | undefined;
+  readonly #corpora = new Map<string, Promise<Corpus & { tokens: Uint16Array }>>();
+
+  constructor(options: LabOptions) {
+    this.options = options;
+  }
+
+  get seeds(): readonly number[] {
+    return this.options.seeds;
+  }
+
+  get steps(): number {
+    return this.options.steps;
+  }
+
+  progress(what: string): void {
+    this.options.onProgress?.(what);
+  }
+
+  files(domain: Domain, split: 'train' | 'valid'): Promise<string[]> {
+    return dataFiles(join(this.options.corpora, `${domains[domain]}.${split}.jsonl.gz`));
+  }
+
+  /** One for all experiments, trained on the tenants' texts. */
+  tokenizer(): Promise<{ json: string; tokenizer: Tokenizer }> {
+    this.#tokenizer ??= this.#makeTokenizer();
+    return this.#tokenizer;
+  }
+
+  async #makeTokenizer() {
+    const path = join(this.options.folder, 'tokenizer.json');
+    await mkdir(this.options.folder, { recursive: true });
+    if (!existsSync(path)) {
+      this.progress('training the tokenizer');
+      const texts: string[] = [];
+      for (const domain of ['fairy-tales', 'contact-center'] as const) {
+        for await (const text of readTexts(await this.files(domain, 'train'))) texts.push(text);
+      }
+      await writeFile(path, await trainTokenizer(texts, vocabulary));
+    }
+    const json = await readFile(path, 'utf8');
+    return { json, tokenizer: Tokenizer.parse(json) };
+  }
+
+  corpus(domain: Domain, split: 'train' | 'valid'): Promise<Corpus & { tokens: Uint16Array }> {
+    const key = `${domain}.${split}`;
+    const known = this.#corpora.get(key);
+    if (known) return known;
+    const made = this.#tokenize(domain, split);
+    this.#corpora.set(key, made);
+    return made;
+  }
+
+  async #tokenize(domain: Domain, split: 'train' | 'valid') {
+    this.progress(`tokenizing ${domain} ${split}`);
+    const { tokenizer } = await this.tokenizer();
+    const files = await this.files(domain, split);
+    if (domain !== 'core' || split === 'valid') return tokenizeInMemory(files, tokenizer);
+    const path = join(this.options.folder, 'core-sample.jsonl');
+    if (!existsSync(path)) {
+      let [row, sample] = [0, ''];
+      for await (const text of readTexts(files))
+        if (row++ % coreSample === 0) sample += `${JSON.stringify({ text })}\n`;
+      await writeFile(path, sample);
+    }
+    return tokenizeInMemory([path], tokenizer);
+  }
+
+  /** Trains, or finds what was trained before in the lab's folder. */
+  async train(training: Training): Promise<Trained> {
+    const { model, domain, seed, steps, objective, learningRate = 0.003, from } = training;
+    const recipe: Recipe = {
+      model,
+      data: { format: 'text', onBadRow: 'fail' },
+      seed,
+      batch: baseBatch,
+      budget: { steps },
+      objective: {
+        timesteps: [0, 1],
+        selfConditioning: 0,
+        nextTokenWeight: model.kind === 'ssd2' && model.contextMask === 'causal' ? 1 : 0,
+        ...objective,
+      },
+      optimiser: {
+        ...{ learningRate, warmup: 30, finalLearningRate: 0.05, beta1: 0.9, beta2: 0.98 },
+        ...{ weightDecay: 0.05, clipNorm: 1, emaDecay: 0.99 },
+      },
+      validation: { every: steps, batches: 1 },
+      checkpointEvery: steps,
+      storage: 'fp32',
+      provider: 'cpu',
+    };
+    const key = JSON.stringify([recipe, domain, from?.directory]);
+    const digest = createHash('sha256').update(key).digest('hex').slice(0, 16);
+    const directory = join(this.options.folder, 'models', digest);
+    const summary = join(directory, 'summary.json');
+    if (!existsSync(summary)) {
+      const data = { train: await this.corpus(domain, 'train'), validation: await this.corpus(domain, 'valid') };
+      this.progress(`training ${describe(training)}`);
+      let seconds = 0;
+      const buffers = await train(recipe, data, directory, {
+        ...(from ? { from: from.model.weights } : {}),
+        ...(this.options.threads === undefined ? {} : { runtime: { threads: this.options.threads } }),
+        onMetrics: (metrics) => {
+          seconds = metrics.seconds;
+          this.progress(
+            `training ${describe(training)}: ${metrics.step} of ${steps} steps, loss ${metrics.loss.toFixed(3)}`,
+          );
+        },
+      });
+      await saveModel(directory, model, (await this.tokenizer()).json, buffers.averages(), 'fp32');
+      writeFileSync(
+        summary,
+        JSON.stringify({ key, seconds, tokens: steps * baseBatch.sequences * baseBatch.blocks * 25 }),
+      );
+    }
+    const { seconds, tokens } = JSON.parse(readFileSync(summary, 'utf8'));
+    return { directory, model: await loadAnyModel(directory), seconds, tokens };
+  }
+
+  /** One training a seed. */
+  async trainSeeds(training: Omit<Training, 'seed'>): Promise<Trained[]> {
+    const trained: Trained[] = [];
+    for (const seed of this.seeds) trained.push(await this.train({ ...training, seed }));
+    return trained;
+  }
+}
+
+function describe({ model, domain, seed, objective }: Training): string {
+  const kind = model.kind === 'ssd2' ? `ssd2 ${model.contextMask} ${model.selfConditioning}` : model.kind;
+  return `${kind} ${model.width} x ${model.layers} on ${domain}, ${JSON.stringify(objective ?? {})}, seed ${seed}`;
+}
