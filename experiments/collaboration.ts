@@ -1,5 +1,5 @@
 import { isAutoregressive, isDiffusion } from '../models/checkpoint/model-directory.ts';
-import { lineChart } from '../models/evaluation/chart.ts';
+import { lineChart } from '../models/pictures/line-chart.ts';
 import { denoisingLoss } from '../models/evaluation/denoising-loss.ts';
 import { nextTokenLoss } from '../models/evaluation/next-token-loss.ts';
 import { type Estimate, formatEstimate, meanOf } from '../models/evaluation/statistics.ts';

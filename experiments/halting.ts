@@ -1,4 +1,4 @@
-import { lineChart } from '../models/evaluation/chart.ts';
+import { lineChart } from '../models/pictures/line-chart.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { type Generated, GenerationBench, type GenerationOptions } from './generation.ts';

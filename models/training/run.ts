@@ -7,7 +7,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
 import { type BadRow, dataFiles, readInstructions, readTexts } from './data/rows.ts';
 import { type Corpus, tokenizeToFile } from './data/tokenize.ts';
-import { lossCurve } from './loss-curve.ts';
+import { lossCurve } from '../pictures/loss-curve.ts';
 import { readMetrics } from './metrics.ts';
 import type { Recipe } from './recipe.ts';
 import { type TrainingOptions, train } from './trainer.ts';

@@ -86,7 +86,7 @@ async function lossTable(evaluations: readonly Evaluation[]): Promise<string> {
 }
 
 async function picture(about: { model: string; tenant?: string | undefined; data: string }, evaluations: Evaluation[]) {
-  const { lineChart } = await import('../../../models/evaluation/chart.ts');
+  const { lineChart } = await import('../../../models/pictures/line-chart.ts');
   const { rangeCount } = await import('../../../models/training/range-means.ts');
   const { model, tenant, data } = about;
   return lineChart({

@@ -152,7 +152,7 @@ async function picture(
   { core, tenant, prompts }: TextOptions,
   results: readonly { weight: number | undefined; metrics: { perplexity: number } }[],
 ): Promise<string> {
-  const { lineChart } = await import('../../../models/evaluation/chart.ts');
+  const { lineChart } = await import('../../../models/pictures/line-chart.ts');
   return lineChart({
     title: `Perplexity of ${tenant ? `${core} and ${tenant}` : core} under the judge`,
     subtitle: prompts,

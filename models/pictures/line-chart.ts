@@ -1,5 +1,6 @@
 import { init } from 'echarts';
 
+/** Series of one name share a colour and an entry in the legend. */
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [number, number])[];
@@ -30,22 +31,24 @@ export function lineChart({ title, subtitle, x, y, series, logarithmicX, logarit
     scale: true,
     splitLine: { lineStyle: { color: '#e4e4e4' } },
   });
+  const names = [...new Set(series.map(({ name }) => name))];
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
   chart.setOption({
     animation: false,
     backgroundColor: '#ffffff',
     title: { text: title, subtext: subtitle ?? '', left: 16, top: 8, textStyle: { fontSize: 15 } },
-    legend: { bottom: 8, type: 'plain', icon: 'roundRect', itemWidth: 16, itemHeight: 4 },
+    legend: { bottom: 8, type: 'plain', icon: 'roundRect', itemWidth: 16, itemHeight: 4, itemGap: 18 },
     grid: { left: 70, right: 30, top: subtitle ? 76 : 56, bottom: 92 },
     xAxis: { ...axis(x, logarithmicX), nameGap: 28 },
     yAxis: { ...axis(y, logarithmicY), nameGap: 48 },
-    series: series.flatMap(({ name, points, margins, dashed }, i) => {
-      const color = palette[i % palette.length];
+    series: series.flatMap(({ name, points, margins, dashed }) => {
+      const color = palette[names.indexOf(name) % palette.length];
       const line = {
         name,
         type: 'line' as const,
         data: points.map((point) => [...point]),
-        symbolSize: points.length > 20 ? 0 : 6,
+        showSymbol: points.length <= 20,
+        symbolSize: 6,
         itemStyle: { color },
         lineStyle: { color, width: 2, type: dashed ? ('dashed' as const) : ('solid' as const) },
       };
