@@ -1,9 +1,9 @@
 import { isAutoregressive, isDiffusion } from '../models/checkpoint/model-directory.ts';
-import { lineChart } from '../models/pictures/line-chart.ts';
 import { denoisingLoss } from '../models/evaluation/denoising-loss.ts';
 import { nextTokenLoss } from '../models/evaluation/next-token-loss.ts';
 import { type Estimate, formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
+import { lineChart } from '../models/pictures/line-chart.ts';
 import type { AutoregressiveConfig, ModelConfig } from '../models/ssd2/config.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
 import { baseModel, type Lab, type Trained } from './lab.ts';

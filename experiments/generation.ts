@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DirectEngine } from '../lib/direct-engine.ts';
 import { type Fleet, shippedModels } from '../lib/fleet.ts';
+import { samplePrompts } from '../lib/sample-prompts.ts';
 import { NextToken } from '../models/autoregressive/next-token.ts';
 import { type AutoregressiveMember, sampleTokens } from '../models/autoregressive/sample.ts';
 import { isAutoregressive, loadAnyModel } from '../models/checkpoint/model-directory.ts';
@@ -60,20 +61,11 @@ export class GenerationBench {
     const { steps, stopAt, patience = 10_000, haltEntropy = 0, seed, tenant } = options;
     const engine = await DirectEngine.start(fleetOf(model, options));
     const chosen = tenant ? { tenant: 'tenant', weight: tenant.weight } : {};
-    const samples: string[][] = [];
-    let [generated, run, blocks] = [0, 0, 0];
-    const started = performance.now();
-    for (const prompt of this.prompts) {
-      const request = { prompt, ...chosen, tokens, steps, stopAt, patience, haltEntropy, seed };
-      const result = await engine.generate(request);
-      samples.push([result.text]);
-      generated += result.tokens;
-      run += result.steps;
-      blocks += result.blocks;
-    }
-    const tokensPerSecond = (1000 * generated) / (performance.now() - started);
+    const request = { ...chosen, tokens, steps, stopAt, patience, haltEntropy };
+    const { texts, tokensPerSecond, ...run } = await samplePrompts(engine, this.prompts, request, { samples: 1, seed });
     await engine.stop();
-    return { ...(await this.#measure(samples)), tokensPerSecond, stepShare: run / (blocks * stepsToRun(steps, 0)) };
+    const stepShare = run.steps / (run.blocks * stepsToRun(steps, 0));
+    return { ...(await this.#measure(texts)), tokensPerSecond, stepShare };
   }
 
   async autoregressive(members: readonly AutoregressiveMember[], seed: number): Promise<Generated> {
@@ -92,7 +84,7 @@ export class GenerationBench {
     return { ...(await this.#measure(samples)), tokensPerSecond, stepShare: 1 };
   }
 
-  async #measure(samples: readonly string[][]): Promise<{ metrics: SampleMetrics; logPerplexity: number }> {
+  async #measure(samples: readonly (readonly string[])[]): Promise<{ metrics: SampleMetrics; logPerplexity: number }> {
     const metrics = await measureSamples(this.prompts, samples, this.#judge, this.#judgeTokenizer);
     return { metrics, logPerplexity: Math.log(metrics.perplexity) };
   }

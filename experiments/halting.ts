@@ -1,6 +1,6 @@
-import { lineChart } from '../models/pictures/line-chart.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
+import { lineChart } from '../models/pictures/line-chart.ts';
 import { type Generated, GenerationBench, type GenerationOptions } from './generation.ts';
 import { baseModel, type Lab } from './lab.ts';
 import type { Report } from './report.ts';

@@ -57,7 +57,15 @@ export function lineChart({ title, subtitle, x, y, series, logarithmicX, logarit
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  return svg;
+  // What the library adds for pages with a mouse is of no use in a file; a title is, to whoever cannot see it.
+  return svg
+    .replace(/<style >.*<\/style>\n/s, '')
+    .replaceAll(/ class="[^"]*"| pointer-events="[^"]*"/g, '')
+    .replace(/^(<svg [^>]*>)/, `$1\n<title>${escapeText(title)}</title>`);
+}
+
+function escapeText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
 /** A vertical stroke a point: a line of two points each, under the legend entry of its series. */

@@ -1,6 +1,6 @@
-import { lineChart, type Series } from './line-chart.ts';
 import type { Metrics } from '../training/metrics.ts';
 import { rangeCount, rangeLabel } from '../training/range-means.ts';
+import { lineChart, type Series } from './line-chart.ts';
 
 /** A run's losses over its steps by timestep range, as an SVG: of the training text drawn through, held-out dashed. */
 export function lossCurve(metrics: readonly Metrics[], title: string): string {
@@ -16,10 +16,7 @@ export function lossCurve(metrics: readonly Metrics[], title: string): string {
     curve(`t ${rangeLabel(range)}`, false, ({ lossByRange }) => lossByRange[range]),
     curve(`t ${rangeLabel(range)}`, true, ({ validation }) => validation?.lossByRange[range]),
   ]).flat();
-  const overall = [
-    curve('all', false, ({ loss }) => loss),
-    curve('all', true, ({ validation }) => validation?.loss),
-  ];
+  const overall = [curve('all', false, ({ loss }) => loss), curve('all', true, ({ validation }) => validation?.loss)];
   return lineChart({
     title,
     subtitle: 'training text drawn through, held-out text dashed',

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { requestSchema } from '../../../functions/contracts/request.ts';
 import { fleetFor, readFleet, shippedModels } from '../../../lib/fleet.ts';
+import { samplePrompts } from '../../../lib/sample-prompts.ts';
 import { startEngine } from '../../../lib/start-engine.ts';
+import type { SampleMetrics } from '../../../models/evaluation/measure-samples.ts';
 import { count, seed, share, shares } from '../../terminal/options.ts';
 import { showProgress } from '../../terminal/progress.ts';
 
@@ -39,7 +41,7 @@ export function textCommand(): Command {
     .option('--samples <n>', 'samples a prompt', count, 2)
     .option('--core <name>', 'core, specialists or instruct', 'core')
     .option('--tenant <name>', 'the tenant that corrects it')
-    .option('--weights <list>', "the tenant's weights, each measured by itself", shares, [defaults.weight ?? 0.5])
+    .option('--weights <list>', "the tenant's weights, each measured by itself", shares, [0.5])
     .option('--tokens <n>', 'tokens a sample', count, 50)
     .option('--steps <n>', 'timesteps', count, defaults.steps)
     .option('--stop-at <t>', 'timesteps at or below this are left out', share, defaults.stopAt)
@@ -59,48 +61,38 @@ async function runText(options: TextOptions): Promise<void> {
   const { NextToken } = await import('../../../models/autoregressive/next-token.ts');
   const { dataFiles } = await import('../../../models/training/data/rows.ts');
   const { promptsOf } = await import('../../../models/evaluation/prompts.ts');
-  const { measureSamples } = await import('../../../models/evaluation/measure-samples.ts');
+  const { measureSamples, metricsTable } = await import('../../../models/evaluation/measure-samples.ts');
+  const { core, tenant, samples, seed, tokens, steps, stopAt } = options;
   const judge = await loadAnyModel(options.judge);
   if (!isAutoregressive(judge)) throw new Error(`--judge: ${options.judge} is no autoregressive model`);
   const prompts = await promptsOf(await dataFiles(options.prompts), options.count, options.words);
   const domain = await termsOf(options);
-  const { core, tenant, tokens, steps, stopAt } = options;
+  const asked = tenant === undefined ? { core } : { core, tenant };
   const weights = tenant === undefined ? [undefined] : options.weights;
-  const fleet = fleetFor(readFleet(options.models), tenant === undefined ? { core } : { core, tenant });
-  const engine = await startEngine('direct', fleet, {});
+  const engine = await startEngine('direct', fleetFor(readFleet(options.models), asked), {});
+  const next = new NextToken(judge);
   const progress = showProgress('samples');
-  const total = weights.length * prompts.length * options.samples;
+  const total = weights.length * prompts.length * samples;
   let done = 0;
   const lines: string[] = [];
-  const next = new NextToken(judge);
-  const results: {
-    weight: number | undefined;
-    tokensPerSecond: number;
-    metrics: Awaited<ReturnType<typeof measureSamples>>;
-  }[] = [];
+  const results: TextResult[] = [];
   try {
     for (const weight of weights) {
-      const samples: string[][] = [];
-      let [generated, started] = [0, performance.now()];
-      for (const prompt of prompts) {
-        const texts: string[] = [];
-        for (let sample = 0; sample < options.samples; sample++) {
-          const chosen = { ...(tenant === undefined ? {} : { tenant }), ...(weight === undefined ? {} : { weight }) };
-          const seed = options.seed + sample;
-          const result = await engine.generate({ prompt, core, ...chosen, tokens, steps, stopAt, seed });
-          texts.push(result.text);
-          generated += result.tokens;
-          lines.push(JSON.stringify({ prompt, text: result.text, weight, seed }));
-          progress(++done, total);
-        }
-        samples.push(texts);
-      }
-      const tokensPerSecond = (1000 * generated) / (performance.now() - started);
-      started = 0;
+      const request = { ...asked, ...(weight === undefined ? {} : { weight }), tokens, steps, stopAt };
+      const { texts, tokensPerSecond } = await samplePrompts(engine, prompts, request, { samples, seed }, () =>
+        progress(++done, total),
+      );
+      texts.forEach((own, i) => {
+        own.forEach((text, sample) => {
+          lines.push(JSON.stringify({ prompt: prompts[i], text, weight, seed: seed + sample }));
+        });
+      });
+      const metrics = await measureSamples(prompts, texts, next, judge.tokenizer, domain);
       results.push({
-        weight,
+        name: weight === undefined ? core : `weight ${weight}`,
+        weight: weight ?? 0,
+        metrics,
         tokensPerSecond,
-        metrics: await measureSamples(prompts, samples, next, judge.tokenizer, domain),
       });
     }
   } finally {
@@ -109,30 +101,21 @@ async function runText(options: TextOptions): Promise<void> {
   }
   if (options.out !== undefined) await writeFile(options.out, `${lines.join('\n')}\n`);
   if (options.picture !== undefined) await writeFile(options.picture, await picture(options, results));
-  const about = {
-    core,
-    tenant,
-    prompts: prompts.length,
-    samples: options.samples,
-    tokens,
-    steps,
-    stopAt,
-    seed: options.seed,
-  };
-  if (options.json) return console.log(JSON.stringify({ ...about, results }));
-  console.log(
-    `${prompts.length} prompts of ${options.prompts}, ${options.samples} samples each, ${tokens} tokens, ${steps} timesteps to t = ${stopAt}\n`,
-  );
-  const { metricsTable } = await import('../../../models/evaluation/measure-samples.ts');
-  console.log(
-    metricsTable(
-      results.map(({ weight, metrics, tokensPerSecond }) => ({
-        name: weight === undefined ? core : `weight ${weight}`,
-        metrics,
-        tokensPerSecond,
-      })),
-    ),
-  );
+  if (options.json) {
+    return console.log(
+      JSON.stringify({ ...asked, prompts: prompts.length, samples, tokens, steps, stopAt, seed, results }),
+    );
+  }
+  const what = `${prompts.length} prompts of ${options.prompts}, ${samples} samples each`;
+  console.log(`${what}, ${tokens} tokens, ${steps} timesteps to t = ${stopAt}\n`);
+  console.log(metricsTable(results));
+}
+
+interface TextResult {
+  readonly name: string;
+  readonly weight: number;
+  readonly metrics: SampleMetrics;
+  readonly tokensPerSecond: number;
 }
 
 async function termsOf({ domain, general }: TextOptions): Promise<ReadonlySet<string> | undefined> {
@@ -148,10 +131,7 @@ async function termsOf({ domain, general }: TextOptions): Promise<ReadonlySet<st
   return domainTerms(await words(domain), await words(general));
 }
 
-async function picture(
-  { core, tenant, prompts }: TextOptions,
-  results: readonly { weight: number | undefined; metrics: { perplexity: number } }[],
-): Promise<string> {
+async function picture({ core, tenant, prompts }: TextOptions, results: readonly TextResult[]): Promise<string> {
   const { lineChart } = await import('../../../models/pictures/line-chart.ts');
   return lineChart({
     title: `Perplexity of ${tenant ? `${core} and ${tenant}` : core} under the judge`,
@@ -159,7 +139,7 @@ async function picture(
     x: "the tenant's weight",
     y: 'perplexity',
     series: [
-      { name: 'perplexity', points: results.map(({ weight, metrics }) => [weight ?? 0, metrics.perplexity] as const) },
+      { name: 'perplexity', points: results.map(({ weight, metrics }) => [weight, metrics.perplexity] as const) },
     ],
   });
 }

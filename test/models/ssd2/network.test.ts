@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { Graph } from '../../../models/graph/index.ts';
+import { Graph, logSoftmax } from '../../../models/graph/index.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { Session } from '../../../models/runtime/session.ts';
 import type { ModelConfig } from '../../../models/ssd2/config.ts';
 import { constantParameters } from '../../../models/ssd2/graphs.ts';
+import { denoiseJointly } from '../../../models/ssd2/network.ts';
 import { timestepOf } from '../../../models/ssd2/schedule.ts';
 import { noiseSimplex } from '../../../models/ssd2/simplex.ts';
 import { sequenceLogits } from '../../../models/training/objectives/ssd2.ts';
@@ -81,6 +82,69 @@ describe('the denoiser over a cached context equals the full forward pass', () =
     for (const remainder of [1, 3, 5]) {
       expect(await largestDifference({ ...tinyConfig, ...change }, remainder)).toBeLessThan(tolerance);
     }
+  });
+});
+
+describe("SSD-LM's layout", () => {
+  it('under a mask that hides the noised block from the context is the denoiser over a cached context', async () => {
+    const model = await tinyModel('core', 1);
+    const { block, vocabulary } = tinyConfig;
+    const length = 2 * block;
+    const total = length + block;
+    const context = Array.from({ length }, (_, i) => (i * 37 + 11) % vocabulary);
+    const noised = Array.from({ length: block }, (_, i) => (i * 53 + 29) % vocabulary);
+    const t = timestepOf(step, steps);
+    const x = new Float32Array(block * vocabulary);
+    for (const [position, token] of noised.entries()) {
+      const address = { seed: 5, lane: 0, block: 0, step, position };
+      const row = x.subarray(position * vocabulary, (position + 1) * vocabulary);
+      noiseSimplex([token], t, tinyConfig.simplex, address, row);
+    }
+    const graph = new Graph('joint');
+    const integers = (values: number[]) => graph.constant(BigInt64Array.from(values, BigInt), [values.length]);
+    // Segments 0, 1 and the noised block 2: each sees itself and what is before it.
+    const hidden = Float32Array.from({ length: total * total }, (_, at) =>
+      Math.floor((at % total) / block) <= Math.floor(at / total / block) ? 0 : -1e9,
+    );
+    const logits = denoiseJointly(
+      tinyConfig,
+      constantParameters(graph, model.weights),
+      {
+        ...{ sequences: 1, length, tokens: integers(context), positions: integers(context.map((_, i) => i)) },
+        bias: graph.constant(hidden, [1, 1, total, total]),
+      },
+      {
+        x: graph.constant(x, [block, vocabulary], 'x'),
+        timesteps: graph.constant(new Float32Array(block).fill(t), [block, 1]),
+        positions: integers(noised.map((_, i) => length + i)),
+      },
+    );
+    graph.output('logits', logSoftmax(logits));
+    const session = await Session.create(graph);
+    const joint = (await session.run({})).logits;
+    await session.release();
+    const denoiser = await Denoiser.create(model);
+    const lane = {
+      context,
+      tokens: noised.map((token) => [token]),
+      previous: null,
+      seed: 5,
+      lane: 0,
+      block: 0,
+      step,
+      steps,
+    };
+    const [{ logProbabilities }] = (await denoiser.denoise([lane], vocabulary)).envelopes;
+    await denoiser.release();
+    // As above: the denoiser's answer is float16.
+    logProbabilities.forEach((value, i) => {
+      expect(Math.abs(value - joint[i])).toBeLessThan(0.006);
+    });
+  });
+
+  it('is not served', async () => {
+    const model = await tinyModel('core', 1, { ...tinyConfig, contextMask: 'full' });
+    await expect(Denoiser.create(model)).rejects.toThrow('core: models of context_mask full are not served');
   });
 });
 

@@ -1,0 +1,41 @@
+import type { GenerationRequest } from '../functions/contracts/request.ts';
+import type { Engine } from './engine.ts';
+
+export interface PromptSamples {
+  /** The texts of each prompt. */
+  readonly texts: readonly (readonly string[])[];
+  readonly tokens: number;
+  readonly blocks: number;
+  readonly steps: number;
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * Samples after each of some prompts, one after the other; sample i of every prompt has the seed `seed + i`.
+ *
+ * @param request all but prompt and seed
+ */
+export async function samplePrompts(
+  engine: Engine,
+  prompts: readonly string[],
+  request: Omit<GenerationRequest, 'prompt' | 'seed'>,
+  { samples, seed }: { readonly samples: number; readonly seed: number },
+  onSample: () => void = () => {},
+): Promise<PromptSamples> {
+  const total = { tokens: 0, blocks: 0, steps: 0 };
+  const texts: string[][] = [];
+  const started = performance.now();
+  for (const prompt of prompts) {
+    const own: string[] = [];
+    for (let sample = 0; sample < samples; sample++) {
+      const { text, tokens, blocks, steps } = await engine.generate({ ...request, prompt, seed: seed + sample });
+      own.push(text);
+      total.tokens += tokens;
+      total.blocks += blocks;
+      total.steps += steps;
+      onSample();
+    }
+    texts.push(own);
+  }
+  return { texts, ...total, tokensPerSecond: (1000 * total.tokens) / (performance.now() - started) };
+}
