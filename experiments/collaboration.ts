@@ -109,8 +109,9 @@ export function autoregressive({
   feedForward,
   positions,
   endOfText,
+  attentionBias,
 }: ModelConfig): AutoregressiveConfig {
-  return { kind: 'autoregressive', vocabulary, width, layers, heads, feedForward, positions, endOfText };
+  return { kind: 'autoregressive', vocabulary, width, layers, heads, feedForward, positions, endOfText, attentionBias };
 }
 
 async function diffusionLosses(lab: Lab, big: Trained, small: Trained): Promise<number[]> {

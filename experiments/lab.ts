@@ -19,7 +19,7 @@ export const domains = {
 } as const;
 export type Domain = keyof typeof domains;
 
-const vocabulary = 1024;
+const vocabulary = 320;
 const coreSample = 10;
 
 /** The model that experiments vary: small enough that three seeds of it train in minutes. */
@@ -29,6 +29,7 @@ export const baseModel: ModelConfig = {
   simplex: 'posterior',
   selfConditioning: 'mean',
   contextMask: 'causal',
+  attentionBias: 'linear',
 };
 
 export const baseBatch = { sequences: 8, blocks: 5, accumulate: 1 };

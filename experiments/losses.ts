@@ -35,8 +35,8 @@ export async function heldOut(lab: Lab, { model }: Trained, domain: Domain): Pro
   const loss = { byRange: byRange.map(({ mean }) => mean), overall: overall.mean };
   if (model.config.kind !== 'ssd2' || model.config.contextMask !== 'full') return loss;
   const prior = model.weights.get('prior')?.data as Float32Array;
-  const own = bayes(made, prior);
-  const usual = bayes(heldOutObjective({ ...model.config, contextMask: 'causal' }, tokens), prior);
+  const own = bayes(made, prior, batches);
+  const usual = bayes(heldOutObjective({ ...model.config, contextMask: 'causal' }, tokens), prior, batches);
   return {
     byRange: loss.byRange.map((value, range) => value - own.byRange[range] + usual.byRange[range]),
     overall: loss.overall - own.overall + usual.overall,
@@ -44,7 +44,7 @@ export async function heldOut(lab: Lab, { model }: Trained, domain: Domain): Pro
 }
 
 /** The loss of the posterior of each position by itself, softmax(x_t + log prior), on an objective's batches. */
-function bayes(objective: Objective, prior: Float32Array): HeldOut {
+export function bayes(objective: Objective, prior: Float32Array, batches: number): HeldOut {
   const means = new RangeMeans();
   const logits = new Float32Array(prior.length);
   for (let n = 0; n < batches; n++) {

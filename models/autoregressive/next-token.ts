@@ -3,7 +3,7 @@ import { crossEntropy, Graph, logSoftmax } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import type { AutoregressiveConfig } from '../ssd2/config.ts';
 import { constantParameters } from '../ssd2/graphs.ts';
-import { causalMask } from '../ssd2/layout.ts';
+import { biasedHeads, causalMask } from '../ssd2/layout.ts';
 import { encodeContext } from '../ssd2/network.ts';
 
 type AutoregressiveModel = Model<AutoregressiveConfig>;
@@ -108,7 +108,7 @@ function nextTokenGraph(
     length,
     tokens: graph.input('tokens', shape, 'int64'),
     positions: graph.input('positions', shape, 'int64'),
-    bias: graph.constant(causalMask(length), [1, 1, length, length], 'causalMask'),
+    bias: graph.constant(causalMask(config, length), [1, biasedHeads(config), length, length], 'causalMask'),
   });
   if (kind === 'losses') graph.output('losses', crossEntropy(nextLogits(), graph.input('targets', shape, 'int64')));
   else if (kind === 'all') graph.output('logits', logSoftmax(nextLogits()));

@@ -3,7 +3,7 @@ import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import type { ModelConfig } from '../ssd2/config.ts';
 import { compress, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { contextEncoderGraph, denoiserGraph } from '../ssd2/graphs.ts';
-import { contextMask, masked, padding } from '../ssd2/layout.ts';
+import { attentionScores, biasedHeads, biasedRows, contextMask, padding } from '../ssd2/layout.ts';
 import { timestepOf } from '../ssd2/schedule.ts';
 import { noiseSimplex } from '../ssd2/simplex.ts';
 import type { LaneStep } from '../ssd2/step.ts';
@@ -100,11 +100,16 @@ export class Denoiser {
     const conditioned = new Float32Array(rows);
     const timesteps = new Float32Array(rows);
     const positions = new BigInt64Array(rows);
-    const bias = new Float32Array(lanes.length * length);
+    const heads = biasedHeads(this.config);
+    const biasRows = biasedRows(this.config);
+    const bias = new Float32Array(lanes.length * heads * biasRows * length);
     lanes.forEach(({ context, tokens, previous, step, steps, ...address }, lane) => {
       const first = lane * block;
       const t = timestepOf(step, steps);
-      bias.fill(masked, lane * length, (lane + 1) * length - context.length);
+      // A shorter context stands behind as many columns that are not its own.
+      const shift = length - context.length;
+      const scores = attentionScores(this.config, [biasRows, length], length, (_, column) => column >= shift);
+      bias.set(scores, lane * scores.length);
       timesteps.fill(t, first, first + block);
       const previousRows = this.#previous.subarray(first * vocabulary, (first + block) * vocabulary);
       if (previous) {
@@ -124,7 +129,7 @@ export class Denoiser {
       conditioned: { data: conditioned, shape: [rows, 1] },
       timesteps: { data: timesteps, shape: [rows, 1] },
       positions: { data: positions, shape: [rows] },
-      bias: { data: bias, shape: [lanes.length, 1, 1, length] },
+      bias: { data: bias, shape: [lanes.length, heads, biasRows, length] },
     };
   }
 
@@ -134,7 +139,10 @@ export class Denoiser {
     const outputs = await this.#encoder.run({
       tokens: { data: BigInt64Array.from(ids, BigInt), shape: [length] },
       positions: { data: BigInt64Array.from(ids, (_, i) => BigInt(i)), shape: [length] },
-      bias: { data: contextMask(this.config, length, padding(this.config, length)), shape: [1, 1, length, length] },
+      bias: {
+        data: contextMask(this.config, length, padding(this.config, length)),
+        shape: [1, biasedHeads(this.config), length, length],
+      },
     });
     const perHead = width / heads;
     const entries = Array.from({ length: layers }, (_, layer) => [

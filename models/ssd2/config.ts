@@ -12,6 +12,7 @@ const transformerSchema = z.strictObject({
   ffn_dim: positive,
   max_position_embeddings: positive,
   eos_token_id: z.int().nonnegative(),
+  attention_bias: z.enum(['none', 'linear']).default('none'),
 });
 
 const ssd2Schema = transformerSchema.extend({
@@ -54,6 +55,12 @@ export interface TransformerConfig {
   /** The longest sequence, prompt and generated text together, in tokens. */
   readonly positions: number;
   readonly endOfText: number;
+  /**
+   * `linear` adds to each head's attention scores a penalty that grows with the distance from a place of its own: the
+   * token before, the one after, or the token itself (see attentionBias in layout.ts). A transformer that starts from
+   * nothing finds its neighbours much sooner so; OPT's own has none.
+   */
+  readonly attentionBias: 'none' | 'linear';
 }
 
 /** An SSD-2 network's shape and the constants of its diffusion; `positions` is a multiple of `block`. */
@@ -89,6 +96,7 @@ export function parseNetworkConfig(json: unknown): NetworkConfig {
     feedForward: file.ffn_dim,
     positions: file.max_position_embeddings,
     endOfText: file.eos_token_id,
+    attentionBias: file.attention_bias,
   };
   if (file.model_type === 'autoregressive') return { kind: 'autoregressive', ...transformer };
   return {
@@ -112,6 +120,7 @@ export function formatNetworkConfig(config: NetworkConfig): z.input<typeof fileS
     ffn_dim: config.feedForward,
     max_position_embeddings: config.positions,
     eos_token_id: config.endOfText,
+    attention_bias: config.attentionBias,
   };
   if (config.kind === 'autoregressive') return { model_type: 'autoregressive', ...transformer };
   return {

@@ -1,5 +1,6 @@
 import { Graph, logSoftmax, type Value } from '../graph/index.ts';
 import type { ModelConfig, NetworkConfig } from './config.ts';
+import { biasedHeads, biasedRows } from './layout.ts';
 import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
 import { parameterSpecs } from './parameters.ts';
 
@@ -32,7 +33,7 @@ export function inputParameters(graph: Graph, config: NetworkConfig): Parameters
 
 /**
  * Clean tokens to what denoising needs of them. One sequence of any length:
- * tokens, positions int64 [context]; bias [1, 1, context, context] -> keys0, values0, keys1, ...
+ * tokens, positions int64 [context]; bias [1, biasedHeads, context, context] -> keys0, values0, keys1, ...
  */
 export function contextEncoderGraph(config: ModelConfig, weights: Weights): Graph {
   const graph = new Graph('context-encoder');
@@ -41,7 +42,7 @@ export function contextEncoderGraph(config: ModelConfig, weights: Weights): Grap
     length: 'context',
     tokens: graph.input('tokens', ['context'], 'int64'),
     positions: graph.input('positions', ['context'], 'int64'),
-    bias: graph.input('bias', [1, 1, 'context', 'context']),
+    bias: graph.input('bias', [1, biasedHeads(config), 'context', 'context']),
   });
   layers.forEach(({ keys, values }, layer) => {
     graph.output(`keys${layer}`, keys);
@@ -55,7 +56,7 @@ export function contextEncoderGraph(config: ModelConfig, weights: Weights): Grap
  *
  * - x [rows, vocabulary], the noised simplex; previous [rows, vocabulary], the previous step's probabilities (zeros
  *   where there are none); conditioned [rows, 1], 1 where there are, else 0
- * - timesteps [rows, 1]; positions int64 [rows]; bias [lanes, 1, 1, context]
+ * - timesteps [rows, 1]; positions int64 [rows]; bias [lanes, biasedHeads, biasedRows, context]
  * - keysN, valuesN, as the context encoder gives them
  *
  * -> logits [rows, vocabulary], normalised to log-probabilities
@@ -81,7 +82,7 @@ export function denoiserGraph(config: ModelConfig, weights: Weights): Graph {
     previous,
     timesteps: graph.input('timesteps', [rows, 1]),
     positions: graph.input('positions', [rows], 'int64'),
-    bias: graph.input('bias', ['lanes', 1, 1, 'context']),
+    bias: graph.input('bias', ['lanes', biasedHeads(config), biasedRows(config), 'context']),
   });
   graph.output('logits', logSoftmax(logits));
   return graph;

@@ -1,4 +1,4 @@
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig, TransformerConfig } from './config.ts';
 
 /** Added to an attention score, it leaves a weight of exactly 0 in float32. */
 export const masked = -1e9;
@@ -13,33 +13,68 @@ export function padding(config: ModelConfig, length: number): number {
   return (config.block - (length % config.block)) % config.block;
 }
 
+/** Where each head looks first, as an offset from the token itself, and how fast the score falls from there; repeating. */
+const cones = [
+  { offset: -1, slope: 1 },
+  { offset: 1, slope: 1 },
+  { offset: 0, slope: 1 / 4 },
+  { offset: 0, slope: 1 / 16 },
+];
+
+/** Heads that have scores of their own: all under the linear bias, else one for all. */
+export function biasedHeads({ attentionBias, heads }: TransformerConfig): number {
+  return attentionBias === 'linear' ? heads : 1;
+}
+
+/** Rows of a block that have scores of their own against a context: all under the linear bias, else one for all. */
+export function biasedRows({ attentionBias, block }: ModelConfig): number {
+  return attentionBias === 'linear' ? block : 1;
+}
+
 /**
- * Scores between clean positions [length, length]: `masked` where row i may not attend to column j. Position 0 stands at
- * `offset` on the grid.
+ * Added to attention scores [biasedHeads, rows, columns]: `masked` where a row may not attend to a column, and else 0 or,
+ * under the linear bias, -slope |column - row - offset| of each head. That is ALiBi (arXiv 2108.12409) with the cones of
+ * two heads moved to the neighbours on either side.
+ *
+ * @param rowsFrom the position of row 0; column 0 has position 0
  */
+export function attentionScores(
+  config: TransformerConfig,
+  [rows, rowsFrom]: readonly [number, number],
+  columns: number,
+  visible: (row: number, column: number) => boolean = () => true,
+): Float32Array {
+  const heads = biasedHeads(config);
+  const scores = new Float32Array(heads * rows * columns);
+  let at = 0;
+  for (let head = 0; head < heads; head++) {
+    const { offset, slope } = cones[head % cones.length];
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++, at++) {
+        if (!visible(row, column)) scores[at] = masked;
+        else if (config.attentionBias === 'linear') scores[at] = -slope * Math.abs(column - rowsFrom - row - offset);
+      }
+    }
+  }
+  return scores;
+}
+
+/** Scores between clean positions [biasedHeads, length, length]. Position 0 stands at `offset` on the grid. */
 export function contextMask(config: ModelConfig, length: number, offset = 0): Float32Array {
   if (config.contextMask === 'full') throw new RangeError('the full mask has no context of its own');
-  if (config.contextMask === 'causal') return causalMask(length);
+  if (config.contextMask === 'causal') return causalMask(config, length);
   const segment = (i: number) => Math.floor((i + offset) / config.block);
-  return mask(length, (i, j) => segment(j) <= segment(i));
+  return attentionScores(config, [length, 0], length, (i, j) => segment(j) <= segment(i));
 }
 
-/** Scores [length, length] under which a position attends to itself and to what stands before it. */
-export function causalMask(length: number): Float32Array {
-  return mask(length, (i, j) => j <= i);
+/** Scores [biasedHeads, length, length] under which a position attends to itself and to what stands before it. */
+export function causalMask(config: TransformerConfig, length: number): Float32Array {
+  return attentionScores(config, [length, 0], length, (i, j) => j <= i);
 }
 
-function mask(length: number, visible: (i: number, j: number) => boolean): Float32Array {
-  return Float32Array.from({ length: length * length }, (_, at) =>
-    visible(Math.floor(at / length), at % length) ? 0 : masked,
-  );
-}
-
-/** Scores of noised positions, blocks 1, 2, ..., against clean ones [blocks * block, context]. */
+/** Scores of noised positions, blocks 1, 2, ..., against clean ones [biasedHeads, blocks * block, context]. */
 export function noisedMask(config: ModelConfig, blocks: number, context: number): Float32Array {
   const { block } = config;
-  return Float32Array.from({ length: blocks * block * context }, (_, at) => {
-    const [i, j] = [Math.floor(at / context), at % context];
-    return Math.floor(j / block) < Math.floor(i / block) + 1 ? 0 : masked;
-  });
+  const visible = (i: number, j: number) => Math.floor(j / block) < Math.floor(i / block) + 1;
+  return attentionScores(config, [blocks * block, block], context, visible);
 }

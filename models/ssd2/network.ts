@@ -2,6 +2,7 @@ import {
   add,
   concat,
   type Dimension,
+  type Graph,
   gather,
   layerNorm,
   linear,
@@ -17,6 +18,7 @@ import {
   type Value,
 } from '../graph/index.ts';
 import type { ModelConfig, TransformerConfig } from './config.ts';
+import { attentionScores } from './layout.ts';
 
 /** Looks a trained tensor up by its name. */
 export type Parameters = (name: string) => Value;
@@ -34,7 +36,7 @@ export interface ContextInput {
   /** int64 [sequences * length] */
   readonly tokens: Value;
   readonly positions: Value;
-  /** Added to the attention scores: 0 or very negative, broadcast to [sequences, 1, length, length]. */
+  /** Added to the attention scores, broadcast to [sequences, heads, length, length]. */
   readonly bias: Value;
 }
 
@@ -50,7 +52,7 @@ export interface NoisedInput {
   readonly timesteps: Value;
   /** int64 [rows] */
   readonly positions: Value;
-  /** Added to the scores of noised against clean positions, broadcast to [sequences, 1, blocks * block, context]. */
+  /** Added to the scores of noised against clean positions, broadcast to [sequences, heads, blocks * block, context]. */
   readonly bias: Value;
 }
 
@@ -79,7 +81,7 @@ export function encodeContext(
  * Logits [sequences * block, vocabulary] of SSD-LM's layout (arXiv 2210.17432): context and one noised block are one
  * sequence, in which everything attends to everything.
  *
- * @param input its bias is broadcast to [sequences, 1, length + block, length + block]
+ * @param input its bias is broadcast to [sequences, heads, length + block, length + block]
  */
 export function denoiseJointly(
   config: ModelConfig,
@@ -206,7 +208,8 @@ function blockAttention(
   const ownValues = transpose(byBlock(part('value')), [0, 3, 1, 2, 4]);
 
   const toClean = add(matmul(queries, clean.keys), bias);
-  const toOwn = matmul(reshape(queries, [sequences, heads, blocks, block, perHead]), ownKeys);
+  const similarity = matmul(reshape(queries, [sequences, heads, blocks, block, perHead]), ownKeys);
+  const toOwn = config.attentionBias === 'linear' ? add(similarity, ownBias(config, queries.graph)) : similarity;
   const weights = softmax(concat([toClean, reshape(toOwn, [sequences, heads, rows, block])], 3));
   const cleanWeights = slice(weights, 3, 0, -block, toClean.shape[3]);
   const ownWeights = reshape(slice(weights, 3, -block, undefined, block), [sequences, heads, blocks, block, block]);
@@ -214,6 +217,12 @@ function blockAttention(
   const fromOwn = reshape(matmul(ownWeights, ownValues), [sequences, heads, rows, perHead]);
   const attended = transpose(add(matmul(cleanWeights, clean.values), fromOwn), [0, 2, 1, 3]);
   return affine(parameters, `${name}.out`, reshape(attended, [-1, width]));
+}
+
+/** Of a block's positions against each other, [1, heads, 1, block, block]. */
+function ownBias(config: ModelConfig, graph: Graph): Value {
+  const { heads, block } = config;
+  return graph.constant(attentionScores(config, [block, 0], block), [1, heads, 1, block, block], 'ownBias');
 }
 
 function feedForward(parameters: Parameters, name: string, x: Value): Value {

@@ -92,6 +92,17 @@ export class ParameterBuffers {
     });
   }
 
+  /** Takes over trained weights; what is set from the data stays this run's own. */
+  startFrom(weights: Tensors): void {
+    const fixed = parameterSpecs(this.config).filter((spec) => spec.fixed);
+    const views = this.views(this.weights);
+    const own = fixed.map(({ name }) => views.get(name)?.data.slice() as Float32Array);
+    this.load(this.weights, weights);
+    fixed.forEach(({ name }, i) => {
+      views.get(name)?.data.set(own[i]);
+    });
+  }
+
   /** Copies tensors into one buffer; throws when one is missing or has another shape. */
   load(buffer: Float32Array | Float16Array, tensors: Tensors, prefix = ''): void {
     for (const [name, { shape, data }] of this.views(buffer)) {

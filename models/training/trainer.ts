@@ -125,7 +125,7 @@ async function start(
     return { ...state, steps: steps ?? state.steps };
   }
   buffers.initialise(seed, data.train.tokens);
-  if (from) buffers.load(buffers.weights, from);
+  if (from) buffers.startFrom(from);
   return { step: 0, steps, seconds: 0, data: digest };
 }
 

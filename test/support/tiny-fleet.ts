@@ -22,11 +22,13 @@ export const tinyConfig: ModelConfig = {
   simplex: 'posterior',
   selfConditioning: 'mean',
   contextMask: 'segment',
+  attentionBias: 'none',
 };
 
 export const autoregressiveConfig: AutoregressiveConfig = {
   kind: 'autoregressive',
   ...{ vocabulary: 300, width: 16, layers: 2, heads: 2, feedForward: 32, positions: 40, endOfText: 0 },
+  attentionBias: 'none',
 };
 
 export const sentences = [

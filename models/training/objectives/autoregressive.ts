@@ -1,6 +1,6 @@
 import { crossEntropy, type Graph } from '../../graph/index.ts';
 import type { AutoregressiveConfig } from '../../ssd2/config.ts';
-import { causalMask } from '../../ssd2/layout.ts';
+import { biasedHeads, causalMask } from '../../ssd2/layout.ts';
 import { encodeContext, type Parameters } from '../../ssd2/network.ts';
 import type { SequenceSource } from '../data/sequences.ts';
 import { normalised } from './noised-rows.ts';
@@ -57,7 +57,11 @@ export class AutoregressiveObjective implements Objective {
       length,
       tokens: graph.input('tokens', rows, 'int64'),
       positions: graph.input('positions', rows, 'int64'),
-      bias: graph.constant(causalMask(length), [1, 1, length, length], 'causalMask'),
+      bias: graph.constant(
+        causalMask(this.#config, length),
+        [1, biasedHeads(this.#config), length, length],
+        'causalMask',
+      ),
     });
     const losses = crossEntropy(nextLogits(), graph.input('targets', rows, 'int64'));
     return { losses, objective: weightedSum(losses, graph.input('weights', rows)) };

@@ -1,6 +1,6 @@
-import { crossEntropy, type Graph } from '../../graph/index.ts';
+import { add, crossEntropy, type Graph } from '../../graph/index.ts';
 import type { ModelConfig } from '../../ssd2/config.ts';
-import { masked } from '../../ssd2/layout.ts';
+import { attentionScores, biasedHeads, masked } from '../../ssd2/layout.ts';
 import { denoiseJointly, type Parameters } from '../../ssd2/network.ts';
 import { uniform } from '../../ssd2/noise.ts';
 import { noiseLanes, type SequenceSource } from '../data/sequences.ts';
@@ -77,6 +77,12 @@ export class SsdLmObjective implements Objective {
     const length = Number(variant) * block;
     const context = [this.#sequences * length];
     const rows = [this.rows];
+    const total = length + block;
+    const scores = graph.constant(
+      attentionScores(this.#config, [total, 0], total),
+      [1, biasedHeads(this.#config), total, total],
+      'scores',
+    );
     const logits = denoiseJointly(
       this.#config,
       parameters,
@@ -85,7 +91,7 @@ export class SsdLmObjective implements Objective {
         length,
         tokens: graph.input('contextTokens', context, 'int64'),
         positions: graph.input('contextPositions', context, 'int64'),
-        bias: graph.input('padding', [this.#sequences, 1, 1, length + block]),
+        bias: add(scores, graph.input('padding', [this.#sequences, 1, 1, length + block])),
       },
       {
         x: graph.input('x', [this.rows, vocabulary]),

@@ -1,6 +1,6 @@
 import { add, crossEntropy, type Graph, softmax, stopGradient, type Value } from '../../graph/index.ts';
 import type { ModelConfig } from '../../ssd2/config.ts';
-import { contextMask, masked, noisedMask } from '../../ssd2/layout.ts';
+import { biasedHeads, contextMask, masked, noisedMask } from '../../ssd2/layout.ts';
 import { denoise, encodeContext, type Parameters } from '../../ssd2/network.ts';
 import { uniform } from '../../ssd2/noise.ts';
 import { noiseLanes, type SequenceSource } from '../data/sequences.ts';
@@ -34,7 +34,8 @@ export function sequenceLogits(
   const length = blocks * config.block;
   const rows = sequences * length;
   const padding = graph.input('padding', [sequences, 1, 1, length]);
-  const mask = (data: Float32Array, name: string) => add(graph.constant(data, [1, 1, length, length], name), padding);
+  const shape = [1, biasedHeads(config), length, length];
+  const mask = (data: Float32Array, name: string) => add(graph.constant(data, shape, name), padding);
   const context = encodeContext(config, parameters, {
     sequences,
     length,

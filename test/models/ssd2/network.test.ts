@@ -4,6 +4,7 @@ import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { Session } from '../../../models/runtime/session.ts';
 import type { ModelConfig } from '../../../models/ssd2/config.ts';
 import { constantParameters } from '../../../models/ssd2/graphs.ts';
+import { attentionScores, masked } from '../../../models/ssd2/layout.ts';
 import { denoiseJointly } from '../../../models/ssd2/network.ts';
 import { timestepOf } from '../../../models/ssd2/schedule.ts';
 import { noiseSimplex } from '../../../models/ssd2/simplex.ts';
@@ -77,6 +78,7 @@ describe('the denoiser over a cached context equals the full forward pass', () =
     ['the segment mask', { contextMask: 'segment' }],
     ['the causal mask', { contextMask: 'causal' }],
     ['a fixed simplex scale', { simplex: { scale: 3.75 } }],
+    ['the linear attention bias', { attentionBias: 'linear' }],
     ['separate self-conditioning', { selfConditioning: 'separate' }],
   ] as const)('with %s, whatever the remainder', async (_, change) => {
     for (const remainder of [1, 3, 5]) {
@@ -148,24 +150,40 @@ describe("SSD-LM's layout", () => {
   });
 });
 
-describe('lanes of different lengths', () => {
-  it('get the same answer together as alone', async () => {
-    const denoiser = await Denoiser.create(await tinyModel('core', 1));
-    const lane = (length: number) => ({
-      context: Array.from({ length }, (_, i) => i + 7),
-      tokens: null,
-      previous: null,
-      ...{ seed: 3, lane: length, block: 0, step: 0, steps: 4 },
-    });
-    const lanes = [lane(3), lane(11), lane(5)];
-    const together = (await denoiser.denoise(lanes, 300)).envelopes;
-    for (const [i, one] of lanes.entries()) {
-      const [alone] = (await denoiser.denoise([one], 300)).envelopes;
-      alone.logProbabilities.forEach((logit, at) => {
-        // Sums over padded keys may round differently; then float16 rounds to a neighbour, 2^-7 apart below -8.
-        expect(Math.abs(together[i].logProbabilities[at] - logit)).toBeLessThan(0.01);
-      });
-    }
-    await denoiser.release();
+describe('the linear attention bias', () => {
+  it("is largest where each head's cone stands, and falls by its slope a token", () => {
+    const config = { ...tinyConfig, heads: 4, attentionBias: 'linear' as const };
+    // A block at positions 10 .. 14 against 10 tokens of context.
+    const scores = attentionScores(config, [5, 10], 10, (_, column) => column > 0);
+    const at = (head: number, row: number, column: number) => scores[(head * 5 + row) * 10 + column];
+    expect([0, 1, 2, 3].map((head) => at(head, 0, 9))).toEqual([-0, -2, -1 / 4, -1 / 16]);
+    expect([0, 1, 2, 3].map((head) => at(head, 3, 7))).toEqual([-5, -7, -6 / 4, -6 / 16]);
+    expect(at(2, 2, 0)).toBe(masked);
+    expect(attentionScores(tinyConfig, [5, 10], 10)).toEqual(new Float32Array(50));
   });
+});
+
+describe('lanes of different lengths', () => {
+  it.each(['none', 'linear'] as const)(
+    'get the same answer together as alone, attention bias %s',
+    async (attentionBias) => {
+      const denoiser = await Denoiser.create(await tinyModel('core', 1, { ...tinyConfig, attentionBias }));
+      const lane = (length: number) => ({
+        context: Array.from({ length }, (_, i) => i + 7),
+        tokens: null,
+        previous: null,
+        ...{ seed: 3, lane: length, block: 0, step: 0, steps: 4 },
+      });
+      const lanes = [lane(3), lane(11), lane(5)];
+      const together = (await denoiser.denoise(lanes, 300)).envelopes;
+      for (const [i, one] of lanes.entries()) {
+        const [alone] = (await denoiser.denoise([one], 300)).envelopes;
+        alone.logProbabilities.forEach((logit, at) => {
+          // Sums over padded keys may round differently; then float16 rounds to a neighbour, 2^-7 apart below -8.
+          expect(Math.abs(together[i].logProbabilities[at] - logit)).toBeLessThan(0.01);
+        });
+      }
+      await denoiser.release();
+    },
+  );
 });
