@@ -1,5 +1,5 @@
-import { logSumExp } from '../models/evaluation/ensemble-losses.ts';
 import { objectiveLoss } from '../models/evaluation/objective-loss.ts';
+import { positionLosses } from '../models/evaluation/position-posterior.ts';
 import { type Estimate, formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import type { NetworkConfig } from '../models/ssd2/config.ts';
@@ -35,26 +35,20 @@ export async function heldOut(lab: Lab, { model }: Trained, domain: Domain): Pro
   const loss = { byRange: byRange.map(({ mean }) => mean), overall: overall.mean };
   if (model.config.kind !== 'ssd2' || model.config.contextMask !== 'full') return loss;
   const prior = model.weights.get('prior')?.data as Float32Array;
-  const own = bayes(made, prior, batches);
-  const usual = bayes(heldOutObjective({ ...model.config, contextMask: 'causal' }, tokens), prior, batches);
+  const own = ownPosterior(made, prior);
+  const usual = ownPosterior(heldOutObjective({ ...model.config, contextMask: 'causal' }, tokens), prior);
   return {
     byRange: loss.byRange.map((value, range) => value - own.byRange[range] + usual.byRange[range]),
     overall: loss.overall - own.overall + usual.overall,
   };
 }
 
-/** The loss of the posterior of each position by itself, softmax(x_t + log prior), on an objective's batches. */
-export function bayes(objective: Objective, prior: Float32Array, batches: number): HeldOut {
+/** The loss of each position's own posterior on an objective's batches. */
+function ownPosterior(objective: Objective, prior: Float32Array): HeldOut {
   const means = new RangeMeans();
-  const logits = new Float32Array(prior.length);
   for (let n = 0; n < batches; n++) {
     const { feeds, weights, timesteps } = objective.batch(n);
-    const x = feeds.x as Float32Array;
-    const losses = Float32Array.from(feeds.targets as BigInt64Array, (target, row) => {
-      for (let v = 0; v < logits.length; v++) logits[v] = x[row * logits.length + v] + prior[v];
-      return logSumExp(logits) - logits[Number(target)];
-    });
-    means.add(losses, weights, timesteps);
+    means.add(positionLosses(feeds, prior), weights, timesteps);
   }
   return { byRange: means.byRange, overall: means.overall };
 }

@@ -18,6 +18,11 @@ export async function ssdLm(lab: Lab): Promise<Report> {
       steps,
       objective: { selfConditioning: 0 },
     },
+    {
+      name: 'the same without attention bias',
+      model: { ...baseModel, attentionBias: 'none' as const },
+      ...{ domain, steps, objective: { selfConditioning: 0 } },
+    },
   ];
   const results: (Arm & { seconds: number })[] = [];
   for (const { name, ...training } of arms) {

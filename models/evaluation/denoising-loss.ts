@@ -5,12 +5,21 @@ import { constantParameters } from '../ssd2/graphs.ts';
 import { sequenceSource } from '../training/data/sequences.ts';
 import { Ssd2Objective, sequenceLogits } from '../training/objectives/ssd2.ts';
 import { ensembleLosses, normaliseRows } from './ensemble-losses.ts';
+import { positionLosses } from './position-posterior.ts';
 import { type RangedLoss, RangeEstimates } from './range-estimates.ts';
 
 /** Denoising cross-entropy of one ensemble weight, in nats a token; intervals over sequences. */
 export interface Evaluation extends RangedLoss {
   /** The tenant's weight; 0 is the core alone. */
   readonly weight: number;
+}
+
+export interface DenoisingLoss {
+  /** How many were scored. */
+  readonly tokens: number;
+  readonly evaluations: readonly Evaluation[];
+  /** Of each position's own posterior, without any network; only with the posterior simplex. */
+  readonly ownPosterior?: RangedLoss;
 }
 
 export interface EvaluationOptions {
@@ -36,7 +45,7 @@ export async function denoisingLoss(
   core: Model,
   tenant: Model | undefined,
   options: EvaluationOptions,
-): Promise<{ tokens: number; evaluations: Evaluation[] }> {
+): Promise<DenoisingLoss> {
   const { config } = core;
   const { weights, seed, runtime, onProgress } = options;
   const shape = { sequences, blocks: config.positions / config.block - 1 };
@@ -51,8 +60,12 @@ export async function denoisingLoss(
   const models = tenant ? [core, tenant] : [core];
   const sessions = await Promise.all(models.map((model) => Session.create(logitsGraph(model, shape.blocks), runtime)));
   const means = weights.map(() => new RangeEstimates());
+  const own = new RangeEstimates();
+  const prior = core.weights.get('prior')?.data;
   for (let n = 0; n < batches; n++) {
     const { feeds, timesteps } = objective.batch(n);
+    const rowsPerSequence = objective.rows / sequences;
+    if (prior) own.add(positionLosses(feeds, prior), rowsPerSequence, undefined, timesteps);
     const logits: Float32Array[] = [];
     for (const session of sessions) {
       const output = (await session.run(feeds)).logits;
@@ -61,13 +74,17 @@ export async function denoisingLoss(
     }
     weights.forEach((weight, i) => {
       const losses = ensembleLosses(logits, weight, feeds.targets as BigInt64Array, config.vocabulary);
-      means[i].add(losses, losses.length / sequences, undefined, timesteps);
+      means[i].add(losses, rowsPerSequence, undefined, timesteps);
     });
     onProgress?.(n + 1, batches);
   }
   await Promise.all(sessions.map((session) => session.release()));
   const evaluations = weights.map((weight, i) => ({ weight, ...means[i].result }));
-  return { tokens: batches * sequences * shape.blocks * config.block, evaluations };
+  return {
+    tokens: batches * objective.rows,
+    evaluations,
+    ...(prior ? { ownPosterior: own.result } : {}),
+  };
 }
 
 function logitsGraph({ name, config, weights }: Model, blocks: number): Graph {

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
-import type { Evaluation } from '../../../models/evaluation/denoising-loss.ts';
+import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';
+import type { RangedLoss } from '../../../models/evaluation/range-estimates.ts';
 import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';
 import { count, seed, shares } from '../../terminal/options.ts';
 import { showProgress } from '../../terminal/progress.ts';
@@ -57,7 +58,8 @@ async function runLoss(options: LossOptions): Promise<void> {
   if (options.picture !== undefined) await writeFile(options.picture, await picture(about, result.evaluations));
   if (options.json) return console.log(JSON.stringify({ ...about, ...result }));
   console.log(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range, 95 % intervals\n`);
-  console.log(await lossTable(result.evaluations));
+  console.log(await lossTable(result));
+  if (result.ownPosterior) console.log("\nalone: each position by Bayes' rule from its own noise, without a network");
 }
 
 async function nextTokens({ model, models, data, json, provider }: LossOptions, tokens: Uint16Array): Promise<void> {
@@ -72,20 +74,27 @@ async function nextTokens({ model, models, data, json, provider }: LossOptions, 
   console.log(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
 }
 
-async function lossTable(evaluations: readonly Evaluation[]): Promise<string> {
+async function lossTable({ evaluations, ownPosterior }: DenoisingLoss): Promise<string> {
   const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
   const { table } = await import('../../../models/evaluation/table.ts');
   const { rangeLabel } = await import('../../../models/training/range-means.ts');
+  const row = (name: string, { byRange, overall }: RangedLoss) => [
+    name,
+    ...[...byRange, overall].map((estimate) => formatEstimate(estimate)),
+  ];
   return table(
     ['weight', ...evaluations[0].byRange.map((_, range) => `t ${rangeLabel(range)}`), 'overall'],
-    evaluations.map(({ weight, byRange, overall }) => [
-      weight.toFixed(2),
-      ...[...byRange, overall].map((estimate) => formatEstimate(estimate)),
-    ]),
+    [
+      ...evaluations.map((evaluation) => row(evaluation.weight.toFixed(2), evaluation)),
+      ...(ownPosterior ? [row('alone', ownPosterior)] : []),
+    ],
   );
 }
 
-async function picture(about: { model: string; tenant?: string | undefined; data: string }, evaluations: Evaluation[]) {
+async function picture(
+  about: { model: string; tenant?: string | undefined; data: string },
+  evaluations: readonly Evaluation[],
+) {
   const { lineChart } = await import('../../../models/pictures/line-chart.ts');
   const { rangeCount } = await import('../../../models/training/range-means.ts');
   const { model, tenant, data } = about;
