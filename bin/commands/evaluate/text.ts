@@ -35,7 +35,7 @@ const defaults = requestSchema.parse({ prompt: '-' });
 export function textCommand(): Command {
   return new Command('text')
     .description('Generate from prompts and measure the text: perplexity under a judge, diversity, repetition, speed')
-    .requiredOption('--prompts <path>', 'documents whose first words are the prompts')
+    .requiredOption('--prompts <path>', 'documents whose first words are the prompts, or rows of {"instruction"}')
     .option('--count <n>', 'prompts', count, 32)
     .option('--words <n>', 'of a document that make a prompt', count, 12)
     .option('--samples <n>', 'samples a prompt', count, 2)

@@ -137,6 +137,16 @@ export async function* readInstructions(
   });
 }
 
+/** What a model can be asked with: instructions whole, and texts to take a beginning from. */
+export async function* readPromptTexts(files: readonly string[]): AsyncGenerator<{ text: string; whole: boolean }> {
+  yield* parsedRows(files, { policy: 'fail' }, (row, file) => {
+    if (/\.txt(\.gz)?$/.test(file)) return { text: row, whole: false };
+    const { instruction, text } = parseJson(row) ?? {};
+    if (typeof instruction === 'string' && instruction.trim() !== '') return { text: instruction, whole: true };
+    return typeof text === 'string' ? { text, whole: false } : 'not a JSON object with a "text" or an "instruction"';
+  });
+}
+
 function parseJson(row: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(row);
