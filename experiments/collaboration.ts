@@ -118,7 +118,7 @@ async function diffusionLosses(lab: Lab, big: Trained, small: Trained): Promise<
   if (!isDiffusion(big.model) || !isDiffusion(small.model)) throw new TypeError('not diffusion models');
   const { tokens } = await lab.corpus('contact-center', 'valid');
   lab.progress('measuring the ensemble');
-  const { evaluations } = await denoisingLoss(tokens, big.model, small.model, { weights, seed: 77, batches });
+  const { evaluations } = await denoisingLoss({ tokens }, big.model, small.model, { weights, seed: 77, batches });
   return evaluations.map(({ overall }) => overall.mean);
 }
 

@@ -3,6 +3,7 @@ import { Graph } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import { constantParameters } from '../ssd2/graphs.ts';
 import { sequenceSource } from '../training/data/sequences.ts';
+import type { Corpus } from '../training/data/tokenize.ts';
 import { Ssd2Objective, sequenceLogits } from '../training/objectives/ssd2.ts';
 import { ensembleLosses, normaliseRows } from './ensemble-losses.ts';
 import { positionLosses } from './position-posterior.ts';
@@ -37,11 +38,11 @@ const sequences = 4;
  * The cross-entropy of denoising a corpus, every block of it at a timestep of its own, without previous logits. All
  * weights see the same text, timesteps and noise.
  *
- * @param tokens the corpus
+ * @param corpus of instructions, only the responses count
  * @param tenant merged with the core by the ensemble's weighted sum of log-probabilities
  */
 export async function denoisingLoss(
-  tokens: Uint16Array,
+  corpus: Corpus,
   core: Model,
   tenant: Model | undefined,
   options: EvaluationOptions,
@@ -49,23 +50,26 @@ export async function denoisingLoss(
   const { config } = core;
   const { weights, seed, runtime, onProgress } = options;
   const shape = { sequences, blocks: config.positions / config.block - 1 };
-  const source = sequenceSource({ tokens }, { block: config.block, blocks: shape.blocks }, seed, config.endOfText);
+  const source = sequenceSource(corpus, { block: config.block, blocks: shape.blocks }, seed, config.endOfText);
   const objective = new Ssd2Objective(
     config,
     { ...shape, seed, timesteps: [0, 1], selfConditioning: 0, nextTokenWeight: 0 },
     source,
   );
   const batches = Math.min(Math.floor(source.length / sequences), options.batches ?? Number.POSITIVE_INFINITY);
-  if (batches < 1) throw new RangeError(`${tokens.length} tokens are too few: a batch takes ${sequences} sequences`);
+  if (batches < 1)
+    throw new RangeError(`${corpus.tokens.length} tokens are too few: a batch takes ${sequences} sequences`);
   const models = tenant ? [core, tenant] : [core];
   const sessions = await Promise.all(models.map((model) => Session.create(logitsGraph(model, shape.blocks), runtime)));
   const means = weights.map(() => new RangeEstimates());
   const own = new RangeEstimates();
   const prior = core.weights.get('prior')?.data;
+  let scored = 0;
   for (let n = 0; n < batches; n++) {
-    const { feeds, timesteps } = objective.batch(n);
+    const { feeds, weights: counted, timesteps } = objective.batch(n);
     const rowsPerSequence = objective.rows / sequences;
-    if (prior) own.add(positionLosses(feeds, prior), rowsPerSequence, undefined, timesteps);
+    if (prior) own.add(positionLosses(feeds, prior), rowsPerSequence, counted, timesteps);
+    scored += counted.filter((weight) => weight > 0).length;
     const logits: Float32Array[] = [];
     for (const session of sessions) {
       const output = (await session.run(feeds)).logits;
@@ -74,14 +78,14 @@ export async function denoisingLoss(
     }
     weights.forEach((weight, i) => {
       const losses = ensembleLosses(logits, weight, feeds.targets as BigInt64Array, config.vocabulary);
-      means[i].add(losses, rowsPerSequence, undefined, timesteps);
+      means[i].add(losses, rowsPerSequence, counted, timesteps);
     });
     onProgress?.(n + 1, batches);
   }
   await Promise.all(sessions.map((session) => session.release()));
   const evaluations = weights.map((weight, i) => ({ weight, ...means[i].result }));
   return {
-    tokens: batches * objective.rows,
+    tokens: scored,
     evaluations,
     ...(prior ? { ownPosterior: own.result } : {}),
   };

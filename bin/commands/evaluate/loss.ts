@@ -5,11 +5,13 @@ import { shippedModels } from '../../../lib/fleet.ts';
 import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';
 import type { RangedLoss } from '../../../models/evaluation/range-estimates.ts';
 import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';
+import type { DataFormat } from '../../../models/training/data/tokenize.ts';
 import { count, seed, shares } from '../../terminal/options.ts';
 import { showProgress } from '../../terminal/progress.ts';
 
 interface LossOptions {
   data: string;
+  format: DataFormat;
   model: string;
   tenant?: string;
   weights: number[];
@@ -25,6 +27,11 @@ export function lossCommand(): Command {
   return new Command('loss')
     .description('Denoising cross-entropy in nats a token, by fifth of t and overall, of a model or an ensemble')
     .requiredOption('--data <path>', 'a file or folder of JSON Lines of {"text"} or plain text, plain or gzip')
+    .addOption(
+      new Option('--format <kind>', 'running text, or instructions, of which the responses count')
+        .choices(['text', 'instructions'])
+        .default('text'),
+    )
     .requiredOption('--model <name>', 'core, a specialist, a tenant on its own, or an autoregressive model')
     .option('--tenant <name>', 'merge with this tenant')
     .option('--weights <list>', "the tenant's weights", shares, [0, 0.25, 0.5, 0.75, 1])
@@ -42,15 +49,16 @@ async function runLoss(options: LossOptions): Promise<void> {
   const { dataFiles } = await import('../../../models/training/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/training/data/tokenize.ts');
   const model = await loadAnyModel(join(options.models, options.model));
-  const { tokens } = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer);
+  const { format } = options;
+  const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
   const { data, seed, batches, provider } = options;
   const runtime = { provider };
-  if (!isDiffusion(model)) return nextTokens(options, tokens);
+  if (!isDiffusion(model)) return nextTokens(options, corpus.tokens);
   const { denoisingLoss } = await import('../../../models/evaluation/denoising-loss.ts');
   const tenant = options.tenant === undefined ? undefined : await loadModel(join(options.models, options.tenant));
   const weights = tenant ? options.weights : [0];
   const onProgress = showProgress('batches');
-  const result = await denoisingLoss(tokens, model, tenant, {
+  const result = await denoisingLoss(corpus, model, tenant, {
     ...{ weights, seed, runtime, onProgress },
     ...(batches === undefined ? {} : { batches }),
   });
