@@ -62,7 +62,9 @@ async function runTraining(options: TrainOptions): Promise<void> {
     format: '{bar} {percentage}% | step {value}/{total} | loss {loss} | {speed} tokens/s | {left} left',
     hideCursor: true,
   });
-  let started = 0;
+  let began = 0;
+  // A resumed run counts from where it goes on.
+  let start: { step: number; at: number } | undefined;
   try {
     const finished = await runRecipe(recipe, options.out, {
       corpora: options.corpora,
@@ -75,11 +77,12 @@ async function runTraining(options: TrainOptions): Promise<void> {
       onStart: (tokens) => {
         if (onTerminal) process.stderr.write('\r\u001b[K');
         console.log(`${parameterCount(recipe.model)} parameters, ${tokens} tokens of text, ${budget(recipe)}`);
+        began = performance.now();
         if (onTerminal) bar.start(1, 0, { loss: '-', speed: '-', left: '-' });
       },
       onStep: (step, steps, loss, tokensPerSecond) => {
-        started ||= performance.now() - 1;
-        const perStep = (performance.now() - started) / 1000 / step;
+        start ??= { step: step - 1, at: began };
+        const perStep = (performance.now() - start.at) / 1000 / (step - start.step);
         const left = steps === null ? '?' : duration((steps - step) * perStep);
         bar.setTotal(steps ?? step);
         bar.update(step, { loss: loss.toFixed(3), speed: Math.round(tokensPerSecond), left });
