@@ -62,7 +62,7 @@ export async function train(
     data.validation,
     recipe.seed + 1,
   );
-  const validator = await Validator.create(held, recipe.validation.batches, buffers, runtime);
+  const validator = new Validator(held, recipe.validation.batches, buffers, runtime);
   let window = new Window();
   let failures = 0;
   const done = () => state.steps !== null && state.step >= state.steps;

@@ -1,6 +1,6 @@
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import { lossGraph } from './gradient-graph.ts';
-import type { Batch, Objective } from './objectives/objective.ts';
+import type { Objective } from './objectives/objective.ts';
 import type { ParameterBuffers } from './parameter-buffers.ts';
 import { RangeMeans } from './range-means.ts';
 
@@ -11,34 +11,37 @@ export interface ValidationLoss {
 
 /** The averaged weights' loss on the same few batches each time. */
 export class Validator {
-  readonly #batches: readonly Batch[];
-  readonly #sessions: ReadonlyMap<string, Session>;
+  readonly #objective: Objective;
+  readonly #count: number;
   readonly #buffers: ParameterBuffers;
+  readonly #runtime: RuntimeOptions | undefined;
+  readonly #sessions = new Map<string, Session>();
 
-  private constructor(batches: readonly Batch[], sessions: ReadonlyMap<string, Session>, buffers: ParameterBuffers) {
-    this.#batches = batches;
-    this.#sessions = sessions;
+  constructor(objective: Objective, count: number, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
+    this.#objective = objective;
+    this.#count = count;
     this.#buffers = buffers;
-  }
-
-  static async create(objective: Objective, count: number, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
-    const batches = Array.from({ length: count }, (_, n) => objective.batch(n));
-    const sessions = new Map<string, Session>();
-    for (const variant of new Set(batches.map((batch) => batch.variant))) {
-      sessions.set(variant, await Session.create(lossGraph(buffers.config, objective, variant), runtime));
-    }
-    return new Validator(batches, sessions, buffers);
+    this.#runtime = runtime;
   }
 
   async validate(): Promise<ValidationLoss> {
     const means = new RangeMeans();
     const weights = Object.fromEntries([...this.#buffers.averages()].map(([name, { data }]) => [name, data]));
-    for (const { variant, feeds, weights: counted, timesteps } of this.#batches) {
-      const session = this.#sessions.get(variant) as Session;
-      const { losses } = await session.run({ ...weights, ...feeds });
+    // Made anew each time: kept, a few batches would take more memory than the model.
+    for (let n = 0; n < this.#count; n++) {
+      const { variant, feeds, weights: counted, timesteps } = this.#objective.batch(n);
+      const { losses } = await (await this.#session(variant)).run({ ...weights, ...feeds });
       means.add(losses, counted, timesteps);
     }
     return { loss: means.overall, lossByRange: means.byRange };
+  }
+
+  async #session(variant: string): Promise<Session> {
+    const known = this.#sessions.get(variant);
+    if (known) return known;
+    const session = await Session.create(lossGraph(this.#buffers.config, this.#objective, variant), this.#runtime);
+    this.#sessions.set(variant, session);
+    return session;
   }
 
   async release(): Promise<void> {

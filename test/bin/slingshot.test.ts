@@ -1,9 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { close, listen } from '../../lib/local/listen.ts';
 import { loadModel, saveModel } from '../../models/checkpoint/model-directory.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import { autoregressiveConfig, sentences, tinyFleet, tinyTokenizer, tinyWeights } from '../support/tiny-fleet.ts';
@@ -188,6 +190,29 @@ describe('slingshot evaluate text', () => {
     expect((await evaluate()).stdout).toMatch(/\| core \| +\d/);
     const wrong = await evaluate('--judge', join(tiny.folder, 'core'));
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('is no autoregressive model') });
+  });
+});
+
+describe('slingshot evaluate judge', () => {
+  it('compares what two models answered, by a chat-completions service', async () => {
+    const server = createServer((request, response) => {
+      request.resume();
+      response.end(JSON.stringify({ choices: [{ message: { content: '[[A]]' } }] }));
+    });
+    const url = await listen(server);
+    const answers = (text: string) => sentences.map((prompt) => `${JSON.stringify({ prompt, text })}\n`).join('');
+    const [a, b] = [join(work, 'a.jsonl'), join(work, 'b.jsonl')];
+    await writeFile(a, answers('one'));
+    await writeFile(b, answers('two'));
+    const judge = (...more: string[]) =>
+      slingshot('evaluate', 'judge', '--a', a, '--b', b, '--url', `${url}/v1`, '--judge-model', 'any', ...more);
+    const { stdout } = await judge();
+    expect(stdout).toContain('A won 0, B won 0, 4 ties of 4 pairs');
+    expect(stdout).toContain('4 pairs were judged otherwise in the other order');
+    expect(JSON.parse((await judge('--json')).stdout)).toMatchObject({ winRate: 0.5, inconsistent: 4 });
+    await writeFile(b, answers('two').split('\n').slice(1).join('\n'));
+    expect(await judge()).toMatchObject({ code: 1, stderr: expect.stringContaining('must answer the same prompts') });
+    await close(server);
   });
 });
 
