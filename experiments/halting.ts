@@ -3,6 +3,7 @@ import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import { type Generated, GenerationBench, type GenerationOptions } from './generation.ts';
 import { baseModel, type Lab } from './lab.ts';
+import { describeDifference } from './losses.ts';
 import type { Report } from './report.ts';
 import { setupOf } from './ssd-lm.ts';
 
@@ -99,8 +100,8 @@ export async function halting(lab: Lab): Promise<Report> {
       },
     ],
     finding:
-      `Stopping at t = 0.4 runs ${(100 * over(stopped, ({ stepShare }) => stepShare).mean).toFixed(0)} % of the steps and changes log ` +
-      `perplexity by ${formatEstimate(change, 2)}; adaptive halting runs ${adaptive.map(({ generated }) => `${(100 * over(generated, ({ stepShare }) => stepShare).mean).toFixed(0)} %`).join(', ')} ` +
+      `Stopping at t = 0.4 runs ${(100 * over(stopped, ({ stepShare }) => stepShare).mean).toFixed(0)} % of the steps; its log ` +
+      `perplexity is ${describeDifference(change)} against all of them. Adaptive halting runs ${adaptive.map(({ generated }) => `${(100 * over(generated, ({ stepShare }) => stepShare).mean).toFixed(0)} %`).join(', ')} ` +
       `of them for a patience of ${adaptive.map(({ setting }) => setting.patience).join(', ')}.`,
     data: results,
   };

@@ -3,7 +3,7 @@ import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import { GenerationBench } from './generation.ts';
 import { baseModel, type Lab } from './lab.ts';
-import { type Arm, heldOut, lossTable } from './losses.ts';
+import { type Arm, describeDifference, heldOut, lossTable } from './losses.ts';
 import type { Report } from './report.ts';
 import { setupOf } from './ssd-lm.ts';
 
@@ -97,8 +97,8 @@ export async function selfConditioning(lab: Lab): Promise<Report> {
       },
     ],
     finding:
-      `At ${few} timesteps training with p = 0.5 changes log perplexity by ${formatEstimate(gain, 2)} against p = 0, and a ` +
-      `separate layer by ${formatEstimate(form, 2)} against the shared one.`,
+      `At ${few} timesteps the log perplexity of p = 0.5 is ${describeDifference(gain)} against p = 0, and that of a separate ` +
+      `layer ${describeDifference(form)} against the shared one.`,
     data: { losses, perplexities },
   };
 }
