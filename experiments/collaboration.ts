@@ -16,9 +16,9 @@ const core = { ...baseModel, width: 160, layers: 4, feedForward: 640 };
 /** Tenants of about a half, a fifth, a tenth and a twenty-fifth of the core. */
 const tenants = [
   { ratio: 2, width: 120, layers: 3 },
-  { ratio: 5, width: 72, layers: 2 },
-  { ratio: 10, width: 44, layers: 1 },
-  { ratio: 25, width: 20, layers: 1 },
+  { ratio: 5, width: 88, layers: 2 },
+  { ratio: 10, width: 72, layers: 1 },
+  { ratio: 25, width: 36, layers: 1 },
 ].map(({ ratio, width, layers }) => ({ ratio, model: { ...baseModel, width, layers, feedForward: 4 * width } }));
 
 /** The gain of core and tenant together over the better of the two, by size ratio and weight; diffusion and AR. */
