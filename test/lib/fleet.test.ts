@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fleetFor, readFleet } from '../../lib/fleet.ts';
+import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { routedFleet, tinyFleet, tinyRoutedFleet } from '../support/tiny-fleet.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyRoutedFleet>>;
@@ -11,6 +12,25 @@ beforeAll(async () => {
 afterAll(() => tiny.remove());
 
 const endpoints = (fleet: ReturnType<typeof readFleet>) => fleet.models.map(({ endpoint }) => endpoint);
+
+describe('the shipped fleet', () => {
+  it('has its cores and tenants, each model with a card, in at most 64 MB', async () => {
+    const { catalog, models } = readFleet();
+    expect(Object.keys(catalog.cores)).toEqual(['core', 'specialists', 'instruct']);
+    expect(Object.keys(catalog.tenants).sort()).toEqual(['broadcast-video', 'contact-center', 'fairy-tales']);
+    for (const { directory } of models) expect(existsSync(join(directory, 'README.md')), directory).toBe(true);
+    const files = await readdir(shippedModels, { recursive: true, withFileTypes: true });
+    const sizes = files.filter((file) => file.isFile()).map((file) => statSync(join(file.parentPath, file.name)).size);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(64e6);
+  });
+
+  it('shares one tokenizer', async () => {
+    const { core, models } = readFleet();
+    const tokenizer = await readFile(join(core.directory, 'tokenizer.json'), 'utf8');
+    for (const { directory } of models)
+      expect(await readFile(join(directory, 'tokenizer.json'), 'utf8')).toBe(tokenizer);
+  });
+});
 
 describe('a fleet', () => {
   it('without a fleet.json is the core and a tenant for every other model', async () => {
