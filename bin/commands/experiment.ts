@@ -21,7 +21,7 @@ export function experimentCommand(): Command {
     .addArgument(new Argument('<name>', 'which').choices([...Object.keys(experiments), 'all']))
     .requiredOption('--corpora <folder>', 'with tenants/ and core.*.jsonl.gz')
     .option('--out <folder>', 'for models, tables (NAME.md), numbers (NAME.json) and pictures', 'runs/experiments')
-    .option('--steps <n>', 'training steps of a model, of 1,000 noised tokens each', count, 300)
+    .option('--steps <n>', 'training steps of a model, of 1,000 noised tokens each', count, 350)
     .option('--seeds <n>', 'how many, 1, 2, ...', count, 3)
     .option('--threads <n>', 'that train (default: one a core)', count)
     .addHelpText('after', '\nModels are kept in the folder: a stopped experiment goes on, and experiments share them.')
