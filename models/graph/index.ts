@@ -4,7 +4,6 @@ export { encodeOnnx } from './onnx.ts';
 export { add, cast, div, exp, log, mul, neg, relu, sqrt, stopGradient, sub } from './operators/elementwise.ts';
 export { broadcastTo, concat, reshape, slice, swapLast, transpose } from './operators/layout.ts';
 export { crossEntropy, gather } from './operators/lookup.ts';
-export { mean } from './operators/mean.ts';
 export { layerNorm, logSoftmax, softmax } from './operators/normalise.ts';
 export { linear, linearTransposed, matmul } from './operators/product.ts';
 export { sum } from './operators/reduce.ts';

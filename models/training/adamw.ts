@@ -1,6 +1,6 @@
 import { add, cast, div, Graph, mul, sqrt, sub } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import { averageScale, type ParameterBuffers } from './parameter-buffers.ts';
+import { lagScale, type ParameterBuffers } from './parameter-buffers.ts';
 
 export interface AdamWOptions {
   readonly beta1: number;
@@ -112,7 +112,7 @@ function adamWGraph(): Graph {
   graph.output('weight.new', sub(weight, change));
   graph.output('direction.new', cast(newDirection, 'float16'));
   graph.output('second.new', newSecond);
-  graph.output('lag.new', cast(mul(scalar('emaKept'), add(lag, mul(change, averageScale))), 'float16'));
+  graph.output('lag.new', cast(mul(scalar('emaKept'), add(lag, mul(change, lagScale))), 'float16'));
   return graph;
 }
 

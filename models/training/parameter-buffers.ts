@@ -12,7 +12,7 @@ export type BufferName = (typeof bufferNames)[number];
 const alignment = 16;
 
 /** Lags are kept this much larger, where float16 is at its finest for them. */
-export const averageScale = 1024;
+export const lagScale = 1024;
 
 /**
  * Parameters laid end to end in one buffer a kind, so that the optimiser walks memory once and a tensor is a view.
@@ -27,7 +27,7 @@ export class ParameterBuffers {
   readonly secondMoments: Float32Array;
   /** AdamW's m / (sqrt(v) + epsilon). */
   readonly directions: Float16Array;
-  /** The exponential moving average of the weights less the weights, times averageScale. */
+  /** The exponential moving average of the weights less the weights, times lagScale. */
   readonly lags: Float16Array;
   /** Where the parameters without weight decay begin. */
   readonly decayEnd: number;
@@ -71,7 +71,7 @@ export class ParameterBuffers {
     return new Map(
       [...this.views(this.lags)].map(([name, { shape, data }]) => {
         const { data: weight } = weights.get(name) as Tensor;
-        return [name, { shape, data: weight.map((value, i) => value + data[i] / averageScale) }];
+        return [name, { shape, data: weight.map((value, i) => value + data[i] / lagScale) }];
       }),
     );
   }
