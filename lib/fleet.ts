@@ -80,11 +80,8 @@ export function readFleet(directory: string = shippedModels): Fleet {
 }
 
 function conventional(names: readonly string[]): FleetFile {
-  const everywhere = (model: string) => [{ from: 0, to: 1, model }];
-  return {
-    cores: { core: { routes: everywhere('core'), template: 'plain' } },
-    tenants: Object.fromEntries(names.filter((name) => name !== 'core').map((name) => [name, everywhere(name)])),
-  };
+  const tenants = names.filter((name) => name !== 'core').map((name) => [name, name]);
+  return fleetSchema.parse({ cores: { core: 'core' }, tenants: Object.fromEntries(tenants) });
 }
 
 function readFleetFile(path: string, names: readonly string[]): FleetFile {

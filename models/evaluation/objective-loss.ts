@@ -1,7 +1,6 @@
-import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import type { NetworkConfig } from '../ssd2/config.ts';
 import type { Weights } from '../ssd2/graphs.ts';
-import { lossGraph } from '../training/gradient-graph.ts';
+import { ObjectiveLosses } from '../training/objective-losses.ts';
 import type { Objective } from '../training/objectives/objective.ts';
 import { type RangedLoss, RangeEstimates } from './range-estimates.ts';
 
@@ -12,18 +11,12 @@ export async function objectiveLoss(
   objective: Objective,
   count: number,
   cluster: number,
-  runtime?: RuntimeOptions,
 ): Promise<RangedLoss> {
-  const sessions = new Map<string, Session>();
+  const losses = new ObjectiveLosses(config, objective);
   const estimates = new RangeEstimates();
-  const parameters = Object.fromEntries([...weights].map(([name, { data }]) => [name, data]));
-  for (let n = 0; n < count; n++) {
-    const { variant, feeds, weights: counted, timesteps } = objective.batch(n);
-    const session = sessions.get(variant) ?? (await Session.create(lossGraph(config, objective, variant), runtime));
-    sessions.set(variant, session);
-    const { losses } = await session.run({ ...parameters, ...feeds });
-    estimates.add(losses, cluster, counted, timesteps);
+  for await (const batch of losses.of(weights, count)) {
+    estimates.add(batch.losses, cluster, batch.weights, batch.timesteps);
   }
-  for (const session of sessions.values()) await session.release();
+  await losses.release();
   return estimates.result;
 }

@@ -7,15 +7,17 @@ import type { ParameterBuffers } from './parameter-buffers.ts';
 import type { Recipe } from './recipe.ts';
 
 /** Views of one of the buffers as a graph's feeds or destinations. */
-export function tensorsOf(buffers: ParameterBuffers, buffer: Float32Array, rename = (name: string) => name) {
+function tensorsOf(buffers: ParameterBuffers, buffer: Float32Array, rename = (name: string) => name) {
   const entries = [...buffers.views(buffer)].map(([name, { data }]) => [rename(name), data]);
   return Object.fromEntries(entries) as Record<string, TensorData>;
 }
 
 interface Variant {
   readonly session: Session;
-  /** Parameters whose gradient it gives. */
-  readonly trained: ReadonlySet<string>;
+  /** Where it writes its gradients. */
+  readonly destinations: Record<string, TensorData>;
+  /** Gradients of the parameters that it leaves out. */
+  readonly untrained: readonly Float32Array[];
 }
 
 /** What one step saw and did. */
@@ -36,7 +38,6 @@ export class TrainingStepper {
   readonly #variants = new Map<string, Promise<Variant>>();
   readonly #weights: Record<string, TensorData>;
   readonly #earlier: Record<string, TensorData>;
-  readonly #gradients: Record<string, TensorData>;
 
   private constructor(
     recipe: Recipe,
@@ -52,7 +53,6 @@ export class TrainingStepper {
     this.#runtime = runtime;
     this.#weights = tensorsOf(buffers, buffers.weights);
     this.#earlier = tensorsOf(buffers, buffers.gradients, earlierName);
-    this.#gradients = tensorsOf(buffers, buffers.gradients, gradientName);
   }
 
   static async create(
@@ -72,11 +72,9 @@ export class TrainingStepper {
     if (accumulate > 1) this.#buffers.gradients.fill(0);
     for (let part = 0; part < accumulate; part++) {
       const batch = this.#objective.batch((step - 1) * accumulate + part);
-      const { session, trained } = await this.#variant(batch.variant);
-      if (accumulate === 1) this.#clearUntrained(trained);
-      const destinations = Object.fromEntries(
-        [...trained].map((name) => [gradientName(name), this.#gradients[gradientName(name)]]),
-      );
+      const { session, destinations, untrained } = await this.#variant(batch.variant);
+      // A parameter that a variant leaves out has no gradient, whatever the last step's was.
+      if (accumulate === 1) for (const gradient of untrained) gradient.fill(0);
       // Gradients are written where the earlier ones stood: each is read by the addition that overwrites it alone.
       const { losses } = await session.run({ ...this.#weights, ...this.#earlier, ...batch.feeds }, destinations);
       batches.push({ ...batch, losses });
@@ -84,17 +82,18 @@ export class TrainingStepper {
     return { batches, gradientNorm: await this.#optimiser.update(step, learningRate) };
   }
 
-  /** A parameter that a variant leaves out has no gradient, whatever the last step's was. */
-  #clearUntrained(trained: ReadonlySet<string>): void {
-    for (const [name, { data }] of this.#buffers.views(this.#buffers.gradients)) if (!trained.has(name)) data.fill(0);
-  }
-
   #variant(name: string): Promise<Variant> {
     const known = this.#variants.get(name);
     if (known) return known;
     const { model, batch } = this.#recipe;
     const { graph, trained } = gradientGraph(model, this.#objective, name, batch.accumulate);
-    const made = Session.create(graph, this.#runtime).then((session) => ({ session, trained: new Set(trained) }));
+    const gradients = [...this.#buffers.views(this.#buffers.gradients)];
+    const isTrained = new Set(trained);
+    const destinations = Object.fromEntries(
+      gradients.flatMap(([parameter, { data }]) => (isTrained.has(parameter) ? [[gradientName(parameter), data]] : [])),
+    );
+    const untrained = gradients.flatMap(([parameter, { data }]) => (isTrained.has(parameter) ? [] : [data]));
+    const made = Session.create(graph, this.#runtime).then((session) => ({ session, destinations, untrained }));
     this.#variants.set(name, made);
     return made;
   }

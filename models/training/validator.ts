@@ -1,5 +1,5 @@
-import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import { lossGraph } from './gradient-graph.ts';
+import type { RuntimeOptions } from '../runtime/session.ts';
+import { ObjectiveLosses } from './objective-losses.ts';
 import type { Objective } from './objectives/objective.ts';
 import type { ParameterBuffers } from './parameter-buffers.ts';
 import { RangeMeans } from './range-means.ts';
@@ -11,40 +11,25 @@ export interface ValidationLoss {
 
 /** The averaged weights' loss on the same few batches each time. */
 export class Validator {
-  readonly #objective: Objective;
+  readonly #losses: ObjectiveLosses;
   readonly #count: number;
   readonly #buffers: ParameterBuffers;
-  readonly #runtime: RuntimeOptions | undefined;
-  readonly #sessions = new Map<string, Session>();
 
   constructor(objective: Objective, count: number, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
-    this.#objective = objective;
+    this.#losses = new ObjectiveLosses(buffers.config, objective, runtime);
     this.#count = count;
     this.#buffers = buffers;
-    this.#runtime = runtime;
   }
 
   async validate(): Promise<ValidationLoss> {
     const means = new RangeMeans();
-    const weights = Object.fromEntries([...this.#buffers.averages()].map(([name, { data }]) => [name, data]));
-    // Made anew each time: kept, a few batches would take more memory than the model.
-    for (let n = 0; n < this.#count; n++) {
-      const { variant, feeds, weights: counted, timesteps } = this.#objective.batch(n);
-      const { losses } = await (await this.#session(variant)).run({ ...weights, ...feeds });
-      means.add(losses, counted, timesteps);
+    for await (const { losses, weights, timesteps } of this.#losses.of(this.#buffers.averages(), this.#count)) {
+      means.add(losses, weights, timesteps);
     }
     return { loss: means.overall, lossByRange: means.byRange };
   }
 
-  async #session(variant: string): Promise<Session> {
-    const known = this.#sessions.get(variant);
-    if (known) return known;
-    const session = await Session.create(lossGraph(this.#buffers.config, this.#objective, variant), this.#runtime);
-    this.#sessions.set(variant, session);
-    return session;
-  }
-
-  async release(): Promise<void> {
-    for (const session of this.#sessions.values()) await session.release();
+  release(): Promise<void> {
+    return this.#losses.release();
   }
 }

@@ -2,9 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
+import type { Model } from '../../../models/checkpoint/model-directory.ts';
 import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';
 import type { RangedLoss } from '../../../models/evaluation/range-estimates.ts';
 import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';
+import type { AutoregressiveConfig } from '../../../models/ssd2/config.ts';
 import type { DataFormat } from '../../../models/training/data/tokenize.ts';
 import { count, seed, shares } from '../../terminal/options.ts';
 import { showProgress } from '../../terminal/progress.ts';
@@ -45,7 +47,9 @@ export function lossCommand(): Command {
 }
 
 async function runLoss(options: LossOptions): Promise<void> {
-  const { loadAnyModel, isDiffusion, loadModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { isAutoregressive, isDiffusion, loadAnyModel, loadModel } = await import(
+    '../../../models/checkpoint/model-directory.ts'
+  );
   const { dataFiles } = await import('../../../models/training/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/training/data/tokenize.ts');
   const model = await loadAnyModel(join(options.models, options.model));
@@ -53,7 +57,8 @@ async function runLoss(options: LossOptions): Promise<void> {
   const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
   const { data, seed, batches, provider } = options;
   const runtime = { provider };
-  if (!isDiffusion(model)) return nextTokens(options, corpus.tokens);
+  if (isAutoregressive(model)) return nextTokens(options, model, corpus.tokens);
+  if (!isDiffusion(model)) throw new Error(`${options.model} is of no known type`);
   const { denoisingLoss } = await import('../../../models/evaluation/denoising-loss.ts');
   const tenant = options.tenant === undefined ? undefined : await loadModel(join(options.models, options.tenant));
   const weights = tenant ? options.weights : [0];
@@ -70,12 +75,13 @@ async function runLoss(options: LossOptions): Promise<void> {
   if (result.ownPosterior) console.log("\nalone: each position by Bayes' rule from its own noise, without a network");
 }
 
-async function nextTokens({ model, models, data, json, provider }: LossOptions, tokens: Uint16Array): Promise<void> {
-  const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
+async function nextTokens(
+  { model, data, json, provider }: LossOptions,
+  loaded: Model<AutoregressiveConfig>,
+  tokens: Uint16Array,
+): Promise<void> {
   const { nextTokenLoss } = await import('../../../models/evaluation/next-token-loss.ts');
   const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
-  const loaded = await loadAnyModel(join(models, model));
-  if (!isAutoregressive(loaded)) throw new Error(`${model} is of no known type`);
   const options = { runtime: { provider }, onProgress: showProgress('windows') };
   const [loss] = await nextTokenLoss([loaded], tokens, [0], options);
   if (json) return console.log(JSON.stringify({ model, data, loss }));

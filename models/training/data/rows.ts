@@ -34,6 +34,10 @@ function isData(file: string): boolean {
   return extensions.some((extension) => file.endsWith(extension));
 }
 
+function isPlainText(file: string): boolean {
+  return /\.txt(\.gz)?$/.test(file);
+}
+
 /** The lines of a file that are not blank, with their numbers from 1. Plain text: its paragraphs, by their first line. */
 async function* readRows(file: string): AsyncGenerator<{ line: number; row: string }> {
   const source = createReadStream(file);
@@ -41,7 +45,7 @@ async function* readRows(file: string): AsyncGenerator<{ line: number; row: stri
   // A pipe does not pass errors on.
   source.on('error', (error) => bytes.destroy(error));
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  const isText = /\.txt(\.gz)?$/.test(file);
+  const isText = isPlainText(file);
   let line = 0;
   let document: string[] = [];
   let start = 1;
@@ -109,7 +113,7 @@ export async function* readTexts(
   options: RowOptions = { policy: 'fail' },
 ): AsyncGenerator<string> {
   const rows = parsedRows(files, options, (row, file) => {
-    if (/\.txt(\.gz)?$/.test(file)) return { text: row };
+    if (isPlainText(file)) return { text: row };
     const text = parseJson(row)?.text;
     return typeof text === 'string' && text.trim() !== '' ? { text } : 'not a JSON object with a "text"';
   });
@@ -140,7 +144,7 @@ export async function* readInstructions(
 /** What a model can be asked with: instructions whole, and texts to take a beginning from. */
 export async function* readPromptTexts(files: readonly string[]): AsyncGenerator<{ text: string; whole: boolean }> {
   yield* parsedRows(files, { policy: 'fail' }, (row, file) => {
-    if (/\.txt(\.gz)?$/.test(file)) return { text: row, whole: false };
+    if (isPlainText(file)) return { text: row, whole: false };
     const { instruction, text } = parseJson(row) ?? {};
     if (typeof instruction === 'string' && instruction.trim() !== '') return { text: instruction, whole: true };
     return typeof text === 'string' ? { text, whole: false } : 'not a JSON object with a "text" or an "instruction"';

@@ -3,8 +3,7 @@ import type { AutoregressiveConfig } from '../../ssd2/config.ts';
 import { biasedHeads, causalMask } from '../../ssd2/layout.ts';
 import { encodeContext, type Parameters } from '../../ssd2/network.ts';
 import type { SequenceSource } from '../data/sequences.ts';
-import { normalised } from './noised-rows.ts';
-import { type Batch, type Losses, type Objective, weightedSum } from './objective.ts';
+import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
 
 export interface AutoregressiveOptions {
   readonly sequences: number;

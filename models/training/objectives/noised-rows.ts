@@ -40,10 +40,3 @@ export class NoisedRows {
     noiseSimplex([target], t, simplex, address, this.x.subarray(row * vocabulary, (row + 1) * vocabulary));
   }
 }
-
-/** Scales weights to a sum of 1, in place. */
-export function normalised(weights: Float32Array): Float32Array {
-  const sum = weights.reduce((a, b) => a + b, 0);
-  if (sum > 0) for (let i = 0; i < weights.length; i++) weights[i] /= sum;
-  return weights;
-}

@@ -34,3 +34,10 @@ export interface Objective {
 export function weightedSum(losses: Value, weights: Value): Value {
   return reshape(sum(mul(losses, weights), [0]), []);
 }
+
+/** Scales weights to a sum of 1, in place. */
+export function normalised(weights: Float32Array): Float32Array {
+  const sum = weights.reduce((a, b) => a + b, 0);
+  if (sum > 0) for (let i = 0; i < weights.length; i++) weights[i] /= sum;
+  return weights;
+}

@@ -4,8 +4,8 @@ import { biasedHeads, contextMask, masked, noisedMask } from '../../ssd2/layout.
 import { denoise, encodeContext, type Parameters } from '../../ssd2/network.ts';
 import { uniform } from '../../ssd2/noise.ts';
 import { noiseLanes, type SequenceSource } from '../data/sequences.ts';
-import { NoisedRows, normalised, spreadTimestep } from './noised-rows.ts';
-import { type Batch, type Losses, type Objective, weightedSum } from './objective.ts';
+import { NoisedRows, spreadTimestep } from './noised-rows.ts';
+import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
 
 /** How many sequences a graph takes, and into how many noised blocks each is cut; a segment of context goes before. */
 export interface BatchShape {
