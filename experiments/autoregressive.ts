@@ -3,11 +3,9 @@ import { isAutoregressive } from '../models/checkpoint/model-directory.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
-import { autoregressive } from './collaboration.ts';
 import { type Generated, GenerationBench } from './generation.ts';
-import { baseModel, type Lab } from './lab.ts';
-import type { Report } from './report.ts';
-import { setupOf } from './ssd-lm.ts';
+import { autoregressive, baseModel, type Lab, tokensPerStep } from './lab.ts';
+import { type Report, setupOf } from './report.ts';
 
 /** SSD-2 against an autoregressive model of the same shape, trained on the same data for the same time. */
 export async function againstAutoregressive(lab: Lab): Promise<Report> {
@@ -84,7 +82,7 @@ function computeRatio(): number {
   const perToken = layers * (4 * width * width + 2 * width * feedForward);
   const table = vocabulary * width;
   const noisedForward = perToken + 2 * table;
-  const step = 1000 * (perToken + table + noisedForward * (1 + 0.5 / 3));
+  const step = tokensPerStep * (perToken + table + noisedForward * (1 + 0.5 / 3));
   const arTokens = 8 * (6 * block - 1);
   return step / (arTokens * (perToken + table));
 }

@@ -4,9 +4,9 @@ import { nextTokenLoss } from '../models/evaluation/next-token-loss.ts';
 import { type Estimate, formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
-import type { AutoregressiveConfig, ModelConfig } from '../models/ssd2/config.ts';
+import type { ModelConfig } from '../models/ssd2/config.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
-import { baseModel, type Lab, type Trained } from './lab.ts';
+import { autoregressive, baseModel, type Lab, type Trained } from './lab.ts';
 import type { Report } from './report.ts';
 
 const weights = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
@@ -99,19 +99,6 @@ function gain(losses: readonly number[]): number {
 
 function indexOfLeast(values: readonly number[]): number {
   return values.indexOf(Math.min(...values));
-}
-
-export function autoregressive({
-  vocabulary,
-  width,
-  layers,
-  heads,
-  feedForward,
-  positions,
-  endOfText,
-  attentionBias,
-}: ModelConfig): AutoregressiveConfig {
-  return { kind: 'autoregressive', vocabulary, width, layers, heads, feedForward, positions, endOfText, attentionBias };
 }
 
 async function diffusionLosses(lab: Lab, big: Trained, small: Trained): Promise<number[]> {

@@ -1,14 +1,12 @@
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
-import { formatNetworkConfig, type ModelConfig } from '../models/ssd2/config.ts';
+import type { ModelConfig } from '../models/ssd2/config.ts';
 import { recipeObjective } from '../models/training/objectives/recipe-objective.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
-import { parseRecipe } from '../models/training/recipe.ts';
 import { TrainingStepper } from '../models/training/training-stepper.ts';
-import { baseBatch, baseModel, type Lab } from './lab.ts';
-import { describeDifference, difference, heldOut, lossTable } from './losses.ts';
-import type { Report } from './report.ts';
-import { setupOf } from './ssd-lm.ts';
+import { baseModel, type Lab, recipeOf } from './lab.ts';
+import { describeDifference, difference, lossTable, measureArm } from './losses.ts';
+import { type Report, setupOf } from './report.ts';
 
 const timedSteps = 30;
 
@@ -32,9 +30,7 @@ export async function contextEncoding(lab: Lab): Promise<Report> {
     { name: 'by mask', model: baseModel, ...plain, steps: lab.steps },
     { name: `SSD-LM's layout, ${fewer} steps`, model: full, ...plain, steps: fewer },
   ]) {
-    const losses = [];
-    for (const one of await lab.trainSeeds(training)) losses.push(await heldOut(lab, one, domain));
-    arms.push({ name, losses });
+    arms.push(await measureArm(lab, name, await lab.trainSeeds(training), domain));
   }
   return {
     title: "3. Context encoding by mask against SSD-LM's layout",
@@ -65,19 +61,7 @@ export async function contextEncoding(lab: Lab): Promise<Report> {
 }
 
 async function tokensPerSecond(model: ModelConfig, tokens: Uint16Array, seed: number): Promise<number> {
-  const recipe = parseRecipe(
-    JSON.stringify({
-      model: formatNetworkConfig(model),
-      seed,
-      batch: baseBatch,
-      budget: { steps: timedSteps },
-      objective: { selfConditioning: 0 },
-      optimiser: { learningRate: 0.001, warmup: 0 },
-      validation: { every: 1, batches: 1 },
-      checkpointEvery: 1,
-    }),
-    'timing',
-  );
+  const recipe = recipeOf({ model, seed, steps: timedSteps, objective: { nextTokenWeight: 0 } });
   const objective = recipeObjective(recipe, { tokens }, seed);
   const buffers = new ParameterBuffers(model);
   buffers.initialise(seed, tokens);

@@ -4,8 +4,7 @@ import { lineChart } from '../models/pictures/line-chart.ts';
 import { type Generated, GenerationBench, type GenerationOptions } from './generation.ts';
 import { baseModel, type Lab } from './lab.ts';
 import { describeDifference } from './losses.ts';
-import type { Report } from './report.ts';
-import { setupOf } from './ssd-lm.ts';
+import { type Report, setupOf } from './report.ts';
 
 type Setting = { name: string; family: string } & Omit<GenerationOptions, 'seed'>;
 

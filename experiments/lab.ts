@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadAnyModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
-import type { ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
+import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
 import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
 import { dataFiles, readTexts } from '../models/training/data/rows.ts';
@@ -34,6 +34,9 @@ export const baseModel: ModelConfig = {
 
 export const baseBatch = { sequences: 8, blocks: 5, accumulate: 1 };
 
+/** Noised tokens. */
+export const tokensPerStep = baseBatch.sequences * baseBatch.blocks * baseModel.block;
+
 /** What tells one training of an experiment from another. */
 export interface Training {
   readonly model: NetworkConfig;
@@ -43,6 +46,31 @@ export interface Training {
   readonly objective?: Partial<Recipe['objective']>;
   readonly learningRate?: number;
   readonly from?: Trained;
+}
+
+/** What a training asks of the trainer. */
+export function recipeOf({ model, seed, steps, objective, learningRate = 0.003 }: Omit<Training, 'domain'>): Recipe {
+  return {
+    model,
+    data: { format: 'text', onBadRow: 'fail' },
+    seed,
+    batch: baseBatch,
+    budget: { steps },
+    objective: {
+      timesteps: [0, 1],
+      selfConditioning: 0,
+      nextTokenWeight: model.kind === 'ssd2' && model.contextMask === 'causal' ? 1 : 0,
+      ...objective,
+    },
+    optimiser: {
+      ...{ learningRate, warmup: 30, finalLearningRate: 0.05, beta1: 0.9, beta2: 0.98 },
+      ...{ weightDecay: 0.05, clipNorm: 1, emaDecay: 0.99 },
+    },
+    validation: { every: steps, batches: 1 },
+    checkpointEvery: steps,
+    storage: 'fp32',
+    provider: 'cpu',
+  };
 }
 
 export interface Trained {
@@ -138,28 +166,8 @@ export class Lab {
 
   /** Trains, or finds what was trained before in the lab's folder. */
   async train(training: Training): Promise<Trained> {
-    const { model, domain, seed, steps, objective, learningRate = 0.003, from } = training;
-    const recipe: Recipe = {
-      model,
-      data: { format: 'text', onBadRow: 'fail' },
-      seed,
-      batch: baseBatch,
-      budget: { steps },
-      objective: {
-        timesteps: [0, 1],
-        selfConditioning: 0,
-        nextTokenWeight: model.kind === 'ssd2' && model.contextMask === 'causal' ? 1 : 0,
-        ...objective,
-      },
-      optimiser: {
-        ...{ learningRate, warmup: 30, finalLearningRate: 0.05, beta1: 0.9, beta2: 0.98 },
-        ...{ weightDecay: 0.05, clipNorm: 1, emaDecay: 0.99 },
-      },
-      validation: { every: steps, batches: 1 },
-      checkpointEvery: steps,
-      storage: 'fp32',
-      provider: 'cpu',
-    };
+    const { model, domain, steps, from } = training;
+    const recipe = recipeOf(training);
     const key = JSON.stringify([recipe, domain, from?.directory]);
     const digest = createHash('sha256').update(key).digest('hex').slice(0, 16);
     const directory = join(this.options.folder, 'models', digest);
@@ -179,10 +187,7 @@ export class Lab {
         },
       });
       await saveModel(directory, model, (await this.tokenizer()).json, buffers.averages(), 'fp32');
-      writeFileSync(
-        summary,
-        JSON.stringify({ key, seconds, tokens: steps * baseBatch.sequences * baseBatch.blocks * 25 }),
-      );
+      writeFileSync(summary, JSON.stringify({ key, seconds, tokens: steps * tokensPerStep }));
     }
     const { seconds, tokens } = JSON.parse(readFileSync(summary, 'utf8'));
     return { directory, model: await loadAnyModel(directory), seconds, tokens };
@@ -199,4 +204,13 @@ export class Lab {
 function describe({ model, domain, seed, objective }: Training): string {
   const kind = model.kind === 'ssd2' ? `ssd2 ${model.contextMask} ${model.selfConditioning}` : model.kind;
   return `${kind} ${model.width} x ${model.layers} on ${domain}, ${JSON.stringify(objective ?? {})}, seed ${seed}`;
+}
+
+/** The autoregressive model of the same shape. */
+export function autoregressive(model: ModelConfig): AutoregressiveConfig {
+  const { vocabulary, width, layers, heads, feedForward, positions, endOfText, attentionBias } = model;
+  return {
+    kind: 'autoregressive',
+    ...{ vocabulary, width, layers, heads, feedForward, positions, endOfText, attentionBias },
+  };
 }

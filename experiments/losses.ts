@@ -59,6 +59,18 @@ export interface Arm {
   readonly losses: readonly HeldOut[];
 }
 
+/** Measures the models of an arm, one a seed; `seconds` is the mean of their training. */
+export async function measureArm(
+  lab: Lab,
+  name: string,
+  trained: readonly Trained[],
+  domain: Domain,
+): Promise<Arm & { readonly seconds: number }> {
+  const losses: HeldOut[] = [];
+  for (const one of trained) losses.push(await heldOut(lab, one, domain));
+  return { name, losses, seconds: meanOf(trained.map(({ seconds }) => seconds)).mean };
+}
+
 /** Mean over seeds with Student's interval. */
 export function overSeeds(arm: Arm, pick: (loss: HeldOut) => number): Estimate {
   return meanOf(arm.losses.map(pick));

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { baseModel, type Lab, tokensPerStep } from './lab.ts';
 
 /** What an experiment found, ready for docs/experiments.md. */
 export interface Report {
@@ -30,4 +31,14 @@ export async function writeReport(folder: string, name: string, report: Report):
   await writeFile(join(folder, `${name}.json`), `${JSON.stringify(data, null, 1)}\n`);
   await writeFile(join(folder, `${name}.md`), `${markdown}\n`);
   return markdown;
+}
+
+/** The sentence that most experiments share. */
+export function setupOf(lab: Lab, domain: string, more: string): string {
+  const { width, layers, vocabulary } = baseModel;
+  const noised = (lab.steps * tokensPerStep).toLocaleString('en');
+  return (
+    `Models of ${layers} layers of ${width}, a vocabulary of ${vocabulary}, trained on ${domain} for ${lab.steps} steps of ` +
+    `${tokensPerStep.toLocaleString('en')} noised tokens (${noised}), seeds ${lab.seeds.join(', ')}; ± is Student's 95 % interval over seeds. ${more}`
+  );
 }

@@ -3,11 +3,17 @@ import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import { GenerationBench } from './generation.ts';
 import { baseModel, type Lab } from './lab.ts';
-import { type Arm, describeDifference, heldOut, lossTable } from './losses.ts';
-import type { Report } from './report.ts';
-import { setupOf } from './ssd-lm.ts';
+import { type Arm, describeDifference, lossTable, measureArm } from './losses.ts';
+import { type Report, setupOf } from './report.ts';
 
 const stepCounts = [8, 16, 64];
+
+/** Of generated text, a number a seed. */
+interface BySteps {
+  readonly steps: number;
+  readonly perplexity: number[];
+  readonly distinct: number[];
+}
 
 /** The probability of self-conditioning in training, and how previous logits enter. */
 export async function selfConditioning(lab: Lab): Promise<Report> {
@@ -19,13 +25,11 @@ export async function selfConditioning(lab: Lab): Promise<Report> {
     { name: 'p = 0.5, separate', p: 0.5, form: 'separate' as const },
   ];
   const losses: Arm[] = [];
-  const perplexities: { name: string; bySteps: { steps: number; perplexity: number[]; distinct: number[] }[] }[] = [];
+  const perplexities: { name: string; bySteps: BySteps[] }[] = [];
   for (const { name, p, form } of arms) {
     const model = { ...baseModel, selfConditioning: form };
     const trained = await lab.trainSeeds({ model, domain, steps, objective: { selfConditioning: p } });
-    const held = [];
-    for (const one of trained) held.push(await heldOut(lab, one, domain));
-    losses.push({ name, losses: held });
+    losses.push(await measureArm(lab, name, trained, domain));
     const bySteps = [];
     for (const count of stepCounts) {
       lab.progress(`generating: ${name}, ${count} steps`);
@@ -49,6 +53,11 @@ export async function selfConditioning(lab: Lab): Promise<Report> {
   const few = stepCounts[0];
   const gain = meanOf(logOf('p = 0.5', few).map((value, i) => value - logOf('p = 0', few)[i]));
   const form = meanOf(logOf('p = 0.5, separate', few).map((value, i) => value - logOf('p = 0.5', few)[i]));
+  const stepsTable = (cell: (generated: BySteps) => string) =>
+    table(
+      ['', ...stepCounts.map(String)],
+      perplexities.map(({ name, bySteps }) => [name, ...bySteps.map(cell)]),
+    );
   return {
     title: '2. Self-conditioning',
     setup: setupOf(
@@ -60,23 +69,11 @@ export async function selfConditioning(lab: Lab): Promise<Report> {
       { caption: 'Held-out cross-entropy without previous logits, nats a token:', markdown: lossTable(losses) },
       {
         caption: 'Log perplexity of generated text by number of timesteps, nats a token:',
-        markdown: table(
-          ['', ...stepCounts.map(String)],
-          perplexities.map(({ name, bySteps }) => [
-            name,
-            ...bySteps.map(({ perplexity }) => formatEstimate(meanOf(perplexity), 2)),
-          ]),
-        ),
+        markdown: stepsTable(({ perplexity }) => formatEstimate(meanOf(perplexity), 2)),
       },
       {
         caption: 'Distinct-2 of the same text:',
-        markdown: table(
-          ['', ...stepCounts.map(String)],
-          perplexities.map(({ name, bySteps }) => [
-            name,
-            ...bySteps.map(({ distinct }) => formatEstimate(meanOf(distinct), 3)),
-          ]),
-        ),
+        markdown: stepsTable(({ distinct }) => formatEstimate(meanOf(distinct), 3)),
       },
     ],
     charts: [

@@ -3,8 +3,7 @@ import { table } from '../models/evaluation/table.ts';
 import { GenerationBench } from './generation.ts';
 import { baseModel, type Lab, type Trained } from './lab.ts';
 import { type HeldOut, heldOut } from './losses.ts';
-import type { Report } from './report.ts';
-import { setupOf } from './ssd-lm.ts';
+import { type Report, setupOf } from './report.ts';
 
 const ranges = [
   [0.4, 0.6],

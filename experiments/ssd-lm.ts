@@ -1,6 +1,6 @@
-import { baseModel, type Domain, type Lab, type Trained } from './lab.ts';
-import { type Arm, describeDifference, difference, type HeldOut, heldOut, lossTable } from './losses.ts';
-import type { Report } from './report.ts';
+import { baseModel, type Domain, type Lab } from './lab.ts';
+import { type Arm, describeDifference, difference, lossTable, measureArm } from './losses.ts';
+import { type Report, setupOf } from './report.ts';
 
 /** SSD-2 without self-conditioning against SSD-LM: same data, same number of noised tokens seen. */
 export async function ssdLm(lab: Lab): Promise<Report> {
@@ -24,12 +24,9 @@ export async function ssdLm(lab: Lab): Promise<Report> {
       ...{ domain, steps, objective: { selfConditioning: 0 } },
     },
   ];
-  const results: (Arm & { seconds: number })[] = [];
+  const results: Arm[] = [];
   for (const { name, ...training } of arms) {
-    const trained = await lab.trainSeeds(training);
-    const losses: HeldOut[] = [];
-    for (const one of trained) losses.push(await heldOut(lab, one, domain));
-    results.push({ name, losses, seconds: mean(trained) });
+    results.push(await measureArm(lab, name, await lab.trainSeeds(training), domain));
   }
   const [ssdLmArm, , causal, withNext] = results;
   return {
@@ -42,18 +39,4 @@ export async function ssdLm(lab: Lab): Promise<Report> {
       ` layout; with the next-token loss it is ${describeDifference(difference(withNext, ssdLmArm))}.`,
     data: results,
   };
-}
-
-function mean(trained: readonly Trained[]): number {
-  return trained.reduce((sum, { seconds }) => sum + seconds, 0) / trained.length;
-}
-
-/** The sentence that most experiments share. */
-export function setupOf(lab: Lab, domain: string, more: string): string {
-  const { width, layers, vocabulary } = baseModel;
-  const noised = (lab.steps * 1000).toLocaleString('en');
-  return (
-    `Models of ${layers} layers of ${width}, a vocabulary of ${vocabulary}, trained on ${domain} for ${lab.steps} steps of ` +
-    `1,000 noised tokens (${noised}), seeds ${lab.seeds.join(', ')}; ± is Student's 95 % interval over seeds. ${more}`
-  );
 }
