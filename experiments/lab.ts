@@ -3,11 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadAnyModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
+import { dataFiles, readTexts } from '../models/data/rows.ts';
+import { type Corpus, tokenizeInMemory } from '../models/data/tokenize.ts';
 import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
 import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
-import { dataFiles, readTexts } from '../models/training/data/rows.ts';
-import { type Corpus, tokenizeInMemory } from '../models/training/data/tokenize.ts';
 import type { Recipe } from '../models/training/recipe.ts';
 import { train } from '../models/training/trainer.ts';
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { writeAtomically } from '../files/atomic-write.ts';
 import {
   type AutoregressiveConfig,
   formatNetworkConfig,
@@ -12,7 +13,6 @@ import type { Weights } from '../ssd2/graphs.ts';
 import { parameterSpecs } from '../ssd2/parameters.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { firstIssue } from '../zod-issue.ts';
-import { writeAtomically } from './atomic-write.ts';
 import { dequantiseAll, quantiseAll } from './quantisation.ts';
 import { BFloat16Array, decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 

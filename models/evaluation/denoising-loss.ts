@@ -1,9 +1,9 @@
 import type { Model } from '../checkpoint/model-directory.ts';
+import { sequenceSource } from '../data/sequences.ts';
+import type { Corpus } from '../data/tokenize.ts';
 import { Graph } from '../graph/index.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import { constantParameters } from '../ssd2/graphs.ts';
-import { sequenceSource } from '../training/data/sequences.ts';
-import type { Corpus } from '../training/data/tokenize.ts';
 import { Ssd2Objective, sequenceLogits } from '../training/objectives/ssd2.ts';
 import { ensembleLosses, normaliseRows } from './ensemble-losses.ts';
 import { positionLosses } from './position-posterior.ts';

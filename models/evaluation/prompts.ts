@@ -1,4 +1,4 @@
-import { readPromptTexts } from '../training/data/rows.ts';
+import { readPromptTexts } from '../data/rows.ts';
 
 /**
  * Prompts from held-out rows, evenly spread over the files, the same ones each time: instructions as they are, and the

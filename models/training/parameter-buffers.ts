@@ -1,9 +1,9 @@
 import type { Tensor, Tensors } from '../checkpoint/safetensors.ts';
+import type { TokenSequence } from '../data/token-store.ts';
+import { tokenCounts } from '../data/token-store.ts';
 import type { NetworkConfig } from '../ssd2/config.ts';
 import { gaussianRow } from '../ssd2/noise.ts';
 import { parameterSpecs } from '../ssd2/parameters.ts';
-import type { TokenSequence } from './data/token-store.ts';
-import { tokenCounts } from './data/token-store.ts';
 
 /** What a training run keeps from step to step: a number a parameter of each. */
 export const bufferNames = ['weights', 'secondMoments', 'directions', 'lags'] as const;

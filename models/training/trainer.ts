@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fingerprint } from '../data/token-store.ts';
+import type { Corpus } from '../data/tokenize.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import type { Weights } from '../ssd2/graphs.ts';
-import { fingerprint } from './data/token-store.ts';
-import type { Corpus } from './data/tokenize.ts';
 import { appendMetrics, dropMetricsAfter, type Metrics } from './metrics.ts';
 import { recipeObjective } from './objectives/recipe-objective.ts';
 import { ParameterBuffers } from './parameter-buffers.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { writeAtomically } from '../checkpoint/atomic-write.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../checkpoint/safetensors.ts';
+import { writeAtomically } from '../files/atomic-write.ts';
 import { bufferNames, type ParameterBuffers } from './parameter-buffers.ts';
 
 const stateSchema = z.object({

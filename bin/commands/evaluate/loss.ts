@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
 import type { Model } from '../../../models/checkpoint/model-directory.ts';
+import type { DataFormat } from '../../../models/data/tokenize.ts';
 import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';
 import type { RangedLoss } from '../../../models/evaluation/range-estimates.ts';
 import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';
 import type { AutoregressiveConfig } from '../../../models/ssd2/config.ts';
-import type { DataFormat } from '../../../models/training/data/tokenize.ts';
 import { count, seed, shares } from '../../terminal/options.ts';
 import { showProgress } from '../../terminal/progress.ts';
 
@@ -50,8 +50,8 @@ async function runLoss(options: LossOptions): Promise<void> {
   const { isAutoregressive, isDiffusion, loadAnyModel, loadModel } = await import(
     '../../../models/checkpoint/model-directory.ts'
   );
-  const { dataFiles } = await import('../../../models/training/data/rows.ts');
-  const { tokenizeInMemory } = await import('../../../models/training/data/tokenize.ts');
+  const { dataFiles } = await import('../../../models/data/rows.ts');
+  const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const model = await loadAnyModel(join(options.models, options.model));
   const { format } = options;
   const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });

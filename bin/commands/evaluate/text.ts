@@ -59,7 +59,7 @@ export function textCommand(): Command {
 async function runText(options: TextOptions): Promise<void> {
   const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
   const { NextToken } = await import('../../../models/autoregressive/next-token.ts');
-  const { dataFiles } = await import('../../../models/training/data/rows.ts');
+  const { dataFiles } = await import('../../../models/data/rows.ts');
   const { promptsOf } = await import('../../../models/evaluation/prompts.ts');
   const { measureSamples, metricsTable } = await import('../../../models/evaluation/measure-samples.ts');
   const { core, tenant, samples, seed, tokens, steps, stopAt } = options;
@@ -121,7 +121,7 @@ interface TextResult {
 async function termsOf({ domain, general }: TextOptions): Promise<ReadonlySet<string> | undefined> {
   if (domain === undefined && general === undefined) return undefined;
   if (domain === undefined || general === undefined) throw new Error('--domain and --general go together');
-  const { dataFiles, readTexts } = await import('../../../models/training/data/rows.ts');
+  const { dataFiles, readTexts } = await import('../../../models/data/rows.ts');
   const { domainTerms, wordsOf } = await import('../../../models/evaluation/text-metrics.ts');
   const words = async (path: string) => {
     const all: string[] = [];

@@ -1,8 +1,8 @@
+import type { SequenceSource } from '../../data/sequences.ts';
 import { crossEntropy, type Graph } from '../../graph/index.ts';
 import type { AutoregressiveConfig } from '../../ssd2/config.ts';
 import { biasedHeads, causalMask } from '../../ssd2/layout.ts';
 import { encodeContext, type Parameters } from '../../ssd2/network.ts';
-import type { SequenceSource } from '../data/sequences.ts';
 import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
 
 export interface AutoregressiveOptions {

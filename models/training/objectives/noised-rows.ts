@@ -1,6 +1,6 @@
+import { noiseLanes } from '../../data/sequences.ts';
 import type { ModelConfig } from '../../ssd2/config.ts';
 import { noiseSimplex } from '../../ssd2/simplex.ts';
-import { noiseLanes } from '../data/sequences.ts';
 
 const golden = (Math.sqrt(5) - 1) / 2;
 

@@ -1,5 +1,5 @@
-import { sequenceSource } from '../data/sequences.ts';
-import type { Corpus } from '../data/tokenize.ts';
+import { sequenceSource } from '../../data/sequences.ts';
+import type { Corpus } from '../../data/tokenize.ts';
 import type { Recipe } from '../recipe.ts';
 import { AutoregressiveObjective } from './autoregressive.ts';
 import type { Objective } from './objective.ts';

@@ -1,9 +1,9 @@
+import { noiseLanes, type SequenceSource } from '../../data/sequences.ts';
 import { add, crossEntropy, type Graph, softmax, stopGradient, type Value } from '../../graph/index.ts';
 import type { ModelConfig } from '../../ssd2/config.ts';
 import { biasedHeads, contextMask, masked, noisedMask } from '../../ssd2/layout.ts';
 import { denoise, encodeContext, type Parameters } from '../../ssd2/network.ts';
 import { uniform } from '../../ssd2/noise.ts';
-import { noiseLanes, type SequenceSource } from '../data/sequences.ts';
 import { NoisedRows, spreadTimestep } from './noised-rows.ts';
 import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
 

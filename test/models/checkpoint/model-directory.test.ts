@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeAtomically } from '../../../models/checkpoint/atomic-write.ts';
 import { loadModel } from '../../../models/checkpoint/model-directory.ts';
 import { dequantiseAll, quantiseAll } from '../../../models/checkpoint/quantisation.ts';
 import {
@@ -12,6 +11,7 @@ import {
   encodeSafetensors,
   type Tensor,
 } from '../../../models/checkpoint/safetensors.ts';
+import { writeAtomically } from '../../../models/files/atomic-write.ts';
 import { tinyConfig, tinyFleet, tinyWeights } from '../../support/tiny-fleet.ts';
 
 describe('safetensors', () => {

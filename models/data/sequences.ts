@@ -1,4 +1,4 @@
-import { uniform } from '../../ssd2/noise.ts';
+import { uniform } from '../ssd2/noise.ts';
 import type { TokenSequence } from './token-store.ts';
 import type { Corpus } from './tokenize.ts';
 

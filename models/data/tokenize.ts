@@ -3,8 +3,8 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, statSync } from
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { instructionPrompt } from '../../tokenizer/instruction-template.ts';
-import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import { instructionPrompt } from '../tokenizer/instruction-template.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type InstructionRow, type RowOptions, readInstructions, readTexts } from './rows.ts';
 import { TokenFile, type TokenSequence } from './token-store.ts';
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dataFiles, readInstructions, readTexts } from '../../../models/data/rows.ts';
+import { sequenceSource } from '../../../models/data/sequences.ts';
+import { fingerprint, TokenFile } from '../../../models/data/token-store.ts';
+import { tokenizeInMemory, tokenizeToFile } from '../../../models/data/tokenize.ts';
 import { instructionPrompt } from '../../../models/tokenizer/instruction-template.ts';
 import { Tokenizer } from '../../../models/tokenizer/tokenizer.ts';
-import { dataFiles, readInstructions, readTexts } from '../../../models/training/data/rows.ts';
-import { sequenceSource } from '../../../models/training/data/sequences.ts';
-import { fingerprint, TokenFile } from '../../../models/training/data/token-store.ts';
-import { tokenizeInMemory, tokenizeToFile } from '../../../models/training/data/tokenize.ts';
 import { sentences, tinyTokenizer } from '../../support/tiny-fleet.ts';
 
 let folder: string;

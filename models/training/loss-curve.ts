@@ -1,6 +1,6 @@
-import type { Metrics } from '../training/metrics.ts';
-import { rangeCount, rangeLabel } from '../training/range-means.ts';
-import { lineChart, type Series } from './line-chart.ts';
+import { lineChart, type Series } from '../pictures/line-chart.ts';
+import type { Metrics } from './metrics.ts';
+import { rangeCount, rangeLabel } from './range-means.ts';
 
 /** A run's losses over its steps by timestep range, as an SVG: of the training text drawn through, held-out dashed. */
 export function lossCurve(metrics: readonly Metrics[], title: string): string {
