@@ -1,5 +1,6 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { builtArtefacts } from '../lib/cloud/artefacts.ts';
 import { SlingshotStack } from '../lib/cloud/slingshot-stack.ts';
 import { readFleet } from '../lib/fleet.ts';
 
@@ -9,6 +10,7 @@ const setting = (name: string, fallback: string): string => app.node.tryGetConte
 const coreInstances: string | undefined = app.node.tryGetContext('coreInstances');
 new SlingshotStack(app, 'Slingshot', {
   fleet: readFleet(app.node.tryGetContext('models')),
+  artefacts: builtArtefacts,
   kept: Number(setting('kept', '256')),
   coreInstanceType: setting('coreInstanceType', 'ml.g5.xlarge'),
   ...(coreInstances === undefined ? {} : { coreInstances: Number(coreInstances) }),

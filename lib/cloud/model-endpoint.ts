@@ -1,14 +1,15 @@
 import { Stack } from 'aws-cdk-lib';
-import type { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
 import type { FleetModel } from '../fleet.ts';
+import type { Artefact, Artefacts } from './artefacts.ts';
 import { ModelDefinition } from './model-definition.ts';
 
 export interface ModelEndpointProps {
   /** One model, which is all that the endpoint serves, or several, each an inference component of it. */
   readonly models: readonly FleetModel[];
-  readonly image: DockerImageAsset;
+  readonly artefacts: Artefacts;
+  readonly image: Artefact;
   /** A GPU instance type, such as ml.g5.xlarge. */
   readonly instanceType: string;
   readonly instances: number;
@@ -24,13 +25,14 @@ export class ModelEndpoint extends Construct {
   /** What its callers must be allowed to invoke. */
   readonly arns: readonly string[];
 
-  constructor(scope: Construct, id: string, { models, image, instanceType, instances }: ModelEndpointProps) {
+  constructor(scope: Construct, id: string, props: ModelEndpointProps) {
     super(scope, id);
+    const { models, artefacts, image, instanceType, instances } = props;
     const stack = Stack.of(this);
     const shared = models.length > 1;
     const [endpointName] = models[0].endpoint.split('/');
     const definitions = models.map(
-      (model) => new ModelDefinition(this, shared ? `Model-${model.name}` : 'Definition', model, image),
+      (model) => new ModelDefinition(this, shared ? `Model-${model.name}` : 'Definition', model, artefacts, image),
     );
     const config = new CfnEndpointConfig(this, 'Config', {
       // An endpoint of components takes its models with them, and its own role instead of theirs.

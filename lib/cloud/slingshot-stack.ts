@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
-import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { Fleet } from '../fleet.ts';
 import { acknowledge, logicalId } from './acknowledge.ts';
+import type { Artefacts } from './artefacts.ts';
 import { denoiseBlock } from './denoise-block.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
 import { generate } from './generate.ts';
@@ -13,6 +12,7 @@ import { ModelEndpoint } from './model-endpoint.ts';
 
 export interface SlingshotStackProps extends StackProps {
   readonly fleet: Fleet;
+  readonly artefacts: Artefacts;
   /** Entries a position that a logits envelope keeps. */
   readonly kept: number;
   readonly coreInstanceType: string;
@@ -78,19 +78,13 @@ export class SlingshotStack extends Stack {
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
   }
 
-  #endpoints({ fleet, coreInstanceType, coreInstances, tenantInstanceType }: SlingshotStackProps): ModelEndpoint[] {
-    const root = join(import.meta.dirname, '..', '..');
-    const image = new DockerImageAsset(this, 'ServingImage', {
-      directory: root,
-      file: 'models/serving/Dockerfile',
-      platform: Platform.LINUX_AMD64,
-      // Only what the Dockerfile copies, so that nothing else changes the image's digest.
-      exclude: ['*', '!package.json', '!package-lock.json', '!models', 'models/weights', 'models/training'],
-    });
+  #endpoints(props: SlingshotStackProps): ModelEndpoint[] {
+    const { fleet, artefacts, coreInstanceType, coreInstances, tenantInstanceType } = props;
+    const image = artefacts.image(this);
     const cores = fleet.models.filter(({ role }) => role === 'core');
     const core = new ModelEndpoint(this, 'Endpoint-core', {
       models: cores,
-      image,
+      ...{ artefacts, image },
       instanceType: coreInstanceType,
       instances: coreInstances ?? cores.length,
     });
@@ -101,7 +95,7 @@ export class SlingshotStack extends Stack {
         (model) =>
           new ModelEndpoint(this, `Endpoint-${model.name}`, {
             models: [model],
-            image,
+            ...{ artefacts, image },
             instanceType: tenantInstanceType,
             instances: 1,
           }),

@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
+import type { Artefacts } from '../cloud/artefacts.ts';
 import { SlingshotStack } from '../cloud/slingshot-stack.ts';
 import type { Fleet } from '../fleet.ts';
 
@@ -7,22 +11,34 @@ export interface Template {
   readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties: Record<string, unknown> }>>;
 }
 
+/** Models are served from their folders here. Assets would be hashed into a cache under the user's home, too. */
+const unbuilt: Artefacts = {
+  image: () => ({ uri: 'local', grantRead() {} }),
+  weights: (_, { name }) => ({ uri: `local:${name}`, grantRead() {} }),
+};
+
 /**
- * The template that `cdk deploy` would deploy for this fleet. Code is not bundled: the local cloud runs handlers from
- * their sources.
+ * The template that `cdk deploy` would deploy for this fleet, less what its models are made of. Code is not bundled: the
+ * local cloud runs handlers from their sources.
  */
 export function synthesise(fleet: Fleet, kept: number): Template {
-  const app = new App({
-    context: { 'aws:cdk:bundling-stacks': [] },
-    analyticsReporting: false,
-    // Takes seconds, and `cdk synth` does it before anything is deployed.
-    builtinCloudFormationValidation: false,
-  });
-  const stack = new SlingshotStack(app, 'Slingshot', {
-    fleet,
-    kept,
-    coreInstanceType: 'ml.g5.xlarge',
-    tenantInstanceType: 'ml.g4dn.xlarge',
-  });
-  return app.synth().getStackArtifact(stack.artifactId).template;
+  const outdir = mkdtempSync(join(tmpdir(), 'slingshot-synth-'));
+  try {
+    const app = new App({
+      outdir,
+      context: { 'aws:cdk:bundling-stacks': [] },
+      analyticsReporting: false,
+      // Takes seconds, and `cdk synth` does it before anything is deployed.
+      builtinCloudFormationValidation: false,
+    });
+    const stack = new SlingshotStack(app, 'Slingshot', {
+      ...{ fleet, kept },
+      artefacts: unbuilt,
+      coreInstanceType: 'ml.g5.xlarge',
+      tenantInstanceType: 'ml.g4dn.xlarge',
+    });
+    return app.synth().getStackArtifact(stack.artifactId).template;
+  } finally {
+    rmSync(outdir, { recursive: true });
+  }
 }

@@ -1,3 +1,5 @@
+import './no-telemetry.ts';
+
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeOnnx, type Graph, type Shape, type TensorData } from '../graph/index.ts';
 import type { ExecutionProvider } from './providers.ts';

@@ -3,6 +3,7 @@ import { App, Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtArtefacts } from '../../../lib/cloud/artefacts.ts';
 import { SlingshotStack } from '../../../lib/cloud/slingshot-stack.ts';
 import { type Definition, readTemplate, tasksOf } from '../../../lib/local/definitions.ts';
 import { tinyFleet, tinyRoutedFleet } from '../../support/tiny-fleet.ts';
@@ -15,6 +16,7 @@ function build(): { app: App; stack: SlingshotStack } {
   const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
   const stack = new SlingshotStack(app, 'Slingshot', {
     fleet: tiny.fleet,
+    artefacts: builtArtefacts,
     kept: 256,
     coreInstanceType: 'ml.g5.xlarge',
     tenantInstanceType: 'ml.g4dn.xlarge',
@@ -152,6 +154,7 @@ describe('a fleet of several cores', () => {
     const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
     const stack = new SlingshotStack(app, 'Slingshot', {
       fleet: routed.fleet,
+      artefacts: builtArtefacts,
       kept: 256,
       ...{ coreInstanceType: 'ml.g5.12xlarge', coreInstances: 1, tenantInstanceType: 'ml.g4dn.xlarge' },
     });
