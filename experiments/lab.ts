@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadAnyModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
 import { dataFiles, readTexts } from '../models/data/rows.ts';
 import { type Corpus, tokenizeInMemory } from '../models/data/tokenize.ts';
+import { writeAtomically } from '../models/files/atomic-write.ts';
+import { withFolderLock } from '../models/files/folder-lock.ts';
+import { makeFolder } from '../models/files/make-folder.ts';
 import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
 import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
@@ -127,14 +130,14 @@ export class Lab {
 
   async #makeTokenizer() {
     const path = join(this.options.folder, 'tokenizer.json');
-    await mkdir(this.options.folder, { recursive: true });
+    await makeFolder(this.options.folder);
     if (!existsSync(path)) {
       this.progress('training the tokenizer');
       const texts: string[] = [];
       for (const domain of ['fairy-tales', 'contact-center'] as const) {
         for await (const text of readTexts(await this.files(domain, 'train'))) texts.push(text);
       }
-      await writeFile(path, await trainTokenizer(texts, vocabulary));
+      await writeAtomically(path, await trainTokenizer(texts, vocabulary));
     }
     const json = await readFile(path, 'utf8');
     return { json, tokenizer: Tokenizer.parse(json) };
@@ -159,38 +162,46 @@ export class Lab {
       let [row, sample] = [0, ''];
       for await (const text of readTexts(files))
         if (row++ % coreSample === 0) sample += `${JSON.stringify({ text })}\n`;
-      await writeFile(path, sample);
+      await writeAtomically(path, sample);
     }
     return tokenizeInMemory([path], tokenizer);
   }
 
   /** Trains, or finds what was trained before in the lab's folder. */
   async train(training: Training): Promise<Trained> {
-    const { model, domain, steps, from } = training;
+    const { domain, from } = training;
     const recipe = recipeOf(training);
     const key = JSON.stringify([recipe, domain, from?.directory]);
     const digest = createHash('sha256').update(key).digest('hex').slice(0, 16);
     const directory = join(this.options.folder, 'models', digest);
     const summary = join(directory, 'summary.json');
     if (!existsSync(summary)) {
-      const data = { train: await this.corpus(domain, 'train'), validation: await this.corpus(domain, 'valid') };
-      this.progress(`training ${describe(training)}`);
-      let seconds = 0;
-      const buffers = await train(recipe, data, directory, {
-        ...(from ? { from: from.model.weights } : {}),
-        ...(this.options.threads === undefined ? {} : { runtime: { threads: this.options.threads } }),
-        onMetrics: (metrics) => {
-          seconds = metrics.seconds;
-          this.progress(
-            `training ${describe(training)}: ${metrics.step} of ${steps} steps, loss ${metrics.loss.toFixed(3)}`,
-          );
-        },
+      await makeFolder(directory);
+      await withFolderLock(directory, async () => {
+        if (!existsSync(summary)) await this.#train(training, recipe, directory, summary, key);
       });
-      await saveModel(directory, model, (await this.tokenizer()).json, buffers.averages(), 'fp32');
-      writeFileSync(summary, JSON.stringify({ key, seconds, tokens: steps * tokensPerStep }));
     }
     const { seconds, tokens } = JSON.parse(readFileSync(summary, 'utf8'));
     return { directory, model: await loadAnyModel(directory), seconds, tokens };
+  }
+
+  async #train(training: Training, recipe: Recipe, directory: string, summary: string, key: string): Promise<void> {
+    const { model, domain, steps, from } = training;
+    const data = { train: await this.corpus(domain, 'train'), validation: await this.corpus(domain, 'valid') };
+    this.progress(`training ${describe(training)}`);
+    let seconds = 0;
+    const buffers = await train(recipe, data, directory, {
+      ...(from ? { from: from.model.weights } : {}),
+      ...(this.options.threads === undefined ? {} : { runtime: { threads: this.options.threads } }),
+      onMetrics: (metrics) => {
+        seconds = metrics.seconds;
+        this.progress(
+          `training ${describe(training)}: ${metrics.step} of ${steps} steps, loss ${metrics.loss.toFixed(3)}`,
+        );
+      },
+    });
+    await saveModel(directory, model, (await this.tokenizer()).json, buffers.averages(), 'fp32');
+    await writeAtomically(summary, JSON.stringify({ key, seconds, tokens: steps * tokensPerStep }));
   }
 
   /** One training a seed. */

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../models/files/make-folder.ts';
 import { baseModel, type Lab, tokensPerStep } from './lab.ts';
 
 /** What an experiment found, ready for docs/experiments.md. */
@@ -18,7 +19,7 @@ export interface Report {
 
 /** Writes NAME.md, NAME.json and the charts. */
 export async function writeReport(folder: string, name: string, report: Report): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const { title, setup, tables, charts, finding, data } = report;
   const markdown = [
     `## ${title}`,

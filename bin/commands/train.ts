@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
@@ -40,7 +41,7 @@ export function trainCommand(): Command {
     .addHelpText(
       'after',
       `
-Ctrl-C saves a checkpoint first. The same command again goes on from the last one, bit for bit as if it had not stopped.
+Ctrl-C saves a checkpoint first, and ends with 130. The same command again goes on from the last one, bit for bit as if it had not stopped.
 
 Examples:
   slingshot train --recipe models/training/recipes/core.yaml --corpora ~/corpora --out runs/core
@@ -55,9 +56,13 @@ async function runTraining(options: TrainOptions): Promise<void> {
   const recipe = withOverrides(parseRecipe(await readFile(options.recipe, 'utf8'), options.recipe), options);
   const onTerminal = process.stderr.isTTY;
   const stopping = new AbortController();
-  const interrupt = () => stopping.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  let stoppedBy: NodeJS.Signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      stoppedBy = signal;
+      stopping.abort();
+    });
+  }
   const bar = new cliProgress.SingleBar({
     format: '{bar} {percentage}% | step {value}/{total} | loss {loss} | {speed} tokens/s | {left} left',
     hideCursor: true,
@@ -92,6 +97,8 @@ async function runTraining(options: TrainOptions): Promise<void> {
       },
     });
     bar.stop();
+    // As a shell has it of a process that a signal ended, so that nothing goes on as if there were a model.
+    if (!finished && stoppedBy) process.exitCode = 128 + constants.signals[stoppedBy];
     console.log(finished ? `the model is in ${options.out}` : `stopped; the checkpoint is in ${options.out}`);
   } finally {
     bar.stop();

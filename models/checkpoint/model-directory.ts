@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import {
   type AutoregressiveConfig,
   formatNetworkConfig,
@@ -126,9 +127,10 @@ export async function saveModel(
   weights: Weights,
   type: StorageType = 'fp16',
 ): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, modelFiles.config), `${JSON.stringify(formatNetworkConfig(config), null, 2)}\n`);
-  await writeFile(join(directory, modelFiles.tokenizer), tokenizerJson);
+  await makeFolder(directory);
+  const json = `${JSON.stringify(formatNetworkConfig(config), null, 2)}\n`;
+  await writeAtomically(join(directory, modelFiles.config), json);
+  await writeAtomically(join(directory, modelFiles.tokenizer), tokenizerJson);
   await writeAtomically(
     join(directory, modelFiles.weights),
     encodeSafetensors(stored(weights, type), { format: 'pt' }),

@@ -50,6 +50,13 @@ export function tokenCounts(tokens: TokenSequence, vocabulary: number): Float64A
   return counts;
 }
 
+/** The largest id that occurs. */
+export function largestToken(tokens: TokenSequence): number {
+  let largest = 0;
+  for (const some of pieces(tokens)) for (let i = 0; i < some.length; i++) largest = Math.max(largest, some[i]);
+  return largest;
+}
+
 /** A digest that tells one text from another. */
 export function fingerprint(tokens: TokenSequence): string {
   const hash = createHash('sha256');

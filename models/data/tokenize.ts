@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { writeAtomically } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/make-folder.ts';
+import { writeError } from '../files/write-error.ts';
 import { instructionPrompt } from '../tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type InstructionRow, type RowOptions, readInstructions, readTexts } from './rows.ts';
@@ -107,18 +111,29 @@ export async function tokenizeToFile(
   const key = createHash('sha256')
     .update(JSON.stringify([sources, format, options.policy, tokenizerJson]))
     .digest('hex');
-  const known = existsSync(indexPath) && existsSync(tokenPath) ? JSON.parse(readFileSync(indexPath, 'utf8')) : {};
-  let responses: number[] = known.responses ?? [];
-  if (known.key !== key) {
-    mkdirSync(folder, { recursive: true });
+  const known = existsSync(tokenPath) ? readIndex(indexPath) : undefined;
+  let responses = known?.responses ?? [];
+  if (known?.key !== key) {
+    await makeFolder(folder);
     await rm(indexPath, { force: true });
     responses = await writeTokens(`${tokenPath}.part`, tokenized(files, format, tokenizer, options), options);
     await rename(`${tokenPath}.part`, tokenPath);
-    await writeFile(indexPath, JSON.stringify({ key, responses }));
+    await writeAtomically(indexPath, JSON.stringify({ key, responses }));
   }
   const tokens = new TokenFile(tokenPath);
   if (tokens.length === 0) throw new Error(`${files.join(', ')}: no text in it`);
   return { tokens, ...(format === 'text' ? {} : { responses: Uint32Array.from(responses) }) };
+}
+
+const indexSchema = z.object({ key: z.string(), responses: z.array(z.int().nonnegative()) });
+
+/** Undefined where there is none, or a damaged one: the tokens are made anew. */
+function readIndex(path: string): z.infer<typeof indexSchema> | undefined {
+  try {
+    return indexSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 async function writeTokens(
@@ -137,6 +152,11 @@ async function writeTokens(
       onProgress?.(count, length);
     }
   }
-  await pipeline(bytes, createWriteStream(path));
+  try {
+    await pipeline(bytes, createWriteStream(path));
+  } catch (cause) {
+    await rm(path, { force: true });
+    throw cause instanceof Error && 'syscall' in cause ? writeError(path, cause) : cause;
+  }
   return responses;
 }

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { writeAtomically } from '../files/atomic-write.ts';
+import { writeError } from '../files/write-error.ts';
 import type { ValidationLoss } from './validator.ts';
 
 /** One line of metrics.jsonl. */
@@ -20,26 +23,35 @@ export interface Metrics {
 
 const file = 'metrics.jsonl';
 
+/** What every line must have to be placed; figures that are not numbers are null in JSON. */
+const lineSchema = z.looseObject({ step: z.int().positive(), lossByRange: z.array(z.number().nullable()) });
+
 export async function appendMetrics(folder: string, metrics: Metrics): Promise<void> {
-  await appendFile(join(folder, file), `${JSON.stringify(metrics)}\n`);
+  const path = join(folder, file);
+  try {
+    await appendFile(path, `${JSON.stringify(metrics)}\n`);
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
 }
 
+/** The lines of a run; what is no line, such as one that a kill cut off, is left out. */
 export async function readMetrics(folder: string): Promise<Metrics[]> {
   const path = join(folder, file);
   if (!existsSync(path)) return [];
   return (await readFile(path, 'utf8')).split('\n').flatMap((line) => {
     try {
-      return [JSON.parse(line)];
+      return [lineSchema.parse(JSON.parse(line)) as unknown as Metrics];
     } catch {
-      return []; // the line that a kill cut off
+      return [];
     }
   });
 }
 
 /** Lines past the checkpoint will be written again. */
 export async function dropMetricsAfter(folder: string, step: number): Promise<void> {
+  const path = join(folder, file);
+  if (!existsSync(path)) return;
   const kept = (await readMetrics(folder)).filter((metrics) => metrics.step <= step);
-  if (kept.length > 0 || existsSync(join(folder, file))) {
-    await writeFile(join(folder, file), kept.map((metrics) => `${JSON.stringify(metrics)}\n`).join(''));
-  }
+  await writeAtomically(path, kept.map((metrics) => `${JSON.stringify(metrics)}\n`).join(''));
 }

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadAnyModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
 import { type BadRow, dataFiles, readInstructions, readTexts } from '../data/rows.ts';
 import { type Corpus, tokenizeToFile } from '../data/tokenize.ts';
+import { removeLeftovers, writeAtomically } from '../files/atomic-write.ts';
+import { withFolderLock } from '../files/folder-lock.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
@@ -25,10 +28,15 @@ export interface RunOptions extends Omit<TrainingOptions, 'from'> {
  * A recipe's whole run in `folder`: data to tokens, training, loss-curve.svg, and the finished model.
  *
  * @returns false when the signal stopped it before the budget was spent
- * @throws Error naming the file, the row or the field that is wrong
+ * @throws Error naming the file, the row or the field that is wrong, or the process that works in the folder
  */
 export async function runRecipe(recipe: Recipe, folder: string, options: RunOptions): Promise<boolean> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
+  return withFolderLock(folder, () => runLocked(recipe, folder, options));
+}
+
+async function runLocked(recipe: Recipe, folder: string, options: RunOptions): Promise<boolean> {
+  await removeLeftovers(folder);
   const trainFiles = await filesOf(recipe, 'train', options.corpora);
   const validationFiles = await filesOf(recipe, 'validation', options.corpora);
   const tokenizerJson = await tokenizerFor(recipe, folder, trainFiles);
@@ -47,13 +55,21 @@ export async function runRecipe(recipe: Recipe, folder: string, options: RunOpti
   options.onStart?.(data.train.tokens.length);
   try {
     const buffers = await train(recipe, data, folder, { ...options, ...(from ? { from } : {}) });
-    if (options.signal?.aborted) return false;
-    await saveModel(folder, recipe.model, tokenizerJson, buffers.averages(), recipe.storage);
-    return true;
-  } finally {
-    const metrics = await readMetrics(folder);
-    if (metrics.length > 0) await writeFile(join(folder, 'loss-curve.svg'), lossCurve(metrics, `Loss of ${folder}`));
+    if (!options.signal?.aborted)
+      await saveModel(folder, recipe.model, tokenizerJson, buffers.averages(), recipe.storage);
+  } catch (error) {
+    // Where there is no room for a picture either, it is the first error that matters.
+    await drawLosses(folder).catch(() => {});
+    throw error;
   }
+  await drawLosses(folder);
+  return !options.signal?.aborted;
+}
+
+async function drawLosses(folder: string): Promise<void> {
+  const metrics = await readMetrics(folder);
+  if (metrics.length === 0) return;
+  await writeAtomically(join(folder, 'loss-curve.svg'), lossCurve(metrics, `Loss of ${folder}`));
 }
 
 async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora: string): Promise<string[]> {
@@ -74,7 +90,7 @@ async function tokenizerFor({ tokenizer, from, model, data }: Recipe, folder: st
   if (data.format === 'text') for await (const text of readTexts(files, options)) texts.push(text);
   else for await (const row of readInstructions(files, options)) texts.push(`${row.instruction}\n${row.response}`);
   const json = await trainTokenizer(texts, model.vocabulary);
-  await writeFile(own, json);
+  await writeAtomically(own, json);
   return json;
 }
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fingerprint } from '../data/token-store.ts';
+import { largestToken } from '../data/token-store.ts';
 import type { Corpus } from '../data/tokenize.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import { appendMetrics, dropMetricsAfter, type Metrics } from './metrics.ts';
@@ -10,6 +10,7 @@ import { recipeObjective } from './objectives/recipe-objective.ts';
 import { ParameterBuffers } from './parameter-buffers.ts';
 import { RangeMeans } from './range-means.ts';
 import { learningRateAt, type Recipe } from './recipe.ts';
+import { runIdentity } from './run-identity.ts';
 import { loadTrainingCheckpoint, saveTrainingCheckpoint, type TrainingState } from './training-checkpoint.ts';
 import { TrainingStepper } from './training-stepper.ts';
 import { Validator } from './validator.ts';
@@ -40,7 +41,7 @@ const patience = 10;
  * `checkpointEvery` steps and then repeats them exactly.
  *
  * @returns the buffers, whose averages() are the trained weights
- * @throws Error when the checkpoint is of another run, or the gradients are not finite any more
+ * @throws Error when the checkpoint is of another run, saying what differs, or the gradients are not finite any more
  */
 export async function train(
   recipe: Recipe,
@@ -48,7 +49,7 @@ export async function train(
   folder: string,
   options: TrainingOptions = {},
 ): Promise<ParameterBuffers> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const checkpoint = join(folder, checkpointFile);
   const buffers = new ParameterBuffers(recipe.model);
   const objective = recipeObjective(recipe, data.train, recipe.seed);
@@ -63,7 +64,7 @@ export async function train(
     recipe.seed + 1,
   );
   const validator = new Validator(held, recipe.validation.batches, buffers, runtime);
-  let window = new Window();
+  let window = new Window(state.window);
   let failures = 0;
   const done = () => state.steps !== null && state.step >= state.steps;
 
@@ -77,8 +78,10 @@ export async function train(
       throw new Error(`step ${step}: ${patience} steps in a row had no finite gradient; try a lower learning rate`);
     }
     for (const { losses, weights, timesteps } of batches) window.means.add(losses, weights, timesteps);
+    const took = (performance.now() - started) / 1000;
     window.steps++;
-    const seconds = state.seconds + (performance.now() - started) / 1000;
+    window.seconds += took;
+    const seconds = state.seconds + took;
     state = { ...state, step, seconds };
     // Fixed once and kept in the checkpoint, so that a resumed run follows the same learning rates.
     if (state.steps === null && step >= metricsEvery) {
@@ -100,6 +103,7 @@ export async function train(
       options.onMetrics?.(metrics);
       window = new Window();
     }
+    state = { ...state, window: window.state };
     if (step % recipe.checkpointEvery === 0 || done()) await saveTrainingCheckpoint(checkpoint, buffers, state);
   }
   if (options.signal?.aborted) await saveTrainingCheckpoint(checkpoint, buffers, state);
@@ -109,42 +113,52 @@ export async function train(
 
 /** The state of the checkpoint, or of a new run. */
 async function start(
-  { model, seed, budget }: Recipe,
+  recipe: Recipe,
   data: TrainingData,
   checkpoint: string,
   buffers: ParameterBuffers,
   tokensPerStep: number,
   from: Weights | undefined,
 ): Promise<TrainingState> {
+  const { model, seed, budget } = recipe;
   checkTokens(data, model.vocabulary);
-  const digest = fingerprint(data.train.tokens);
+  const identity = runIdentity(recipe, data, from);
   const steps = budget.steps ?? (budget.tokens === undefined ? null : Math.ceil(budget.tokens / tokensPerStep));
   if (existsSync(checkpoint)) {
-    const state = await loadTrainingCheckpoint(checkpoint, buffers);
-    if (state.data !== digest) throw new Error(`${checkpoint} was trained on other data or with another tokenizer`);
+    const state = await loadTrainingCheckpoint(checkpoint, buffers, identity);
     return { ...state, steps: steps ?? state.steps };
   }
   buffers.initialise(seed, data.train.tokens);
   if (from) buffers.startFrom(from);
-  return { step: 0, steps, seconds: 0, data: digest };
+  return { step: 0, steps, seconds: 0, identity, window: new Window().state };
 }
 
 /** A token that the model does not have would be read past its table's end. */
 function checkTokens(data: TrainingData, vocabulary: number): void {
   for (const [name, { tokens }] of Object.entries(data)) {
-    const some = tokens.slice(0, Math.min(tokens.length, 2 ** 20));
-    const largest = some.reduce((a: number, b: number) => Math.max(a, b), 0);
+    const largest = largestToken(tokens);
     if (largest >= vocabulary) throw new RangeError(`${name} data: token ${largest}, the model has ${vocabulary}`);
   }
 }
 
 /** What is measured between two lines of metrics. */
 class Window {
-  readonly means = new RangeMeans();
-  readonly #started = performance.now();
-  steps = 0;
+  readonly means: RangeMeans;
+  steps: number;
+  /** Of training, without validation and checkpoints. */
+  seconds: number;
+
+  constructor(state?: TrainingState['window']) {
+    this.means = new RangeMeans(state?.means);
+    this.steps = state?.steps ?? 0;
+    this.seconds = state?.seconds ?? 0;
+  }
+
+  get state(): TrainingState['window'] {
+    return { steps: this.steps, seconds: this.seconds, means: this.means.state };
+  }
 
   tokensPerSecond(tokensPerStep: number): number {
-    return (this.steps * tokensPerStep * 1000) / (performance.now() - this.#started);
+    return (this.steps * tokensPerStep) / this.seconds;
   }
 }

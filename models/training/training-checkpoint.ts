@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../checkpoint/safetensors.ts';
 import { writeAtomically } from '../files/atomic-write.ts';
+import { firstIssue } from '../zod-issue.ts';
 import { bufferNames, type ParameterBuffers } from './parameter-buffers.ts';
+import { rangeSumsSchema } from './range-means.ts';
+import { differenceOf, type RunIdentity, runIdentitySchema } from './run-identity.ts';
 
 const stateSchema = z.object({
   /** Steps done, and to do in all; null until a budget in minutes has become a number of steps. */
@@ -10,8 +13,9 @@ const stateSchema = z.object({
   steps: z.int().positive().nullable(),
   /** Seconds of training so far, over all its runs. */
   seconds: z.number().nonnegative(),
-  /** Fingerprint of the tokens trained on. */
-  data: z.string(),
+  identity: runIdentitySchema,
+  /** What has been seen since the last line of metrics. */
+  window: z.object({ steps: z.int().nonnegative(), seconds: z.number().nonnegative(), means: rangeSumsSchema }),
 });
 
 /**
@@ -36,14 +40,23 @@ export async function saveTrainingCheckpoint(
 /**
  * Fills the buffers from a checkpoint.
  *
- * @throws Error naming the file when it is damaged or of another model
+ * @param identity of the run that is to go on with it
+ * @throws Error naming the file when it is damaged, or of another run, and in what it differs
  */
-export async function loadTrainingCheckpoint(path: string, buffers: ParameterBuffers): Promise<TrainingState> {
+export async function loadTrainingCheckpoint(
+  path: string,
+  buffers: ParameterBuffers,
+  identity: RunIdentity,
+): Promise<TrainingState> {
   try {
     const { tensors, metadata } = decodeSafetensors(await readFile(path));
+    const state = stateSchema.parse(JSON.parse(metadata.state ?? 'null'));
+    const difference = differenceOf(state.identity, identity);
+    if (difference) throw new Error(`it is of another run: ${difference}`);
     for (const kind of bufferNames) buffers.load(buffers[kind], tensors, `${kind}.`);
-    return stateSchema.parse(JSON.parse(metadata.state ?? 'null'));
+    return state;
   } catch (cause) {
-    throw new Error(`cannot resume from ${path}: ${(cause as Error).message}`, { cause });
+    const what = cause instanceof z.ZodError ? firstIssue(cause, 'its state') : (cause as Error).message;
+    throw new Error(`cannot resume from ${path}: ${what}`, { cause });
   }
 }

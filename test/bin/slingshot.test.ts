@@ -238,6 +238,25 @@ describe('slingshot train', () => {
     expect(resumed.weights).toEqual(whole.weights);
   });
 
+  it('stopped by Ctrl-C saves a checkpoint and ends with 130; its folder is its own until then', async () => {
+    const long = args('stopped', '--steps', '1000000');
+    const stopped = spawn(process.execPath, [program, ...long], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = once(stopped, 'exit');
+    let output = '';
+    let beside: Awaited<ReturnType<typeof slingshot>> | undefined;
+    for await (const chunk of stopped.stdout) {
+      output += chunk;
+      if (!beside && output.includes('step 4 ')) {
+        beside = await slingshot(...long);
+        stopped.kill('SIGINT');
+      }
+    }
+    expect(beside).toMatchObject({ code: 1, stderr: expect.stringContaining(`in use by process ${stopped.pid}`) });
+    expect(await ended).toEqual([130, null]);
+    expect(output).toContain('stopped; the checkpoint is in');
+    expect((await slingshot(...args('stopped', '--steps', '1'))).stdout).toContain('the model is in');
+  });
+
   it('that finds no room for a checkpoint says so, and keeps the one before', async () => {
     await slingshot(...args('full', '--steps', '4'));
     // A file may have 100 KiB, less than a checkpoint; bash passes the ignored signal on, so that the write fails instead.
@@ -277,6 +296,7 @@ describe('slingshot train', () => {
     [['--from', '/nowhere'], 'ENOENT'],
     [['--tokenizer', '/nowhere'], 'ENOENT'],
     [['--steps', 'many'], 'Expected a whole number of 1 or more.'],
+    [['--out', '/proc/slingshot'], 'could not make the folder /proc/slingshot'],
   ])('%j fails in a line', async (more, message) => {
     const { code, stderr } = await slingshot(...args('bad', ...more));
     expect(code).toBe(1);

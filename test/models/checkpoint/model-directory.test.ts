@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -11,7 +11,6 @@ import {
   encodeSafetensors,
   type Tensor,
 } from '../../../models/checkpoint/safetensors.ts';
-import { writeAtomically } from '../../../models/files/atomic-write.ts';
 import { tinyConfig, tinyFleet, tinyWeights } from '../../support/tiny-fleet.ts';
 
 describe('safetensors', () => {
@@ -165,16 +164,3 @@ async function edit(path: string, file: string, change: (json: Record<string, un
   change(json);
   await writeFile(join(path, file), JSON.stringify(json));
 }
-
-describe('an atomic write', () => {
-  it('that fails leaves the old file, and nothing else', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'slingshot-atomic-'));
-    const path = join(folder, 'file');
-    await writeFile(path, 'old');
-    const chunks = [Buffer.from('new'), 42 as unknown as Uint8Array];
-    await expect(writeAtomically(path, chunks)).rejects.toThrow(`could not write ${path}`);
-    expect(await readFile(path, 'utf8')).toBe('old');
-    expect(await readdir(folder)).toEqual(['file']);
-    await rm(folder, { recursive: true });
-  });
-});

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,7 +54,7 @@ describe('training', () => {
     const resumed = await train(tinyRecipe(), data, cut);
     expect(resumed.weights).toEqual(uninterrupted.weights);
     expect(resumed.averages()).toEqual(uninterrupted.averages());
-    expect((await metricsOf(cut)).at(-1)?.validation).toEqual((await metricsOf(whole)).at(-1)?.validation);
+    expect(await metricsOf(cut)).toEqual(await metricsOf(whole));
   });
 
   it('killed between checkpoints goes back to the last one and loses nothing', async () => {
@@ -78,10 +78,47 @@ describe('training', () => {
     config.model.ffn_dim = 64;
     const another = parseRecipe(JSON.stringify(config), 'another.json');
     await expect(train(another, data, run)).rejects.toThrow(
-      /cannot resume from .* has shape \[16,32\], the model's is \[16,64\]/,
+      /cannot resume from .*: it is of another run: recipe.model.feedForward was 32 and is 64/,
     );
     await truncate(join(run, 'checkpoint.safetensors'), 20_000);
     await expect(train(tinyRecipe(), data, run)).rejects.toThrow(/cannot resume from .*: the file is cut off/);
+  });
+
+  it.each([
+    [{ seed: 4 }, 'recipe.seed was 3 and is 4'],
+    [{ batch: { sequences: 3, blocks: 3 } }, 'recipe.batch.sequences was 2 and is 3'],
+    [{ objective: { selfConditioning: 0 } }, 'recipe.objective.selfConditioning was 0.5 and is 0'],
+    [{ model: modelJson({ ...tinyConfig, heads: 4 }) }, `recipe.model.heads was ${tinyConfig.heads} and is 4`],
+    [
+      { model: modelJson({ ...tinyConfig, contextMask: 'causal' }) },
+      'recipe.model.contextMask was "segment" and is "causal"',
+    ],
+    [
+      { optimiser: { learningRate: 0.02, warmup: 2, finalLearningRate: 0.1, emaDecay: 0.9 } },
+      'recipe.optimiser.learningRate was 0.01 and is 0.02',
+    ],
+  ])('refuses to go on with another recipe: %j', async (change, message) => {
+    await expect(train(tinyRecipe(change), data, join(folder, 'whole'))).rejects.toThrow(message);
+  });
+
+  it('refuses to go on with other validation data or from other weights, and goes on for longer', async () => {
+    const run = join(folder, 'longer');
+    await cp(join(folder, 'whole'), run, { recursive: true });
+    const validation = { tokens: regularTokens(310) };
+    await expect(train(tinyRecipe(), { ...data, validation }, run)).rejects.toThrow('it was validated on other data');
+    const from = new ParameterBuffers(tinyConfig).averages();
+    await expect(train(tinyRecipe(), data, run, { from })).rejects.toThrow('it started from other weights');
+    await train(tinyRecipe({ budget: { steps: 14 }, checkpointEvery: 7 }), data, run);
+    expect((await metricsOf(run)).at(-1)?.step).toBe(14);
+  });
+
+  it('takes lines of metrics that are damaged for none', async () => {
+    const run = join(folder, 'damaged-metrics');
+    await cp(join(folder, 'whole'), run, { recursive: true });
+    const lines = await metricsOf(run);
+    await appendFile(join(run, 'metrics.jsonl'), 'null\n{"step": "x"}\n[]\n{"step": 12, "lo');
+    await train(tinyRecipe(), data, run);
+    expect(await metricsOf(run)).toEqual(lines);
   });
 
   it('refuses too little text', async () => {
