@@ -46,6 +46,8 @@ export function tinyWeights(config: NetworkConfig, seed: number): Model['weights
     Uint16Array.from({ length: 1000 }, (_, i) => (i * i) % config.vocabulary),
   );
   for (const [name, { data }] of buffers.views(buffers.weights)) {
+    // Starts as zeros, under which the previous logits would not count.
+    if (name === 'embed.previous') for (let i = 0; i < data.length; i++) data[i] = Math.cos(i) / 8;
     if (!/norm|prior|head.bias/.test(name)) for (let i = 0; i < data.length; i++) data[i] *= 8;
   }
   return buffers.views(buffers.weights);

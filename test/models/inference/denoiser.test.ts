@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Model } from '../../../models/checkpoint/model-directory.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import type { ModelConfig } from '../../../models/ssd2/config.ts';
 import { compress, type LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
 import { gaussianRow } from '../../../models/ssd2/noise.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { ReferenceNetwork, type Rows, softmax } from '../../support/reference-network.ts';
-import { tinyConfig, tinyModel } from '../../support/tiny-fleet.ts';
+import { tinyConfig, tinyModel, tinyWeights } from '../../support/tiny-fleet.ts';
 
 const { block, vocabulary } = tinyConfig;
 const steps = 8;
@@ -49,17 +48,8 @@ function lane(step: number, previous: LogitsEnvelope | null, ids: readonly numbe
   return { context: ids, tokens, previous, seed: 5, lane: 0, block: 1, step, steps };
 }
 
-/** A model whose previous logits count: the weights of mode `separate` start as zeros, under which they would not. */
-async function modelOf(config: ModelConfig): Promise<Model> {
-  const model = await tinyModel('core', 1, config);
-  model.weights.get('embed.previous')?.data.forEach((_, i, data) => {
-    data[i] = Math.cos(i);
-  });
-  return model;
-}
-
 async function answersOf(config: ModelConfig, ...lanes: LaneStep[]): Promise<LogitsEnvelope[]> {
-  const denoiser = await Denoiser.create(await modelOf(config));
+  const denoiser = await Denoiser.create(await tinyModel('core', 1, config));
   try {
     return (await denoiser.denoise(lanes, vocabulary)).envelopes;
   } finally {
@@ -92,7 +82,7 @@ describe.each(variants)('the network %s equals a float64 forward written as loop
     const { previous, probabilities } = conditioning();
     const asked = lane(3, conditioned ? previous : null);
     const [answer] = await answersOf(config, asked);
-    const expected = new ReferenceNetwork(config, (await modelOf(config)).weights).denoise(context, {
+    const expected = new ReferenceNetwork(config, tinyWeights(config, 1)).denoise(context, {
       x: noised(config, asked, t),
       ...(conditioned ? { previous: probabilities } : {}),
       t,
