@@ -5,6 +5,7 @@ import { fleetFor, readFleet } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { type GenerationView, viewFor } from '../terminal/block-view.ts';
+import { report } from '../terminal/report.ts';
 
 const prompt = 'To transfer a call to another agent,';
 const tenant = 'contact-center';
@@ -46,6 +47,9 @@ async function demo(): Promise<void> {
       );
     }
     say('Next: npx slingshot generate --help');
+  } catch (error) {
+    report(error);
+    throw error;
   } finally {
     await engine.stop();
   }

@@ -13,6 +13,7 @@ import { type ExecutionProvider, executionProviders } from '../../models/runtime
 import { projections } from '../../models/ssd2/projection.ts';
 import { viewFor } from '../terminal/block-view.ts';
 import { count, nonNegative, positive, positiveShare, seed, share } from '../terminal/options.ts';
+import { report } from '../terminal/report.ts';
 
 interface GenerateOptions {
   prompt: string;
@@ -111,6 +112,9 @@ async function generate(options: GenerateOptions): Promise<void> {
         ),
       );
     }
+  } catch (error) {
+    report(error);
+    throw error;
   } finally {
     trace?.end();
     await engine.stop();

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { z } from 'zod';
 import { catalogSchema } from '../contracts/catalog.ts';
 
@@ -22,9 +23,16 @@ const schema = z.object({
 
 type Environment = z.output<typeof schema>;
 
+const scope = new AsyncLocalStorage<Readonly<Record<string, string>>>();
+
+/** Runs a function whose settings are its own, where several share a process; elsewhere they are the process'. */
+export function withEnvironment<T>(environment: Readonly<Record<string, string>>, run: () => T): T {
+  return scope.run(environment, run);
+}
+
 /** One setting; throws an error that names the variable when it is missing or malformed. */
 export function setting<Name extends keyof Environment>(name: Name): Environment[Name] {
-  const result = schema.shape[name].safeParse(process.env[name]);
+  const result = schema.shape[name].safeParse((scope.getStore() ?? process.env)[name]);
   if (!result.success) throw new Error(`environment variable ${name}: ${result.error.issues[0].message}`);
   return result.data as Environment[Name];
 }

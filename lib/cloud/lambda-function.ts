@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type CfnResource, type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
@@ -7,6 +7,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { modelFiles } from '../../models/checkpoint/model-directory.ts';
 import { acknowledge } from './acknowledge.ts';
+import { functionFolder } from './function-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -38,7 +39,7 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
   acknowledge(role, {
     'IAM5[Resource::*]': 'X-Ray has no resources to restrict xray:PutTraceSegments and PutTelemetryRecords to.',
   });
-  return new NodejsFunction(scope, id, {
+  const made = new NodejsFunction(scope, id, {
     entry: join(root, 'functions', folder, 'handler.ts'),
     depsLockFilePath: join(root, 'package-lock.json'),
     projectRoot: root,
@@ -65,6 +66,8 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
       ...(tokenizerOf ? { commandHooks: copyTokenizer(tokenizerOf) } : {}),
     },
   });
+  (made.node.defaultChild as CfnResource).addMetadata(functionFolder, folder);
+  return made;
 }
 
 /** The tokenizer's native module for Lambda's platform only: the npm package carries it for thirteen. */

@@ -1,3 +1,4 @@
+import { functionFolder } from '../cloud/function-folder.ts';
 import type { Template } from './synthesise.ts';
 
 export interface LocalStateMachine {
@@ -25,47 +26,67 @@ export interface LocalFunction {
   readonly arn: string;
   /** Its folder under functions/. */
   readonly folder: string;
+  readonly timeoutMilliseconds: number;
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What the local cloud runs of a template. */
 export interface Deployment {
+  /** By logical id. */
   readonly machines: ReadonlyMap<string, LocalStateMachine>;
+  /** By ARN. */
   readonly functions: ReadonlyMap<string, LocalFunction>;
+  /** Names of buckets. */
+  readonly buckets: readonly string[];
+  /** The stack's outputs, by name. */
+  readonly outputs: ReadonlyMap<string, string>;
 }
 
 const account = '000000000000';
 const region = 'local';
 
-/** State machines by logical id, functions by ARN, with references resolved to stand-in ARNs. */
-export function readTemplate({ Resources }: Template): Deployment {
+/**
+ * State machines, functions, buckets and outputs, with references resolved to stand-ins. A function that has no folder
+ * here, such as the CDK's own, is left out.
+ */
+export function readTemplate({ Resources, Outputs = {} }: Template): Deployment {
   const arnOf = (logicalId: string): string => {
     const service: Record<string, string> = {
       'AWS::StepFunctions::StateMachine': `states:${region}:${account}:stateMachine`,
       'AWS::Lambda::Function': `lambda:${region}:${account}:function`,
     };
-    const type = service[Resources[logicalId]?.Type];
-    return type ? `arn:aws:${type}:${logicalId}` : logicalId;
+    const type = Resources[logicalId]?.Type;
+    if (type === 'AWS::S3::Bucket') return bucketName(logicalId);
+    return service[type] ? `arn:aws:${service[type]}:${logicalId}` : logicalId;
   };
   const machines = new Map<string, LocalStateMachine>();
   const functions = new Map<string, LocalFunction>();
-  for (const [logicalId, { Type, Properties }] of Object.entries(Resources)) {
+  const buckets: string[] = [];
+  for (const [logicalId, { Type, Properties, Metadata }] of Object.entries(Resources)) {
     const arn = arnOf(logicalId);
+    if (Type === 'AWS::S3::Bucket') buckets.push(arn);
     if (Type === 'AWS::StepFunctions::StateMachine') {
       const definition: Definition = JSON.parse(resolve(Properties.DefinitionString, arnOf));
       refuseUnsupported(definition, logicalId);
       const type = Properties.StateMachineType === 'EXPRESS' ? 'EXPRESS' : 'STANDARD';
       machines.set(logicalId, { arn, type, definition });
     }
-    if (Type === 'AWS::Lambda::Function') {
-      const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+    const folder = Metadata?.[functionFolder];
+    if (Type === 'AWS::Lambda::Function' && typeof folder === 'string') {
+      const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: Record<string, unknown> };
       const environment = Object.fromEntries(
         Object.entries(Variables).map(([name, value]) => [name, resolve(value, arnOf)]),
       );
-      functions.set(arn, { arn, folder: environment.POWERTOOLS_SERVICE_NAME, environment });
+      functions.set(arn, { arn, folder, timeoutMilliseconds: 1000 * Number(Properties.Timeout ?? 3), environment });
     }
   }
-  return { machines, functions };
+  const outputs = new Map(Object.entries(Outputs).map(([name, { Value }]) => [name, resolve(Value, arnOf)]));
+  return { machines, functions, buckets, outputs };
+}
+
+/** A bucket's name has lower-case letters only. */
+function bucketName(logicalId: string): string {
+  return logicalId.toLowerCase();
 }
 
 type ArnOf = (logicalId: string) => string;

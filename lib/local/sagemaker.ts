@@ -1,4 +1,7 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
+import { close, listen } from './listen.ts';
+import type { LocalService } from './service.ts';
 
 /**
  * SageMaker Runtime's InvokeEndpoint on loopback: passes a body to the container behind an endpoint, and answers as the
@@ -7,7 +10,12 @@ import { Agent, createServer, type IncomingMessage, request, type Server, type S
  * @param endpoints the base URL of each endpoint's container, by endpoint name, or of each of its inference components',
  *   by `endpoint/component`; looked up at each call
  */
-export function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server {
+export async function startSageMaker(endpoints: ReadonlyMap<string, string>): Promise<LocalService> {
+  const server = sageMakerServer(endpoints);
+  return { environment: { AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: await listen(server) }, stop: () => close(server) };
+}
+
+function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server {
   const agent = new Agent({ keepAlive: true });
   return createServer((incoming, outgoing) => {
     const name = /^\/endpoints\/([^/]+)\/invocations$/.exec(incoming.url ?? '')?.[1];
@@ -27,7 +35,8 @@ export function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server 
       const status = answer.statusCode ?? 500;
       if (status === 200) {
         outgoing.writeHead(200, { 'content-type': answer.headers['content-type'] ?? 'application/octet-stream' });
-        answer.pipe(outgoing);
+        // Whichever side ends early takes the other with it, so that the caller need not wait for its timeout.
+        pipeline(answer, outgoing, () => {});
       } else void modelError(outgoing, status, answer);
     });
     onward.on('error', (error) =>

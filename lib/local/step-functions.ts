@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { StateMachine } from 'aws-local-stepfunctions';
 import { type LocalStateMachine, tasksOf } from './definitions.ts';
+import { close, listen } from './listen.ts';
+import type { LocalService } from './service.ts';
 
 /** What a Task's resource does, by resource ARN. */
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
@@ -13,6 +15,15 @@ type Result =
   | { status: 'RUNNING' }
   | { status: 'SUCCEEDED'; output: string }
   | { status: 'FAILED'; error: string; cause: string };
+
+/** Step Functions on loopback. */
+export async function startStepFunctions(
+  machines: Iterable<LocalStateMachine>,
+  handlers: TaskHandlers,
+): Promise<LocalService> {
+  const server = new LocalStepFunctions(machines, handlers).server();
+  return { environment: { AWS_ENDPOINT_URL_SFN: await listen(server) }, stop: () => close(server) };
+}
 
 /** Runs state machines and answers the Step Functions API for them on loopback. */
 export class LocalStepFunctions {

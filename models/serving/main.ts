@@ -59,5 +59,5 @@ function drain(): void {
 }
 process.once('SIGTERM', drain);
 process.once('SIGINT', drain);
-// Started by the local cloud over an IPC channel: it ends with its parent, however that ended.
-process.once('disconnect', drain);
+// Started by the local cloud over an IPC channel: it ends with its parent, who alone would read its answers.
+process.once('disconnect', () => process.exit(0));

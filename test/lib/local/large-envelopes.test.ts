@@ -1,5 +1,7 @@
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inlineLimitBytes, loadEnvelope, storeEnvelope } from '../../../functions/shared/envelope-store.ts';
+import { withEnvironment } from '../../../functions/shared/environment.ts';
 import { DirectEngine } from '../../../lib/direct-engine.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
 import { saveModel } from '../../../models/checkpoint/model-directory.ts';
@@ -38,9 +40,15 @@ describe('envelopes too large to pass through a state machine', () => {
       300,
       kept,
     );
-    const [first, second] = [await storeEnvelope(envelope), await storeEnvelope(envelope)];
+    const bucket = 'some-bucket';
+    await new S3Client({ forcePathStyle: true }).send(new CreateBucketCommand({ Bucket: bucket }));
+    const store = () => withEnvironment({ SLINGSHOT_BUCKET: bucket }, () => storeEnvelope(envelope));
+    const [first, second] = [await store(), await store()];
     expect(first).toEqual(second);
-    expect(first).toMatchObject({ bucket: 'envelopes', key: expect.stringMatching(/^envelopes\/[0-9a-f]{64}\.json$/) });
+    expect(first).toMatchObject({
+      bucket: 'some-bucket',
+      key: expect.stringMatching(/^envelopes\/[0-9a-f]{64}\.json$/),
+    });
     expect(await loadEnvelope(first)).toEqual(envelope);
     expect(inlineLimitBytes).toBe(65_536);
   });

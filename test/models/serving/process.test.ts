@@ -2,7 +2,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ModelProcess } from '../../../lib/local/model-process.ts';
+import { startModel } from '../../../lib/local/model-process.ts';
+import { Resources } from '../../../lib/local/resources.ts';
 import { encodeLane } from '../../../models/serving/protocol.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
 
@@ -18,7 +19,8 @@ const options = { provider: 'cpu', threads: 1 } as const;
 
 describe('the serving process', () => {
   it('answers every request it has accepted before it ends on SIGTERM', async () => {
-    const process = await ModelProcess.start(tiny.fleet.core, options);
+    const resources = new Resources();
+    const url = await startModel(tiny.fleet.core, options, resources);
     const lane = encodeLane({
       context: [1],
       tokens: null,
@@ -26,18 +28,18 @@ describe('the serving process', () => {
       ...{ seed: 0, lane: 0, block: 0, step: 0, steps: 2 },
     });
     const body = JSON.stringify({ lanes: Array(32).fill(lane), kept: 300 });
-    const answers = Array.from({ length: 4 }, () => fetch(`${process.url}/invocations`, { method: 'POST', body }));
+    const answers = Array.from({ length: 4 }, () => fetch(`${url}/invocations`, { method: 'POST', body }));
     await answers[0];
-    const stopped = process.stop();
+    const stopped = resources.stop();
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     await stopped;
     expect(statuses).toEqual([200, 200, 200, 200]);
-    await expect(fetch(`${process.url}/ping`)).rejects.toThrow();
+    await expect(fetch(`${url}/ping`)).rejects.toThrow();
   });
 
   it('says in one line what is wrong with its model, and ends', async () => {
     const missing = { ...tiny.fleet.core, directory: '/nowhere' };
-    await expect(ModelProcess.start(missing, options)).rejects.toThrow(
+    await expect(startModel(missing, options, new Resources())).rejects.toThrow(
       /^the model server of core ended \(1\): no model in \/nowhere: (config|tokenizer).json cannot be read/,
     );
   });

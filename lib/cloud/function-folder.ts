@@ -1,0 +1,2 @@
+/** Metadata of a function's resource: its folder under functions/. */
+export const functionFolder = 'slingshot:folder';

@@ -1,0 +1,47 @@
+import { devNull } from 'node:os';
+import type { LocalService } from './service.ts';
+
+/** What a signature needs; the stand-ins look at neither. */
+const credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
+
+/** Handlers are silent on stdout, which is the caller's. */
+const quiet = {
+  POWERTOOLS_LOG_LEVEL: 'SILENT',
+  POWERTOOLS_METRICS_DISABLED: 'true',
+  POWERTOOLS_TRACE_ENABLED: 'false',
+};
+
+const replaced = (name: string) => name.startsWith('AWS_') || name.startsWith('POWERTOOLS_');
+
+/**
+ * This process' settings for the SDK's clients: in the place of whatever it had (profile, session, endpoints,
+ * configuration and credential files), so that a local run never reads those of its user, let alone starts a process
+ * that makes credentials.
+ */
+export class LocalAws {
+  readonly #before = Object.entries(process.env).filter(([name]) => replaced(name));
+
+  constructor() {
+    clear();
+    Object.assign(process.env, credentials, quiet, {
+      AWS_REGION: 'local',
+      AWS_CONFIG_FILE: devNull,
+      AWS_SHARED_CREDENTIALS_FILE: devNull,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    });
+  }
+
+  add({ environment }: LocalService): void {
+    Object.assign(process.env, environment);
+  }
+
+  /** Puts the user's settings back. */
+  restore(): void {
+    clear();
+    Object.assign(process.env, Object.fromEntries(this.#before));
+  }
+}
+
+function clear(): void {
+  for (const name of Object.keys(process.env).filter(replaced)) delete process.env[name];
+}
