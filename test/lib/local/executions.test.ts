@@ -1,0 +1,94 @@
+import type { Server } from 'node:http';
+import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
+import { afterEach, describe, expect, it } from 'vitest';
+import { runGeneration } from '../../../lib/generate.ts';
+import type { Definition } from '../../../lib/local/definitions.ts';
+import { close, listen } from '../../../lib/local/listen.ts';
+import { LocalStepFunctions, type TaskHandlers } from '../../../lib/local/step-functions.ts';
+
+const arn = 'arn:aws:states:local:000000000000:stateMachine:Test';
+
+const stops: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+/** A client of a state machine that runs Tasks one after another; each is a function of the input. */
+async function chain(
+  type: 'EXPRESS' | 'STANDARD',
+  ...tasks: ((input: unknown) => Promise<unknown>)[]
+): Promise<SFNClient> {
+  const handlers: TaskHandlers = new Map(
+    tasks.map((task, i) => [`arn:aws:lambda:local:000000000000:function:${i}`, task]),
+  );
+  const states = [...handlers.keys()].map((Resource, i) => {
+    const next = i + 1 < tasks.length ? { Next: `Task ${i + 1}` } : { End: true };
+    return [`Task ${i}`, { Type: 'Task', Resource, ...next }];
+  });
+  const definition = { StartAt: 'Task 0', States: Object.fromEntries(states) } as Definition;
+  const server: Server = new LocalStepFunctions([{ arn, type, definition }], handlers).server();
+  const endpoint = await listen(server);
+  stops.push(() => close(server));
+  const client = new SFNClient({
+    ...{ endpoint, region: 'local', disableHostPrefix: true, maxAttempts: 1 },
+    credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+  });
+  stops.push(() => client.destroy());
+  return client;
+}
+
+const runSync = async (client: SFNClient, input: unknown) =>
+  client.send(new StartSyncExecutionCommand({ stateMachineArn: arn, input: JSON.stringify(input) }));
+
+describe('what passes between two states', () => {
+  /** JSON of so many bytes. */
+  const ofBytes = (bytes: number) => ({ text: 'x'.repeat(bytes - '{"text":""}'.length) });
+
+  it('may have 262,144 bytes', async () => {
+    const client = await chain('EXPRESS', async () => ofBytes(262_144));
+    expect(await runSync(client, {})).toMatchObject({ status: 'SUCCEEDED' });
+  });
+
+  it('and not one more', async () => {
+    let reached = false;
+    const client = await chain(
+      'EXPRESS',
+      async () => ofBytes(262_145),
+      async () => {
+        reached = true;
+      },
+    );
+    expect(await runSync(client, {})).toMatchObject({ status: 'FAILED', error: 'States.DataLimitExceeded' });
+    expect(reached).toBe(false);
+  });
+});
+
+describe('a generation that its caller aborts', () => {
+  it('is stopped: no state runs after the one that runs', async () => {
+    const running = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const ran: string[] = [];
+    const client = await chain(
+      'STANDARD',
+      async () => {
+        ran.push('first');
+        running.resolve();
+        await gate.promise;
+        return {};
+      },
+      async () => {
+        ran.push('second');
+        return {};
+      },
+    );
+    const aborting = new AbortController();
+    const generation = runGeneration(client, arn, { prompt: 'x' }, aborting.signal);
+    await running.promise;
+    aborting.abort();
+    await expect(generation).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    gate.resolve();
+    // Long enough for the second state, which without the stop starts in the same millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(ran).toEqual(['first']);
+  });
+});
