@@ -14,6 +14,21 @@ export interface StoredTensor {
   readonly data: Float32Array | Float16Array | Int8Array | BFloat16Array;
 }
 
+/** A tensor's place among a file's bytes. */
+export interface Entry {
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  /** Of its first byte, from the file's start. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a file says of itself before its tensors. */
+export interface Header {
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** bfloat16: the upper half of each float32. */
 export class BFloat16Array {
   readonly words: Uint16Array;
@@ -33,11 +48,13 @@ export class BFloat16Array {
   }
 }
 
-const bytesOf = { F32: 4, F16: 2, BF16: 2, I8: 1 };
-type DataType = keyof typeof bytesOf;
+/** An element's bytes. U8 holds what another format describes. */
+const bytesOf = { F32: 4, F16: 2, BF16: 2, I8: 1, U8: 1 };
+export type DataType = keyof typeof bytesOf;
+const dataTypes = Object.keys(bytesOf);
 
 const entrySchema = z.object({
-  dtype: z.enum(Object.keys(bytesOf) as [DataType, ...DataType[]]),
+  dtype: z.string(),
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
@@ -55,45 +72,63 @@ function storage(data: StoredTensor['data']): {
   return { type: data instanceof Int8Array ? 'I8' : 'F16', array: data };
 }
 
-/** The chunks of a safetensors file: an 8-byte header length, a JSON header, and the tensors in the order given. */
-export function encodeSafetensors(
-  tensors: ReadonlyMap<string, StoredTensor>,
+/** The bytes before the tensors: an 8-byte length, and a JSON header of the tensors in the order given. */
+export function encodeHeader(
+  tensors: Iterable<readonly [name: string, { readonly type: DataType; readonly shape: readonly number[] }]>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array[] {
+): Uint8Array {
   let offset = 0;
   const entries: [string, unknown][] = [['__metadata__', metadata]];
-  const chunks: Uint8Array[] = [];
-  for (const [name, { shape, data }] of tensors) {
-    const { type, array } = storage(data);
-    entries.push([name, { dtype: type, shape, data_offsets: [offset, offset + array.byteLength] }]);
-    offset += array.byteLength;
-    chunks.push(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  for (const [name, { type, shape }] of tensors) {
+    const end = offset + byteLength(type, shape);
+    entries.push([name, { dtype: type, shape, data_offsets: [offset, end] }]);
+    offset = end;
   }
   const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  return [length, padded, ...chunks];
+  return Buffer.concat([length, padded]);
 }
 
-/** @throws SafetensorsError saying what is wrong with the file's bytes */
-export function decodeSafetensors(bytes: Uint8Array): { tensors: Tensors; metadata: Record<string, string> } {
+export function byteLength(type: DataType, shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, bytesOf[type]);
+}
+
+/** The chunks of a safetensors file. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const stored = [...tensors].map(([name, { shape, data }]) => ({ name, shape, ...storage(data) }));
+  return [
+    encodeHeader(
+      stored.map((tensor) => [tensor.name, tensor]),
+      metadata,
+    ),
+    ...stored.map(({ array }) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)),
+  ];
+}
+
+/**
+ * Reads the header of a file of `fileBytes` from its first bytes.
+ *
+ * @throws SafetensorsError saying what is wrong with them
+ */
+export function decodeHeader(start: Uint8Array, fileBytes: number): Header {
   const fail = (what: string): never => {
     throw new SafetensorsError(what);
   };
-  if (bytes.length < 8) fail(`${bytes.length} bytes are too few for a safetensors file`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const start = 8 + Number(view.getBigUint64(0, true));
-  if (start > bytes.length) fail(`the header is said to end at byte ${start} of ${bytes.length}`);
+  const dataStart = headerBytes(start, fileBytes);
   let header: unknown;
   try {
-    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString());
+    header = JSON.parse(Buffer.from(start.subarray(8, dataStart)).toString());
   } catch (cause) {
     throw new SafetensorsError('the header is not JSON', { cause });
   }
   if (typeof header !== 'object' || header === null) return fail('the header is no JSON object');
   let metadata: Record<string, string> = {};
-  const tensors = new Map<string, Tensor>();
+  const entries = new Map<string, Entry>();
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') {
       metadata = value;
@@ -102,18 +137,51 @@ export function decodeSafetensors(bytes: Uint8Array): { tensors: Tensors; metada
     const entry = entrySchema.safeParse(value);
     if (!entry.success) return fail(`tensor ${name} has a malformed header entry`);
     const { dtype, shape, data_offsets } = entry.data;
-    const [from, to] = data_offsets.map((offset) => offset + start);
-    const wanted = shape.reduce((a, b) => a * b, 1) * bytesOf[dtype];
+    if (!isDataType(dtype))
+      return fail(`tensor ${name} has type ${dtype}; read are ${Object.keys(bytesOf).join(', ')}`);
+    const [from, to] = data_offsets.map((offset) => offset + dataStart);
+    const wanted = byteLength(dtype, shape);
     if (to - from !== wanted) fail(`tensor ${name} has ${to - from} bytes, its shape [${shape}] needs ${wanted}`);
-    if (to > bytes.length) fail(`the file is cut off inside tensor ${name}: ${bytes.length} bytes of at least ${to}`);
-    // A copy, since a typed array must start at a multiple of its element's size; Buffer's own slice would not copy.
-    const raw = Uint8Array.prototype.slice.call(bytes, from, to).buffer as ArrayBuffer;
-    tensors.set(name, { shape, data: widened(dtype, raw) });
+    if (to > fileBytes) fail(`the file is cut off inside tensor ${name}: ${fileBytes} bytes of at least ${to}`);
+    entries.set(name, { type: dtype, shape, from, to });
+  }
+  return { entries, metadata };
+}
+
+/**
+ * How many bytes of a file of `fileBytes` its header takes, by the first eight.
+ *
+ * @throws SafetensorsError
+ */
+export function headerBytes(start: Uint8Array, fileBytes: number): number {
+  if (fileBytes < 8) throw new SafetensorsError(`${fileBytes} bytes are too few for a safetensors file`);
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  const end = 8 + Number(view.getBigUint64(0, true));
+  if (end > fileBytes) throw new SafetensorsError(`the header is said to end at byte ${end} of ${fileBytes}`);
+  return end;
+}
+
+function isDataType(type: string): type is DataType {
+  return dataTypes.includes(type);
+}
+
+/** @throws SafetensorsError saying what is wrong with the file's bytes */
+export function decodeSafetensors(bytes: Uint8Array): {
+  tensors: Tensors;
+  metadata: Readonly<Record<string, string>>;
+} {
+  const { entries, metadata } = decodeHeader(bytes, bytes.length);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { type, shape, from, to }] of entries) {
+    tensors.set(name, { shape, data: widened(type, bytes.subarray(from, to)) });
   }
   return { tensors, metadata };
 }
 
-function widened(type: DataType, raw: ArrayBuffer): Float32Array {
+/** Stored elements as float32, each exactly. */
+export function widened(type: DataType, bytes: Uint8Array): Float32Array {
+  // A copy, since a typed array must start at a multiple of its element's size; Buffer's own slice would not copy.
+  const raw = Uint8Array.prototype.slice.call(bytes).buffer as ArrayBuffer;
   switch (type) {
     case 'F32':
       return new Float32Array(raw);
@@ -123,5 +191,7 @@ function widened(type: DataType, raw: ArrayBuffer): Float32Array {
       return new BFloat16Array(new Uint16Array(raw)).toFloat32();
     case 'I8':
       return Float32Array.from(new Int8Array(raw));
+    case 'U8':
+      return Float32Array.from(new Uint8Array(raw));
   }
 }
