@@ -4,6 +4,7 @@ import { demoCommand } from './commands/demo.ts';
 import { evaluateCommand } from './commands/evaluate/index.ts';
 import { experimentCommand } from './commands/experiment.ts';
 import { generateCommand } from './commands/generate.ts';
+import { importCommand } from './commands/import.ts';
 import { trainCommand } from './commands/train.ts';
 import { report } from './terminal/report.ts';
 
@@ -16,6 +17,7 @@ const program = new Command('slingshot')
   .addCommand(generateCommand())
   .addCommand(demoCommand())
   .addCommand(trainCommand())
+  .addCommand(importCommand())
   .addCommand(evaluateCommand())
   .addCommand(experimentCommand())
   .addHelpText(
