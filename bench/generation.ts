@@ -55,7 +55,7 @@ export async function generationRows(): Promise<Row[]> {
 
 async function measure(engineName: EngineName, requests: readonly GenerationRequest[]) {
   const steps: StepMessage[] = [];
-  const engine = await startEngine(engineName, readFleet(), { onStep: (step) => steps.push(step) });
+  const engine = await startEngine(engineName, await readFleet(), { onStep: (step) => steps.push(step) });
   const measured: { block: number; steps: number; parts: Record<string, number> }[] = [];
   try {
     for (const request of requests) {

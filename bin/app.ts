@@ -9,7 +9,7 @@ const app = new App();
 const setting = (name: string, fallback: string): string => app.node.tryGetContext(name) ?? fallback;
 const coreInstances: string | undefined = app.node.tryGetContext('coreInstances');
 new SlingshotStack(app, 'Slingshot', {
-  fleet: readFleet(app.node.tryGetContext('models')),
+  fleet: await readFleet(app.node.tryGetContext('models')),
   artefacts: builtArtefacts,
   kept: Number(setting('kept', '256')),
   coreInstanceType: setting('coreInstanceType', 'ml.g5.xlarge'),

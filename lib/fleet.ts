@@ -5,6 +5,7 @@ import { type Catalog, templates } from '../functions/contracts/catalog.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
 import { type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
+import { checkName, checkTogether } from './fleet-check.ts';
 
 /** A model that is served. */
 export interface FleetModel {
@@ -48,9 +49,10 @@ type FleetFile = z.output<typeof fleetSchema>;
  * The fleet of a folder of model directories: as its fleet.json says, or, without one, `core` and every other directory
  * a tenant.
  *
- * @throws Error when there is no core, or fleet.json is wrong
+ * @throws Error when there is no core, fleet.json is wrong, a name cannot be an endpoint's, or models do not belong
+ *   together
  */
-export function readFleet(directory: string = shippedModels): Fleet {
+export async function readFleet(directory: string = shippedModels): Promise<Fleet> {
   const names = existsSync(directory)
     ? readdirSync(directory).filter((name) => existsSync(join(directory, name, modelFiles.config)))
     : [];
@@ -59,18 +61,33 @@ export function readFleet(directory: string = shippedModels): Fleet {
   const { cores, tenants } = existsSync(path) ? readFleetFile(path, names) : conventional(names);
   const namesIn = (tables: readonly { model: string }[][]) => [...new Set(tables.flat().map(({ model }) => model))];
   const coreNames = namesIn(Object.values(cores).map(({ routes }) => routes));
+  const tenantNames = namesIn(Object.values(tenants));
+  for (const name of [...Object.keys(cores), ...Object.keys(tenants), ...coreNames, ...tenantNames]) {
+    try {
+      checkName(name);
+    } catch (error) {
+      throw new Error(`${directory}: ${(error as Error).message}; rename it, or leave it out of ${fleetFile}`);
+    }
+  }
+  const both = tenantNames.find((name) => coreNames.includes(name));
+  if (both) throw new Error(`${path}: model ${both} is a core's and a tenant's; a model has one role`);
   const model = (name: string, role: FleetModel['role'], endpoint: string): FleetModel => ({
     ...{ name, directory: join(directory, name), role, endpoint },
   });
   const models = [
     ...coreNames.map((name) => model(name, 'core', coreNames.length > 1 ? `slingshot-core/${name}` : 'slingshot-core')),
-    ...namesIn(Object.values(tenants)).map((name) => model(name, 'tenant', `slingshot-tenant-${name}`)),
+    ...tenantNames.map((name) => model(name, 'tenant', `slingshot-tenant-${name}`)),
   ];
   const endpointOf = new Map(models.map(({ name, endpoint }) => [name, endpoint]));
   const routing = (routes: readonly { from: number; to: number; model: string }[]) =>
     routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as string }));
+  const core = model('core', 'core', endpointOf.get('core') ?? '');
+  await checkTogether(
+    core,
+    models.filter(({ name }) => name !== 'core'),
+  );
   return {
-    core: models.find(({ name }) => name === 'core') as FleetModel,
+    core,
     models,
     catalog: {
       cores: mapValues(cores, ({ routes, template }) => ({ routes: routing(routes), template })),
@@ -87,9 +104,14 @@ function conventional(names: readonly string[]): FleetFile {
 function readFleetFile(path: string, names: readonly string[]): FleetFile {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readFileSync(path, 'utf8'), (key, value) => {
+      // The schema would pass over a key of this name in silence.
+      if (key === '__proto__') checkName(key);
+      return value;
+    });
   } catch (cause) {
-    throw new Error(`${path} is not JSON: ${(cause as Error).message}`, { cause });
+    const what = cause instanceof SyntaxError ? ' is not JSON' : '';
+    throw new Error(`${path}${what}: ${(cause as Error).message}`, { cause });
   }
   const result = fleetSchema.safeParse(json);
   if (!result.success) throw new Error(`${path}: ${firstIssue(result.error, 'the file')}`);
@@ -112,10 +134,13 @@ function mapValues<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => 
 }
 
 /** The fleet with the models alone that a request can use; a core or tenant that is not there is left to be refused. */
-export function fleetFor(fleet: Fleet, { core, tenant }: { core?: string; tenant?: string }): Fleet {
+export function fleetFor(fleet: Fleet, { core = 'core', tenant }: { core?: string; tenant?: string }): Fleet {
   const { cores, tenants } = fleet.catalog;
-  const tables: (RoutingTable | undefined)[] = [cores[core ?? 'core']?.routes];
-  if (tenant !== undefined) tables.push(tenants[tenant]);
+  const own = <T>(tables: Readonly<Record<string, T>>, name: string) =>
+    Object.hasOwn(tables, name) ? tables[name] : undefined;
+  // The state machine that refuses an unknown core is made with an endpoint, too: that of the core which is always there.
+  const tables: (RoutingTable | undefined)[] = [(own(cores, core) ?? cores.core).routes];
+  if (tenant !== undefined) tables.push(own(tenants, tenant));
   const used = new Set(tables.flatMap((routes) => routes?.map(({ endpoint }) => endpoint) ?? []));
   return { ...fleet, models: fleet.models.filter(({ endpoint }) => used.has(endpoint)) };
 }

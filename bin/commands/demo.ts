@@ -18,7 +18,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(): Promise<void> {
-  const fleet = fleetFor(readFleet(), { tenant });
+  const fleet = fleetFor(await readFleet(), { tenant });
   const tokenizer = await loadTokenizer(fleet.core.directory);
   const request = requestSchema.parse({ prompt, seed: 7 });
   const say = (line: string) => console.log(line);

@@ -83,7 +83,7 @@ export function generateCommand(): Command {
 
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
-  const fleet = fleetFor(readFleet(options.models ?? shippedModels), options);
+  const fleet = fleetFor(await readFleet(options.models ?? shippedModels), options);
   const view = options.json ? undefined : viewFor(process.stderr, await loadTokenizer(fleet.core.directory), request);
   const trace = options.trace === undefined ? undefined : await openTrace(options.trace);
   const onStep = (step: StepMessage) => {

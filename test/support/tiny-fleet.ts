@@ -69,7 +69,7 @@ export async function tinyFleet(): Promise<{ fleet: Fleet; folder: string; remov
   await saveModel(join(folder, 'core'), tinyConfig, tokenizer, tinyWeights(tinyConfig, 1));
   const tenantConfig = { ...tinyConfig, width: 8, layers: 1 };
   await saveModel(join(folder, 'acme'), tenantConfig, tokenizer, tinyWeights(tenantConfig, 2));
-  return { fleet: readFleet(folder), folder, remove: () => rm(folder, { recursive: true }) };
+  return { fleet: await readFleet(folder), folder, remove: () => rm(folder, { recursive: true }) };
 }
 
 /** What a fleet.json may say of the routed fleet's models. */
@@ -93,5 +93,5 @@ export async function tinyRoutedFleet(): Promise<{ fleet: Fleet; folder: string;
     await saveModel(join(folder, name), tinyConfig, await tinyTokenizer(), tinyWeights(tinyConfig, 10 + seed));
   }
   await writeFile(join(folder, 'fleet.json'), JSON.stringify(routedFleet));
-  return { fleet: readFleet(folder), folder, remove };
+  return { fleet: await readFleet(folder), folder, remove };
 }

@@ -69,7 +69,7 @@ async function runText(options: TextOptions): Promise<void> {
   const domain = await termsOf(options);
   const asked = tenant === undefined ? { core } : { core, tenant };
   const weights = tenant === undefined ? [undefined] : options.weights;
-  const engine = await startEngine('direct', fleetFor(readFleet(options.models), asked), {});
+  const engine = await startEngine('direct', fleetFor(await readFleet(options.models), asked), {});
   const next = new NextToken(judge);
   const progress = showProgress('samples');
   const total = weights.length * prompts.length * samples;

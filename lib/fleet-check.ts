@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadDiffusionConfig, modelFiles } from '../models/checkpoint/model-directory.ts';
+import type { ModelConfig } from '../models/ssd2/config.ts';
+
+const longestName = 40;
+const name = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+
+/**
+ * Refuses names that cannot become an endpoint's, or that an endpoint could not tell from another's.
+ *
+ * @throws Error
+ */
+export function checkName(text: string): void {
+  if (name.test(text) && text.length <= longestName) return;
+  const rule = `lower-case letters, digits and single hyphens between them, at most ${longestName}`;
+  throw new Error(`${JSON.stringify(text)} cannot name an endpoint: a name has ${rule}`);
+}
+
+type Member = Pick<ModelConfig, 'vocabulary' | 'endOfText' | 'block' | 'positions'> & { readonly tokenizer: string };
+
+/**
+ * Refuses models whose logits do not belong together: those that mean other tokens by the same numbers, or that cannot
+ * take what the core takes.
+ *
+ * @throws Error naming the model, what of it is not the core's, and what it has to be
+ */
+export async function checkTogether(
+  core: { readonly name: string; readonly directory: string },
+  others: readonly { readonly name: string; readonly directory: string }[],
+): Promise<void> {
+  const expected = await readMember(core.directory);
+  for (const { name, directory } of others) {
+    const found = await readMember(directory);
+    const refuse = (what: string) => {
+      throw new Error(`${directory}: model ${name} does not go with ${core.name}: ${what}`);
+    };
+    if (found.tokenizer !== expected.tokenizer) {
+      refuse(`its ${modelFiles.tokenizer} is another; all models of a fleet share one, byte for byte`);
+    }
+    for (const field of ['vocabulary', 'endOfText', 'block'] as const) {
+      if (found[field] !== expected[field]) refuse(`its ${field} is ${found[field]}, not ${expected[field]}`);
+    }
+    if (found.positions < expected.positions) {
+      refuse(`it takes ${found.positions} positions, which must be ${expected.positions} or more`);
+    }
+  }
+}
+
+async function readMember(directory: string): Promise<Member> {
+  const { vocabulary, endOfText, block, positions } = await loadDiffusionConfig(directory);
+  if (endOfText >= vocabulary) {
+    throw new Error(`${directory}: end-of-text is ${endOfText}, which is no token of a vocabulary of ${vocabulary}`);
+  }
+  const weights = join(directory, modelFiles.weights);
+  const found = await stat(weights).catch((cause) => {
+    throw new Error(`${weights} cannot be read (${cause.message})`, { cause });
+  });
+  if (!found.isFile()) throw new Error(`${weights} is not a file`);
+  const bytes = await readFile(join(directory, modelFiles.tokenizer));
+  return { vocabulary, endOfText, block, positions, tokenizer: createHash('sha256').update(bytes).digest('hex') };
+}
