@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { writeError } from '../files/write-error.ts';
 
 /** Token ids that are read a piece at a time; a Uint16Array is one. */
 export interface TokenSequence {
@@ -32,6 +33,77 @@ export class TokenFile implements TokenSequence {
 
   close(): void {
     closeSync(this.#file);
+  }
+}
+
+/** Collects tokens in memory, or, given a path, in a file that a TokenFile reads. */
+export class TokenWriter {
+  readonly #path: string | undefined;
+  #file: number | undefined;
+  /** What is not in the file yet. */
+  #buffer = new Uint16Array(2 ** 16);
+  #buffered = 0;
+  #inFile = 0;
+
+  constructor(path?: string) {
+    this.#path = path;
+    this.#file = path === undefined ? undefined : openSync(path, 'w');
+  }
+
+  get length(): number {
+    return this.#inFile + this.#buffered;
+  }
+
+  /** All of them; in memory. */
+  get tokens(): Uint16Array {
+    return this.#buffer.slice(0, this.#buffered);
+  }
+
+  write(tokens: readonly number[]): void {
+    while (this.#buffered + tokens.length > this.#buffer.length) {
+      this.#flush();
+      if (this.#buffered + tokens.length <= this.#buffer.length) break;
+      const larger = new Uint16Array(2 * this.#buffer.length);
+      larger.set(this.#buffer.subarray(0, this.#buffered));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(tokens, this.#buffered);
+    this.#buffered += tokens.length;
+  }
+
+  /** Takes back all tokens from the `length`-th on. */
+  cut(length: number): void {
+    if (length < this.#inFile) {
+      ftruncateSync(this.#file as number, 2 * length);
+      this.#inFile = length;
+    }
+    this.#buffered = length - this.#inFile;
+  }
+
+  /** Writes what is not in the file yet, and closes it. */
+  finish(): void {
+    this.#flush();
+    this.close();
+  }
+
+  /** Closes the file as it is. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #flush(): void {
+    if (this.#file === undefined) return;
+    const bytes = new Uint8Array(this.#buffer.buffer, 0, 2 * this.#buffered);
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#file, bytes, done, bytes.length - done, 2 * this.#inFile + done);
+      }
+    } catch (cause) {
+      throw writeError(this.#path as string, cause);
+    }
+    this.#inFile += this.#buffered;
+    this.#buffered = 0;
   }
 }
 

@@ -1,19 +1,15 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { writeError } from '../files/write-error.ts';
-import { instructionPrompt } from '../tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { type InstructionRow, type RowOptions, readInstructions, readTexts } from './rows.ts';
-import { TokenFile, type TokenSequence } from './token-store.ts';
-
-/** Plain text, or instructions with their responses. */
-export type DataFormat = 'text' | 'instructions';
+import type { RowOptions } from './bad-row.ts';
+import { type DataFormat, type DocumentPart, readDocuments } from './documents.ts';
+import { pieceLength } from './pieces.ts';
+import { TokenFile, type TokenSequence, TokenWriter } from './token-store.ts';
 
 /** Tokens end to end, each document closed by end-of-text; of instructions, where each begins and where its response. */
 export interface Corpus {
@@ -26,42 +22,49 @@ export interface TokenizeOptions extends RowOptions {
   readonly onProgress?: (documents: number, tokens: number) => void;
 }
 
-const documentsAtOnce = 64;
+/** Pieces and characters that are encoded together. */
+const [piecesAtOnce, charactersAtOnce] = [64, 4 * pieceLength];
 
-interface Documents {
-  readonly count: number;
-  readonly tokens: Uint16Array;
-  readonly responses: number[];
-}
-
-/** The documents of some files, tokenized a few at a time. `responses` count from the first of these tokens. */
-async function* tokenized(
+/**
+ * Writes the documents of some files as tokens.
+ *
+ * @returns pairs of a document's start and its response's; empty for plain text
+ */
+async function tokenize(
   files: readonly string[],
   format: DataFormat,
   tokenizer: Tokenizer,
-  options: RowOptions,
-): AsyncGenerator<Documents> {
-  const encode = async (rows: readonly (string | InstructionRow)[]): Promise<Documents> => {
-    const asked = rows.map((row) => (typeof row === 'string' ? '' : instructionPrompt(row.instruction, row.context)));
-    const said = rows.map((row) => (typeof row === 'string' ? row : row.response));
-    const [prompts, bodies] = [await tokenizer.encodeBatch(asked), await tokenizer.encodeBatch(said)];
-    const ids: number[] = [];
-    const responses: number[] = [];
-    rows.forEach((row, i) => {
-      if (typeof row !== 'string') responses.push(ids.length, ids.length + prompts[i].length);
-      ids.push(...prompts[i], ...bodies[i], tokenizer.endOfText);
-    });
-    return { count: rows.length, tokens: Uint16Array.from(ids), responses };
+  writer: TokenWriter,
+  options: TokenizeOptions,
+): Promise<number[]> {
+  const responses: number[] = [];
+  let [documents, start] = [0, 0];
+  const write = async (parts: readonly DocumentPart[]) => {
+    const texts = parts.flatMap((part) => (part.kind === 'piece' ? [part.text] : []));
+    const encoded = (await tokenizer.encodeBatch(texts)).values();
+    for (const { kind } of parts) {
+      if (kind === 'piece') writer.write(encoded.next().value as number[]);
+      else if (kind === 'response') responses.push(start, writer.length);
+      else if (kind === 'end') {
+        writer.write([tokenizer.endOfText]);
+        start = writer.length;
+        documents++;
+      } else writer.cut(start);
+    }
+    options.onProgress?.(documents, writer.length);
   };
-  let batch: (string | InstructionRow)[] = [];
-  const rows = format === 'text' ? readTexts(files, options) : readInstructions(files, options);
-  for await (const row of rows) {
-    batch.push(row);
-    if (batch.length < documentsAtOnce) continue;
-    yield encode(batch);
-    batch = [];
+  let parts: DocumentPart[] = [];
+  let [pieces, characters] = [0, 0];
+  for await (const part of readDocuments(files, format, options)) {
+    parts.push(part);
+    if (part.kind !== 'piece') continue;
+    characters += part.text.length;
+    if (++pieces < piecesAtOnce && characters < charactersAtOnce) continue;
+    await write(parts);
+    [parts, pieces, characters] = [[], 0, 0];
   }
-  if (batch.length > 0) yield encode(batch);
+  await write(parts);
+  return responses;
 }
 
 /** A corpus in memory, for what is known to be small. */
@@ -70,25 +73,11 @@ export async function tokenizeInMemory(
   tokenizer: Tokenizer,
   options: TokenizeOptions & { readonly format?: DataFormat } = { policy: 'fail' },
 ): Promise<Corpus & { readonly tokens: Uint16Array }> {
-  const parts: Uint16Array[] = [];
-  const responses: number[] = [];
-  let [length, documents] = [0, 0];
   const format = options.format ?? 'text';
-  for await (const part of tokenized(files, format, tokenizer, options)) {
-    for (const position of part.responses) responses.push(length + position);
-    parts.push(part.tokens);
-    length += part.tokens.length;
-    documents += part.count;
-    options.onProgress?.(documents, length);
-  }
-  if (length === 0) throw new Error(`${files.join(', ')}: no text in it`);
-  const tokens = new Uint16Array(length);
-  let at = 0;
-  for (const part of parts) {
-    tokens.set(part, at);
-    at += part.length;
-  }
-  return { tokens, ...(format === 'text' ? {} : { responses: Uint32Array.from(responses) }) };
+  const writer = new TokenWriter();
+  const responses = await tokenize(files, format, tokenizer, writer, options);
+  if (writer.length === 0) throw new Error(`${files.join(', ')}: no text in it`);
+  return { tokens: writer.tokens, ...(format === 'text' ? {} : { responses: Uint32Array.from(responses) }) };
 }
 
 /**
@@ -116,8 +105,7 @@ export async function tokenizeToFile(
   if (known?.key !== key) {
     await makeFolder(folder);
     await rm(indexPath, { force: true });
-    responses = await writeTokens(`${tokenPath}.part`, tokenized(files, format, tokenizer, options), options);
-    await rename(`${tokenPath}.part`, tokenPath);
+    responses = await tokenizeToPath(files, format, tokenizer, tokenPath, options);
     await writeAtomically(indexPath, JSON.stringify({ key, responses }));
   }
   const tokens = new TokenFile(tokenPath);
@@ -136,27 +124,23 @@ function readIndex(path: string): z.infer<typeof indexSchema> | undefined {
   }
 }
 
-async function writeTokens(
+async function tokenizeToPath(
+  files: readonly string[],
+  format: DataFormat,
+  tokenizer: Tokenizer,
   path: string,
-  documents: AsyncIterable<Documents>,
-  { onProgress }: TokenizeOptions,
+  options: TokenizeOptions,
 ): Promise<number[]> {
-  const responses: number[] = [];
-  let [length, count] = [0, 0];
-  async function* bytes() {
-    for await (const part of documents) {
-      for (const position of part.responses) responses.push(length + position);
-      length += part.tokens.length;
-      count += part.count;
-      yield new Uint8Array(part.tokens.buffer);
-      onProgress?.(count, length);
-    }
-  }
+  const part = `${path}.part`;
+  const writer = new TokenWriter(part);
   try {
-    await pipeline(bytes, createWriteStream(path));
-  } catch (cause) {
-    await rm(path, { force: true });
-    throw cause instanceof Error && 'syscall' in cause ? writeError(path, cause) : cause;
+    const responses = await tokenize(files, format, tokenizer, writer, options);
+    writer.finish();
+    await rename(part, path);
+    return responses;
+  } catch (error) {
+    writer.close();
+    await rm(part, { force: true });
+    throw error;
   }
-  return responses;
 }

@@ -1,4 +1,5 @@
-import { readPromptTexts } from '../data/rows.ts';
+import { readDocuments } from '../data/documents.ts';
+import { isPlainText, readJsonRows } from '../data/rows.ts';
 
 /**
  * Prompts from held-out rows, evenly spread over the files, the same ones each time: instructions as they are, and the
@@ -8,7 +9,7 @@ import { readPromptTexts } from '../data/rows.ts';
  */
 export async function promptsOf(files: readonly string[], count: number, words: number): Promise<string[]> {
   const prompts: string[] = [];
-  for await (const { text, whole } of readPromptTexts(files)) {
+  for await (const { text, whole } of promptTexts(files)) {
     if (whole) {
       prompts.push(text.trim());
       continue;
@@ -20,4 +21,21 @@ export async function promptsOf(files: readonly string[], count: number, words: 
   if (prompts.length === 0) throw new Error(`${files.join(', ')}: no document of ${2 * words} words or more`);
   const every = Math.max(1, prompts.length / count);
   return Array.from({ length: Math.min(count, prompts.length) }, (_, i) => prompts[Math.floor(i * every)]);
+}
+
+/** What a model can be asked with: instructions whole, and texts to take a beginning from, of a plain file its pieces. */
+async function* promptTexts(files: readonly string[]): AsyncGenerator<{ text: string; whole: boolean }> {
+  const expected = 'a JSON object with a "text" or an "instruction"';
+  for (const file of files) {
+    if (isPlainText(file)) {
+      for await (const part of readDocuments([file], 'text', { policy: 'fail' })) {
+        if (part.kind === 'piece') yield { text: part.text, whole: false };
+      }
+      continue;
+    }
+    yield* readJsonRows([file], { policy: 'fail' }, expected, ({ instruction, text }) => {
+      if (typeof instruction === 'string' && instruction.trim() !== '') return { text: instruction, whole: true };
+      return typeof text === 'string' ? { text, whole: false } : undefined;
+    });
+  }
 }

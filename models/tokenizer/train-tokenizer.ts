@@ -1,20 +1,23 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { BPE, byteLevelAlphabet, byteLevelPreTokenizer, Tokenizer } from 'tokenizers';
 import { endOfText } from './tokenizer.ts';
 
 /**
- * Trains a byte-level BPE of `size` entries and gives the text of its tokenizer.json.
+ * Trains a byte-level BPE of `size` entries, on texts that are never in memory as a whole, and gives the text of its
+ * tokenizer.json.
  *
  * The Node binding trains with a fixed size of 30,000. Merges are found greedily, each from the ones before, so the
  * first ones of a longer training are those of a shorter one: it is cut to size here, over the whole byte alphabet.
  */
-export async function trainTokenizer(texts: readonly string[], size: number): Promise<string> {
+export async function trainTokenizer(texts: Iterable<string> | AsyncIterable<string>, size: number): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'slingshot-tokenizer-'));
   try {
     const [corpus, trained] = [join(folder, 'corpus.txt'), join(folder, 'tokenizer.json')];
-    await writeFile(corpus, texts.join('\n'));
+    await pipeline(lines(texts), createWriteStream(corpus));
     const tokenizer = new Tokenizer(BPE.empty());
     tokenizer.setPreTokenizer(byteLevelPreTokenizer(false));
     tokenizer.train([corpus]);
@@ -23,6 +26,10 @@ export async function trainTokenizer(texts: readonly string[], size: number): Pr
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+async function* lines(texts: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const text of texts) yield `${text}\n`;
 }
 
 function cutToSize(merges: readonly [string, string][], size: number): string {

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadAnyModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
-import { type BadRow, dataFiles, readInstructions, readTexts } from '../data/rows.ts';
+import type { BadRow } from '../data/bad-row.ts';
+import { readDocuments } from '../data/documents.ts';
+import { dataFiles } from '../data/rows.ts';
 import { type Corpus, tokenizeToFile } from '../data/tokenize.ts';
 import { removeLeftovers, writeAtomically } from '../files/atomic-write.ts';
 import { withFolderLock } from '../files/folder-lock.ts';
@@ -85,13 +87,14 @@ async function tokenizerFor({ tokenizer, from, model, data }: Recipe, folder: st
   const given = tokenizer ?? (from === undefined ? undefined : join(from, modelFiles.tokenizer));
   if (given !== undefined) return readFile(given, 'utf8');
   if (existsSync(own)) return readFile(own, 'utf8');
-  const texts: string[] = [];
-  const options = { policy: data.onBadRow };
-  if (data.format === 'text') for await (const text of readTexts(files, options)) texts.push(text);
-  else for await (const row of readInstructions(files, options)) texts.push(`${row.instruction}\n${row.response}`);
-  const json = await trainTokenizer(texts, model.vocabulary);
+  const json = await trainTokenizer(piecesToLearnFrom(files, data), model.vocabulary);
   await writeAtomically(own, json);
   return json;
+}
+
+async function* piecesToLearnFrom(files: readonly string[], { format, onBadRow }: Recipe['data']) {
+  for await (const part of readDocuments(files, format, { policy: onBadRow }))
+    if (part.kind === 'piece') yield part.text;
 }
 
 async function weightsOf(directory: string, tokenizerJson: string): Promise<Weights> {

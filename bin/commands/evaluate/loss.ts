@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
 import type { Model } from '../../../models/checkpoint/model-directory.ts';
-import type { DataFormat } from '../../../models/data/tokenize.ts';
+import type { DataFormat } from '../../../models/data/documents.ts';
 import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';
 import type { RangedLoss } from '../../../models/evaluation/range-estimates.ts';
 import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';

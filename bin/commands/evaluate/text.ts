@@ -121,11 +121,14 @@ interface TextResult {
 async function termsOf({ domain, general }: TextOptions): Promise<ReadonlySet<string> | undefined> {
   if (domain === undefined && general === undefined) return undefined;
   if (domain === undefined || general === undefined) throw new Error('--domain and --general go together');
-  const { dataFiles, readTexts } = await import('../../../models/data/rows.ts');
+  const { dataFiles } = await import('../../../models/data/rows.ts');
+  const { readDocuments } = await import('../../../models/data/documents.ts');
   const { domainTerms, wordsOf } = await import('../../../models/evaluation/text-metrics.ts');
   const words = async (path: string) => {
     const all: string[] = [];
-    for await (const text of readTexts(await dataFiles(path))) for (const word of wordsOf(text)) all.push(word);
+    for await (const part of readDocuments(await dataFiles(path), 'text', { policy: 'fail' })) {
+      if (part.kind === 'piece') for (const word of wordsOf(part.text)) all.push(word);
+    }
     return all;
   };
   return domainTerms(await words(domain), await words(general));
