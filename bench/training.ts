@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parameterCount } from '../models/ssd2/parameters.ts';
+import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
 import { recipeObjective } from '../models/training/objectives/recipe-objective.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
 import { parseRecipe } from '../models/training/recipe.ts';
@@ -21,7 +21,7 @@ export async function trainingRows(peak: number): Promise<Row[]> {
     ['self-conditioned', 1],
   ] as const) {
     const before = process.memoryUsage().rss;
-    const buffers = new ParameterBuffers(recipe.model);
+    const buffers = new ParameterBuffers(parameterSpecs(recipe.model));
     buffers.initialise(recipe.seed, tokens);
     const changed = { ...recipe, objective: { ...recipe.objective, selfConditioning } };
     const objective = recipeObjective(changed, { tokens }, recipe.seed);

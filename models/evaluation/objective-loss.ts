@@ -1,5 +1,6 @@
 import type { NetworkConfig } from '../ssd2/config.ts';
 import type { Weights } from '../ssd2/graphs.ts';
+import { parameterSpecs } from '../ssd2/parameters.ts';
 import { ObjectiveLosses } from '../training/objective-losses.ts';
 import type { Objective } from '../training/objectives/objective.ts';
 import { type RangedLoss, RangeEstimates } from './range-estimates.ts';
@@ -12,7 +13,7 @@ export async function objectiveLoss(
   count: number,
   cluster: number,
 ): Promise<RangedLoss> {
-  const losses = new ObjectiveLosses(config, objective);
+  const losses = new ObjectiveLosses(parameterSpecs(config), objective);
   const estimates = new RangeEstimates();
   for await (const batch of losses.of(weights, count)) {
     estimates.add(batch.losses, cluster, batch.weights, batch.timesteps);

@@ -15,7 +15,7 @@ export function gradients(loss: Value, parameters: readonly Value[]): Value[] {
   for (const value of order) {
     const gradient = gradientOf.get(value);
     if (!gradient || !value.origin) continue;
-    const inputGradients = value.origin.gradient(gradient, value);
+    const inputGradients = value.origin.gradient(gradient, value, (other) => gradientOf.get(other));
     value.origin.inputs.forEach((input, i) => {
       const contribution = inputGradients[i];
       if (!contribution || !order.has(input)) return;

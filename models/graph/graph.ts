@@ -1,16 +1,29 @@
 import { elementCount, formatShape, type Shape, sameShape } from './shape.ts';
 
-export type ElementType = 'float32' | 'float16' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int64' | 'int32' | 'int8' | 'uint8' | 'bool';
 /** TensorProto.DataType. */
-export const onnxType: Record<ElementType, number> = { float32: 1, int64: 7, bool: 9, float16: 10 };
+export const onnxType: Record<ElementType, number> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+};
 export type Attribute = number | string | readonly number[] | { readonly float: number };
-export type TensorData = Float32Array | Float16Array | BigInt64Array;
+export type TensorData = Float32Array | Float16Array | BigInt64Array | Int8Array | Uint8Array;
 
 /**
  * The vector-Jacobian product of an operator: the gradient of a scalar with respect to each input, from its gradient
  * with respect to the output. `undefined` where an input has none (an index, a mask).
  */
-export type Gradient = (outputGradient: Value, output: Value) => readonly (Value | undefined)[];
+export type Gradient = (
+  outputGradient: Value,
+  output: Value,
+  /** The gradient of another value, which must have been computed later than this one; undefined where there is none. */
+  gradientOf: (other: Value) => Value | undefined,
+) => readonly (Value | undefined)[];
 
 /** A tensor in a graph: an input, a constant, or what a node computes. */
 export interface Value {
@@ -25,6 +38,8 @@ export interface Value {
 
 export interface Node {
   readonly operator: string;
+  /** ONNX's own where empty, else ONNX Runtime's contributed operators. */
+  readonly domain: '' | 'com.microsoft';
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
@@ -35,6 +50,7 @@ export interface NodeSpec {
   readonly shape: Shape;
   readonly type?: ElementType;
   readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly domain?: Node['domain'];
   /** Absent: no gradient flows through this node. */
   readonly gradient?: Gradient;
 }
@@ -47,6 +63,7 @@ export class Graph {
   readonly outputs: { name: string; value: Value }[] = [];
   readonly constants: { value: Value; data: TensorData }[] = [];
   readonly #constants = new Map<string, Value>();
+  readonly #sizes = new Map<string, Value>();
   #nextId = 0;
 
   constructor(name: string) {
@@ -83,6 +100,18 @@ export class Graph {
     return this.constant(BigInt64Array.from(xs, BigInt), [xs.length]);
   }
 
+  /** An input, int64 [1], that says how large a symbol is, for what cannot be found from a tensor's own size. */
+  sizeInput(symbol: string): Value {
+    const value = this.input(`${symbol}.size`, [1], 'int64');
+    this.#sizes.set(symbol, value);
+    return value;
+  }
+
+  /** What `sizeInput` made for a symbol. */
+  symbolSize(symbol: string): Value | undefined {
+    return this.#sizes.get(symbol);
+  }
+
   output(name: string, value: Value): void {
     this.outputs.push({ name, value });
   }
@@ -99,6 +128,7 @@ export class Graph {
     const outputs = shapes.map((shape) => this.#value(`${operator}_${this.#nextId}`, shape, spec.type ?? 'float32'));
     this.nodes.push({
       operator,
+      domain: spec.domain ?? '',
       inputs: spec.inputs.map((input) => input.name),
       outputs: outputs.map((output) => output.name),
       attributes: spec.attributes ?? {},
@@ -115,7 +145,9 @@ export class Graph {
 
 function elementType(data: TensorData): ElementType {
   if (data instanceof Float32Array) return 'float32';
-  return data instanceof Float16Array ? 'float16' : 'int64';
+  if (data instanceof Float16Array) return 'float16';
+  if (data instanceof Int8Array) return 'int8';
+  return data instanceof Uint8Array ? 'uint8' : 'int64';
 }
 
 /** Replaces how the gradient flows from `output` by a closed form over `inputs`, for a composite operator. */

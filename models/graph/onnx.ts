@@ -28,6 +28,7 @@ const schema = {
         output: { rule: 'repeated', type: 'string', id: 2 },
         opType: { type: 'string', id: 4 },
         attribute: { rule: 'repeated', type: 'Attribute', id: 5 },
+        domain: { type: 'string', id: 7 },
       },
     },
     Attribute: {
@@ -68,12 +69,16 @@ export function encodeOnnx(graph: Graph): Uint8Array {
   return Model.encode({
     irVersion,
     producerName: 'slingshot',
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [
+      { domain: '', version: opset },
+      { domain: 'com.microsoft', version: 1 },
+    ],
     graph: {
       name: graph.name,
       node: [
-        ...graph.nodes.map(({ operator, inputs, outputs: results, attributes }) => ({
+        ...graph.nodes.map(({ operator, domain, inputs, outputs: results, attributes }) => ({
           opType: operator,
+          domain,
           input: inputs,
           output: results,
           attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),

@@ -5,12 +5,14 @@
 export type Dimension = number | string;
 export type Shape = readonly Dimension[];
 
-interface Monomial {
+/** `times` times the product of symbols. */
+export interface Monomial {
   readonly times: number;
   readonly symbols: readonly string[];
 }
 
-function parse(dimension: Dimension): Monomial {
+/** Takes a dimension apart. */
+export function parseDimension(dimension: Dimension): Monomial {
   if (typeof dimension === 'number') return { times: dimension, symbols: [] };
   const factors = dimension.split('*');
   const times = Number(factors[0]);
@@ -25,7 +27,7 @@ function print({ times, symbols }: Monomial): Dimension {
 
 /** The product of dimensions, in a canonical form, so that equal sizes compare equal with ===. */
 export function sizeOf(shape: Shape): Dimension {
-  const parts = shape.map(parse);
+  const parts = shape.map(parseDimension);
   return print({
     times: parts.reduce((product, part) => product * part.times, 1),
     symbols: parts.flatMap((part) => part.symbols),
@@ -34,8 +36,8 @@ export function sizeOf(shape: Shape): Dimension {
 
 /** `whole / part`; throws RangeError when `part` does not divide `whole`. */
 export function divide(whole: Dimension, part: Dimension): Dimension {
-  const { times, symbols } = parse(whole);
-  const divisor = parse(part);
+  const { times, symbols } = parseDimension(whole);
+  const divisor = parseDimension(part);
   const left = [...symbols];
   for (const symbol of divisor.symbols) {
     const at = left.indexOf(symbol);

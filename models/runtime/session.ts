@@ -37,11 +37,13 @@ export class Session {
    * Runs the graph.
    *
    * @param feeds one entry an input, by name
+   * @param only the outputs that are wanted; all when absent
    * @param destinations buffers that outputs are written into, by name; other outputs get memory of their own
    */
   async run(
     feeds: Readonly<Record<string, Feed>>,
     destinations: Readonly<Record<string, Feed>> = {},
+    only?: readonly string[],
   ): Promise<Record<string, Float32Array>> {
     const inputs = Object.fromEntries(
       this.#graph.inputs.map((input) => {
@@ -51,10 +53,12 @@ export class Session {
       }),
     );
     const fetches = Object.fromEntries(
-      this.#graph.outputs.map(({ name, value }) => {
-        const destination = destinations[name];
-        return [name, destination ? tensor(destination, value.shape) : null];
-      }),
+      this.#graph.outputs
+        .filter(({ name }) => only === undefined || only.includes(name))
+        .map(({ name, value }) => {
+          const destination = destinations[name];
+          return [name, destination ? tensor(destination, value.shape) : null];
+        }),
     );
     const outputs = await this.#session.run(inputs, fetches);
     return Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, output.data as Float32Array]));
@@ -69,7 +73,9 @@ function tensor(feed: Feed, declared: Shape): Tensor {
   const data = 'shape' in feed ? feed.data : feed;
   const shape = 'shape' in feed ? feed.shape : (declared as readonly number[]);
   if (data instanceof Float16Array) return halves(data, shape);
-  return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int64', data, shape);
+  if (data instanceof Float32Array) return new Tensor('float32', data, shape);
+  if (data instanceof Int8Array) return new Tensor('int8', data, shape);
+  return data instanceof Uint8Array ? new Tensor('uint8', data, shape) : new Tensor('int64', data, shape);
 }
 
 /**

@@ -1,8 +1,8 @@
 import { Graph, logSoftmax, type Value } from '../graph/index.ts';
-import type { ModelConfig, NetworkConfig } from './config.ts';
+import type { ModelConfig } from './config.ts';
 import { biasedHeads, biasedRows } from './layout.ts';
 import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
-import { parameterSpecs } from './parameters.ts';
+import type { ParameterSpec } from './parameters.ts';
 
 /** Trained tensors by name. */
 export type Weights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
@@ -22,8 +22,8 @@ export function constantParameters(graph: Graph, weights: Weights): Parameters {
 }
 
 /** The trained tensors as inputs of a graph. */
-export function inputParameters(graph: Graph, config: NetworkConfig): Parameters {
-  const values = new Map(parameterSpecs(config).map(({ name, shape }) => [name, graph.input(name, shape)]));
+export function inputParameters(graph: Graph, specs: readonly ParameterSpec[]): Parameters {
+  const values = new Map(specs.map(({ name, shape }) => [name, graph.input(name, shape)]));
   return (name) => {
     const value = values.get(name);
     if (!value) throw new Error(`the model has no parameter ${name}`);

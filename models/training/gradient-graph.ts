@@ -1,7 +1,6 @@
 import { add, Graph, gradients, mul, type Value } from '../graph/index.ts';
-import type { NetworkConfig } from '../ssd2/config.ts';
 import { inputParameters } from '../ssd2/graphs.ts';
-import { parameterSpecs } from '../ssd2/parameters.ts';
+import type { ParameterSpec } from '../ssd2/parameters.ts';
 import type { Objective } from './objectives/objective.ts';
 
 /** The name of the output that holds a parameter's gradient. */
@@ -20,13 +19,13 @@ export function earlierName(parameter: string): string {
  * mean, added to the input `earlier.NAME`.
  */
 export function gradientGraph(
-  config: NetworkConfig,
+  specs: readonly ParameterSpec[],
   objective: Objective,
   variant: string,
   parts = 1,
 ): { graph: Graph; trained: string[] } {
   const graph = new Graph(`training-${variant}`);
-  const lookUp = inputParameters(graph, config);
+  const lookUp = inputParameters(graph, specs);
   const used = new Map<string, Value>();
   const { losses, objective: minimised } = objective.forward(
     graph,
@@ -38,7 +37,7 @@ export function gradientGraph(
     variant,
   );
   graph.output('losses', losses);
-  const trained = parameterSpecs(config).filter(({ name, fixed }) => !fixed && used.has(name));
+  const trained = specs.filter(({ name, fixed }) => !fixed && used.has(name));
   const values = trained.map(({ name }) => used.get(name) as Value);
   gradients(parts > 1 ? mul(minimised, 1 / parts) : minimised, values).forEach((gradient, i) => {
     const { name, shape } = trained[i];
@@ -48,8 +47,8 @@ export function gradientGraph(
 }
 
 /** The forward pass alone, with the same inputs -> losses [rows]. */
-export function lossGraph(config: NetworkConfig, objective: Objective, variant: string): Graph {
+export function lossGraph(specs: readonly ParameterSpec[], objective: Objective, variant: string): Graph {
   const graph = new Graph(`loss-${variant}`);
-  graph.output('losses', objective.forward(graph, inputParameters(graph, config), variant).losses);
+  graph.output('losses', objective.forward(graph, inputParameters(graph, specs), variant).losses);
   return graph;
 }

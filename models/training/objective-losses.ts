@@ -1,18 +1,18 @@
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import type { NetworkConfig } from '../ssd2/config.ts';
 import type { Weights } from '../ssd2/graphs.ts';
+import type { ParameterSpec } from '../ssd2/parameters.ts';
 import { lossGraph } from './gradient-graph.ts';
 import type { Batch, Objective } from './objectives/objective.ts';
 
 /** The forward pass of an objective over its first batches, for any weights of one model. */
 export class ObjectiveLosses {
-  readonly #config: NetworkConfig;
+  readonly #specs: readonly ParameterSpec[];
   readonly #objective: Objective;
   readonly #runtime: RuntimeOptions | undefined;
   readonly #sessions = new Map<string, Session>();
 
-  constructor(config: NetworkConfig, objective: Objective, runtime?: RuntimeOptions) {
-    this.#config = config;
+  constructor(specs: readonly ParameterSpec[], objective: Objective, runtime?: RuntimeOptions) {
+    this.#specs = specs;
     this.#objective = objective;
     this.#runtime = runtime;
   }
@@ -31,7 +31,7 @@ export class ObjectiveLosses {
   async #session(variant: string): Promise<Session> {
     const known = this.#sessions.get(variant);
     if (known) return known;
-    const session = await Session.create(lossGraph(this.#config, this.#objective, variant), this.#runtime);
+    const session = await Session.create(lossGraph(this.#specs, this.#objective, variant), this.#runtime);
     this.#sessions.set(variant, session);
     return session;
   }

@@ -1,9 +1,8 @@
 import type { Tensor, Tensors } from '../checkpoint/safetensors.ts';
 import type { TokenSequence } from '../data/token-store.ts';
 import { tokenCounts } from '../data/token-store.ts';
-import type { NetworkConfig } from '../ssd2/config.ts';
 import { gaussianRow } from '../ssd2/noise.ts';
-import { parameterSpecs } from '../ssd2/parameters.ts';
+import type { ParameterSpec } from '../ssd2/parameters.ts';
 
 /** What a training run keeps from step to step: a number a parameter of each. */
 export const bufferNames = ['weights', 'secondMoments', 'directions', 'lags'] as const;
@@ -20,7 +19,7 @@ export const lagScale = 1024;
  * float32, and what is a small difference or a ratio near 1 is float16.
  */
 export class ParameterBuffers {
-  readonly config: NetworkConfig;
+  readonly specs: readonly ParameterSpec[];
   readonly weights: Float32Array;
   readonly gradients: Float32Array;
   /** AdamW's v, of the clipped gradients' squares. */
@@ -33,11 +32,12 @@ export class ParameterBuffers {
   readonly decayEnd: number;
   readonly #slots: readonly { name: string; shape: readonly number[]; start: number; end: number }[];
 
-  constructor(config: NetworkConfig) {
-    this.config = config;
+  /** @param specs those with weight decay first */
+  constructor(specs: readonly ParameterSpec[]) {
+    this.specs = specs;
     let size = 0;
     let decayEnd = 0;
-    this.#slots = parameterSpecs(config).map(({ name, shape, decay }) => {
+    this.#slots = specs.map(({ name, shape, decay }) => {
       const start = size;
       const end = start + shape.reduce((a, b) => a * b, 1);
       size = Math.ceil(end / alignment) * alignment;
@@ -79,11 +79,10 @@ export class ParameterBuffers {
   /** Fresh weights, as parameterSpecs says, from a seed and the training text, whose token frequencies are the prior. */
   initialise(seed: number, tokens: TokenSequence): void {
     const views = this.views(this.weights);
-    const logPrior = logFrequencies(tokens, this.config.vocabulary);
-    parameterSpecs(this.config).forEach(({ name, initial }, index) => {
+    this.specs.forEach(({ name, shape, initial }, index) => {
       const data = views.get(name)?.data as Float32Array;
       if ('constant' in initial) data.fill(initial.constant);
-      else if ('logPrior' in initial) data.set(logPrior);
+      else if ('logPrior' in initial) data.set(logFrequencies(tokens, shape[0]));
       else if ('copyOf' in initial) data.set(views.get(initial.copyOf)?.data as Float32Array);
       else {
         gaussianRow({ seed, lane: 0, block: 0, step: 0, position: index }, data);
@@ -94,7 +93,7 @@ export class ParameterBuffers {
 
   /** Takes over trained weights; what is set from the data stays this run's own. */
   startFrom(weights: Tensors): void {
-    const fixed = parameterSpecs(this.config).filter((spec) => spec.fixed);
+    const fixed = this.specs.filter((spec) => spec.fixed);
     const views = this.views(this.weights);
     const own = fixed.map(({ name }) => views.get(name)?.data.slice() as Float32Array);
     this.load(this.weights, weights);

@@ -5,6 +5,7 @@ import type { Corpus } from '../data/tokenize.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import type { Weights } from '../ssd2/graphs.ts';
+import { parameterSpecs } from '../ssd2/parameters.ts';
 import { appendMetrics, dropMetricsAfter, type Metrics } from './metrics.ts';
 import { recipeObjective } from './objectives/recipe-objective.ts';
 import { ParameterBuffers } from './parameter-buffers.ts';
@@ -51,7 +52,7 @@ export async function train(
 ): Promise<ParameterBuffers> {
   await makeFolder(folder);
   const checkpoint = join(folder, checkpointFile);
-  const buffers = new ParameterBuffers(recipe.model);
+  const buffers = new ParameterBuffers(parameterSpecs(recipe.model));
   const objective = recipeObjective(recipe, data.train, recipe.seed);
   const tokensPerStep = objective.rows * recipe.batch.accumulate;
   let state: TrainingState = await start(recipe, data, checkpoint, buffers, tokensPerStep, options.from);

@@ -85,8 +85,8 @@ export class TrainingStepper {
   #variant(name: string): Promise<Variant> {
     const known = this.#variants.get(name);
     if (known) return known;
-    const { model, batch } = this.#recipe;
-    const { graph, trained } = gradientGraph(model, this.#objective, name, batch.accumulate);
+    const { batch } = this.#recipe;
+    const { graph, trained } = gradientGraph(this.#buffers.specs, this.#objective, name, batch.accumulate);
     const gradients = [...this.#buffers.views(this.#buffers.gradients)];
     const isTrained = new Set(trained);
     const destinations = Object.fromEntries(

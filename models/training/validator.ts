@@ -16,7 +16,7 @@ export class Validator {
   readonly #buffers: ParameterBuffers;
 
   constructor(objective: Objective, count: number, buffers: ParameterBuffers, runtime?: RuntimeOptions) {
-    this.#losses = new ObjectiveLosses(buffers.config, objective, runtime);
+    this.#losses = new ObjectiveLosses(buffers.specs, objective, runtime);
     this.#count = count;
     this.#buffers = buffers;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Fleet, readFleet } from '../../lib/fleet.ts';
 import { type Model, saveModel } from '../../models/checkpoint/model-directory.ts';
 import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../../models/ssd2/config.ts';
+import { parameterSpecs } from '../../models/ssd2/parameters.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import { ParameterBuffers } from '../../models/training/parameter-buffers.ts';
@@ -40,7 +41,7 @@ export const sentences = [
 
 /** Untrained weights, scaled up so that logits differ by whole nats. */
 export function tinyWeights(config: NetworkConfig, seed: number): Model['weights'] {
-  const buffers = new ParameterBuffers(config);
+  const buffers = new ParameterBuffers(parameterSpecs(config));
   buffers.initialise(
     seed,
     Uint16Array.from({ length: 1000 }, (_, i) => (i * i) % config.vocabulary),

@@ -1,5 +1,5 @@
-import type { Value } from '../graph.ts';
-import { divide, formatShape, type Shape, sameShape, sizeOf } from '../shape.ts';
+import type { Graph, Value } from '../graph.ts';
+import { divide, formatShape, parseDimension, type Shape, sameShape, sizeOf } from '../shape.ts';
 
 /** The same elements in row-major order under another shape, of which one dimension may be -1: what is left over. */
 export function reshape(x: Value, shape: Shape): Value {
@@ -10,15 +10,41 @@ export function reshape(x: Value, shape: Shape): Value {
     throw new RangeError(`reshape: ${formatShape(x.shape)} does not fit ${formatShape(shape)}`);
   }
   if (sameShape(target, x.shape)) return x;
-  const unknown = target.filter((dimension) => typeof dimension === 'string');
-  if (unknown.length > 1) throw new RangeError(`reshape: ${formatShape(target)} has more than one symbol`);
-  const sizes = target.map((dimension) => (typeof dimension === 'number' ? dimension : -1));
   return x.graph.node('Reshape', {
-    inputs: [x, x.graph.integers(sizes)],
+    inputs: [x, targetSizes(x, target)],
     shape: target,
     type: x.type,
     gradient: (dy) => [reshape(dy, x.shape), undefined],
   });
+}
+
+/** The shape as a tensor: a symbol that stays where it was is copied (0), and one may be found from the rest (-1). */
+function targetSizes(x: Value, target: Shape): Value {
+  const { graph } = x;
+  const sizes = target.map((dimension, axis) => {
+    if (typeof dimension === 'number') return dimension;
+    return dimension === x.shape[axis] ? 0 : dimension;
+  });
+  const open = sizes.filter((size) => typeof size === 'string');
+  if (open.length < 2) return graph.integers(sizes.map((size) => (typeof size === 'string' ? -1 : size)));
+  // The first stays open; the others' sizes are fed.
+  const pieces = sizes.map((size) => {
+    if (typeof size === 'number') return graph.integers([size]);
+    return size === open[0] ? graph.integers([-1]) : fedSize(graph, size);
+  });
+  return graph.node('Concat', { inputs: pieces, shape: [sizes.length], type: 'int64', attributes: { axis: 0 } });
+}
+
+function fedSize(graph: Graph, dimension: string): Value {
+  const { times, symbols } = parseDimension(dimension);
+  return symbols.reduce(
+    (product, symbol) => {
+      const size = graph.symbolSize(symbol);
+      if (!size) throw new RangeError(`reshape: the size of ${symbol} is not fed`);
+      return graph.node('Mul', { inputs: [product, size], shape: [1], type: 'int64' });
+    },
+    graph.integers([times]),
+  );
 }
 
 export function transpose(x: Value, permutation: readonly number[]): Value {
@@ -57,7 +83,8 @@ export function broadcastTo(x: Value, shape: Shape): Value {
   return x.graph.node('Expand', { inputs: [x, x.graph.integers(sizes as number[])], shape });
 }
 
-export function concat(xs: readonly [Value, ...Value[]], axis: number): Value {
+/** One after the other along an axis; `size` names the result's size there where symbols are added up. */
+export function concat(xs: readonly [Value, ...Value[]], axis: number, size?: Shape[number]): Value {
   const [first] = xs;
   for (const x of xs) {
     if (!sameShape(x.shape.with(axis, 0), first.shape.with(axis, 0))) {
@@ -67,7 +94,8 @@ export function concat(xs: readonly [Value, ...Value[]], axis: number): Value {
     }
   }
   const sizes = xs.map((x) => x.shape[axis]);
-  const total = sizes.every((size) => typeof size === 'number') ? sizes.reduce((a, b) => a + b, 0) : sizes.join('+');
+  const known = sizes.every((one) => typeof one === 'number') ? sizes.reduce((a, b) => a + b, 0) : sizes.join('+');
+  const total = size ?? known;
   return first.graph.node('Concat', {
     inputs: xs,
     shape: first.shape.with(axis, total),
@@ -86,9 +114,17 @@ export function concat(xs: readonly [Value, ...Value[]], axis: number): Value {
 
 /**
  * Elements `start` (inclusive) to `end` (exclusive) along an axis. Negative positions count from the end; `end` absent
- * takes all the rest. Where the axis has no known size, `size` says what the result's is.
+ * takes all the rest. Where the axis has no known size, `size` says what the result's is. A border that is only known
+ * when the graph runs is an int64 [1]; no gradient flows then.
  */
-export function slice(x: Value, axis: number, start: number, end?: number, size?: Shape[number]): Value {
+export function slice(
+  x: Value,
+  axis: number,
+  start: number | Value,
+  end?: number | Value,
+  size?: Shape[number],
+): Value {
+  if (typeof start === 'object' || typeof end === 'object') return sliceAt(x, axis, start, end, size as Shape[number]);
   const whole = x.shape[axis];
   const from = typeof whole === 'number' && start < 0 ? start + whole : start;
   const to = end ?? whole;
@@ -103,6 +139,33 @@ export function slice(x: Value, axis: number, start: number, end?: number, size?
     shape: x.shape.with(axis, length),
     gradient: (dy) => [pad(dy, axis, from, (whole as number) - from - (length as number))],
   });
+}
+
+function sliceAt(x: Value, axis: number, start: number | Value, end: number | Value | undefined, size: Shape[number]) {
+  const { graph } = x;
+  const border = (at: number | Value) => (typeof at === 'number' ? graph.integers([at]) : at);
+  return graph.node('Slice', {
+    inputs: [x, border(start), border(end ?? 2 ** 31 - 1), graph.integers([axis])],
+    shape: x.shape.with(axis, size),
+  });
+}
+
+/** Consecutive pieces of the given sizes along an axis, all of which must be used where a gradient is taken. */
+export function split(x: Value, axis: number, sizes: readonly number[]): Value[] {
+  const { graph } = x;
+  const pieces = graph.nodeWithOutputs(
+    'Split',
+    sizes.map((size) => x.shape.with(axis, size)),
+    { inputs: [x, graph.integers(sizes)], attributes: { axis }, type: x.type },
+  );
+  const [first, ...others] = pieces;
+  // The first is reached last on the way back: by then the others' gradients are there.
+  for (const piece of others) piece.origin = { inputs: [x], gradient: () => [undefined] };
+  first.origin = {
+    inputs: [x],
+    gradient: (dy, _, gradientOf) => [concat([dy, ...others.map((piece) => gradientOf(piece) as Value)], axis)],
+  };
+  return pieces;
 }
 
 /** Zeros before and after, along one axis. */

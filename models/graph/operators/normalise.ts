@@ -53,3 +53,22 @@ export function layerNorm(x: Value, gain: Value, bias: Value): Value {
   });
   return y;
 }
+
+/** x / sqrt(mean(x^2) + epsilon) * gain over the last axis (RMSNorm, arXiv 1910.07467). */
+export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
+  const last = x.shape.length - 1;
+  const width = elementCount([x.shape[last] as number]);
+  expectShape('rmsNorm', gain, [width]);
+  const statistics: Shape = x.shape.with(last, 1);
+  const [y, inverse] = x.graph.nodeWithOutputs('SimplifiedLayerNormalization', [x.shape, statistics], {
+    inputs: [x, gain],
+    attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
+    gradient: (dy) => {
+      const normal = mul(x, inverse);
+      const scaled = mul(dy, gain);
+      const along = mul(normal, div(sum(mul(scaled, normal), [last]), width));
+      return [mul(sub(scaled, along), inverse), columnSums(reshape(mul(dy, normal), [-1, width]))];
+    },
+  });
+  return y;
+}

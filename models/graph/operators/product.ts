@@ -22,14 +22,15 @@ interface Transposition {
   readonly b?: boolean;
 }
 
-/** The product of two matrices, either taken transposed, plus an optional row [n]. */
-function gemm(a: Value, b: Value, transposed: Transposition, bias?: Value): Value {
+/** The product of two matrices, either taken transposed, plus an optional row [n] or matrix [m, n]. */
+export function gemm(a: Value, b: Value, transposed: Transposition = {}, bias?: Value): Value {
   const [m, k] = transposed.a ? a.shape.toReversed() : a.shape;
   const [inner, n] = transposed.b ? b.shape.toReversed() : b.shape;
   if (a.shape.length !== 2 || b.shape.length !== 2 || k !== inner) {
     throw new RangeError(`linear: ${formatShape(a.shape)} x ${formatShape(b.shape)}`);
   }
-  if (bias) expectShape('linear', bias, [n as number]);
+  const isRow = bias?.shape.length === 1;
+  if (bias) expectShape('linear', bias, isRow ? [n as number] : [m as number, n as number]);
   return a.graph.node('Gemm', {
     inputs: bias ? [a, b, bias] : [a, b],
     shape: [m as number, n as number],
@@ -37,7 +38,7 @@ function gemm(a: Value, b: Value, transposed: Transposition, bias?: Value): Valu
     gradient: (dy) => [
       transposed.a ? gemm(b, dy, { a: transposed.b ?? false, b: true }) : gemm(dy, b, { b: !transposed.b }),
       transposed.b ? gemm(dy, a, { a: true, b: transposed.a ?? false }) : gemm(a, dy, { a: !transposed.a }),
-      ...(bias ? [columnSums(dy)] : []),
+      ...(bias ? [isRow ? columnSums(dy) : dy] : []),
     ],
   });
 }

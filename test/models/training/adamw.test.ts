@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parameterSpecs } from '../../../models/ssd2/parameters.ts';
 import { AdamW } from '../../../models/training/adamw.ts';
 import { ParameterBuffers } from '../../../models/training/parameter-buffers.ts';
 import { tinyConfig } from '../../support/tiny-fleet.ts';
@@ -30,7 +31,7 @@ function plainAdamW(weights: number[], gradientsByStep: number[][], decays: (i: 
 
 describe('AdamW', () => {
   it('takes the steps of the published algorithm, with clipping, decay exclusions and averaging', async () => {
-    const buffers = new ParameterBuffers(tinyConfig);
+    const buffers = new ParameterBuffers(parameterSpecs(tinyConfig));
     buffers.initialise(3, new Uint16Array(0));
     const start = [...buffers.weights];
     const steps = Array.from({ length: 5 }, (_, step) =>
@@ -56,7 +57,7 @@ describe('AdamW', () => {
   });
 
   it('leaves everything as it was when a gradient is not finite', async () => {
-    const buffers = new ParameterBuffers(tinyConfig);
+    const buffers = new ParameterBuffers(parameterSpecs(tinyConfig));
     buffers.initialise(3, new Uint16Array(0));
     const before = buffers.weights.slice();
     buffers.gradients[5] = Number.NaN;
@@ -67,7 +68,7 @@ describe('AdamW', () => {
   });
 
   it('decays weights, but not biases, norms and the time layer', () => {
-    const buffers = new ParameterBuffers(tinyConfig);
+    const buffers = new ParameterBuffers(parameterSpecs(tinyConfig));
     const decayed = [...buffers.views(buffers.weights)]
       .filter(([, { data }]) => (data.byteOffset - buffers.weights.byteOffset) / 4 < buffers.decayEnd)
       .map(([name]) => name);

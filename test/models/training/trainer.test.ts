@@ -3,6 +3,7 @@ import { appendFile, cp, mkdtemp, readdir, readFile, rm, truncate } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parameterSpecs } from '../../../models/ssd2/parameters.ts';
 import type { Metrics } from '../../../models/training/metrics.ts';
 import type { Objective } from '../../../models/training/objectives/objective.ts';
 import { recipeObjective } from '../../../models/training/objectives/recipe-objective.ts';
@@ -156,7 +157,7 @@ describe('accumulated gradients', () => {
     const recipe = tinyRecipe({ batch: split, objective: { selfConditioning: 0 } });
     // The same two batches, first one by one, then added up in one step.
     const gradientsOf = async (objective: Objective, accumulate: number) => {
-      const buffers = new ParameterBuffers(recipe.model);
+      const buffers = new ParameterBuffers(parameterSpecs(recipe.model));
       buffers.initialise(1, data.train.tokens);
       const changed = { ...recipe, batch: { ...split, accumulate } };
       const stepper = await TrainingStepper.create(changed, objective, buffers);
@@ -201,7 +202,7 @@ describe('a budget', () => {
 describe('a run that cannot learn', () => {
   it('ends with what to do about it', async () => {
     const from = new Map(
-      [...new ParameterBuffers(tinyConfig).averages()].map(([name, tensor]) => [
+      [...new ParameterBuffers(parameterSpecs(tinyConfig)).averages()].map(([name, tensor]) => [
         name,
         { ...tensor, data: tensor.data.map(() => Number.NaN) },
       ]),

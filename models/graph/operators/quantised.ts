@@ -1,0 +1,111 @@
+import { type Value, withGradient } from '../graph.ts';
+import { formatShape, sizeOf } from '../shape.ts';
+import { mul } from './elementwise.ts';
+import { reshape } from './layout.ts';
+import { gemm } from './product.ts';
+
+/** A matrix in eight bits with a scale for each column: values * scale. */
+export interface QuantisedMatrix {
+  readonly from: number;
+  readonly to: number;
+  /** [from, to] */
+  readonly values: Int8Array;
+  /** [to] */
+  readonly scale: Float32Array;
+}
+
+/** A base's matrix, which no gradient reaches, and its transpose for what flows back through it. */
+export interface FrozenMatrix extends QuantisedMatrix {
+  readonly transposed: () => QuantisedMatrix;
+}
+
+/** A trained correction of a frozen matrix: a [from, rank] times b [rank, to]. */
+export interface LowRank {
+  readonly a: Value;
+  readonly b: Value;
+  /** 1 or 0 for each row of x, [rows, 1]: whether it counts; everywhere when absent. */
+  readonly gate?: Value;
+}
+
+/**
+ * x [rows, from] times a frozen matrix -> [rows, to], both in eight bits: each row of x is rounded to 255 levels under a
+ * scale of its own, so that a row's numbers do not depend on the rows beside it, and the product is exact in integers.
+ * With a correction, x W + (x a) b, which is in float32 (LoRA, arXiv 2106.09685).
+ *
+ * The gradient by x goes through the transposed matrix in the same way.
+ */
+export function frozenLinear(x: Value, name: string, weight: FrozenMatrix, correction?: LowRank): Value {
+  if (x.shape.length !== 2 || x.shape[1] !== weight.from) {
+    throw new RangeError(`frozenLinear: ${formatShape(x.shape)} x [${weight.from}, ${weight.to}]`);
+  }
+  const product = integerProduct(x, name, weight);
+  const back = (dy: Value) => integerProduct(dy, `${name}.transposed`, weight.transposed());
+  if (!correction) return withGradient(product, [x], (dy) => [back(dy)]);
+  const { a, b, gate } = correction;
+  const inner = gemm(x, a);
+  if (gate) return gemm(mul(inner, gate), b, {}, product);
+  return withGradient(gemm(inner, b, {}, product), [x, a, b], (dy) => {
+    const dInner = gemm(dy, b, { b: true });
+    return [gemm(dInner, a, { b: true }, back(dy)), gemm(x, dInner, { a: true }), gemm(inner, dy, { a: true })];
+  });
+}
+
+function integerProduct(x: Value, name: string, { from, to, values, scale }: QuantisedMatrix): Value {
+  const { graph } = x;
+  const { rows, rowScale, middle } = quantiseRows(x);
+  const product = graph.node('MatMulIntegerToFloat', {
+    domain: 'com.microsoft',
+    inputs: [
+      rows,
+      graph.constant(values, [from, to], `${name}.values`),
+      graph.scalar(1),
+      graph.constant(scale, [to], `${name}.scale`),
+      middle,
+    ],
+    shape: [x.shape[0], to],
+  });
+  return mul(product, rowScale);
+}
+
+interface QuantisedRows {
+  /** uint8 [rows, width] around `middle`. */
+  readonly rows: Value;
+  /** What one level is worth, [rows, 1]. */
+  readonly rowScale: Value;
+  readonly middle: Value;
+}
+
+/** What several matrices multiply is rounded once. */
+const quantised = new WeakMap<Value, QuantisedRows>();
+
+function quantiseRows(x: Value): QuantisedRows {
+  const known = quantised.get(x);
+  if (known) return known;
+  const { graph, shape } = x;
+  const [count] = shape;
+  const magnitude = graph.node('ReduceMax', {
+    inputs: [graph.node('Abs', { inputs: [x], shape }), graph.integers([-1])],
+    shape: [count, 1],
+    attributes: { keepdims: 1 },
+  });
+  // A row of zeros stays one.
+  const floored = graph.node('Max', { inputs: [magnitude, graph.scalar(1e-30)], shape: [count, 1] });
+  const rowScale = mul(floored, 1 / 127);
+  const scales = reshape(rowScale, [sizeOf([count])]);
+  // Every row's zero is 128, as a vector of the rows' number.
+  const zeros = graph.node('Cast', {
+    inputs: [graph.node('Max', { inputs: [mul(scales, 0), graph.scalar(128)], shape: [count] })],
+    shape: [count],
+    type: 'uint8',
+    attributes: { to: 2 },
+  });
+  const rows = graph.node('QuantizeLinear', {
+    inputs: [x, scales, zeros],
+    shape,
+    type: 'uint8',
+    attributes: { axis: 0 },
+  });
+  const made = { rows, rowScale, middle: graph.constant(Uint8Array.of(128), [], 'middle') };
+  quantised.set(x, made);
+  return made;
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+
+/** Clean tokens are encoded in pieces of this many, counted from the context's start, so that equal contexts are always
+ * encoded alike, however they grew. */
+export const pieceLength = 64;
+
+/** What one layer keeps of a run of tokens. */
+export interface KeptLayer {
+  /** [groups, head width, length] */
+  readonly keys: Float32Array;
+  /** [groups, length, head width] */
+  readonly values: Float32Array;
+}
+
+/** Keys and values of a context's beginning. */
+export interface EncodedPrefix {
+  readonly length: number;
+  readonly layers: readonly KeptLayer[];
+  readonly bytes: number;
+}
+
+/**
+ * The prefixes used last, as long as they fit. Only a cache: what is not in it is encoded again, to the same numbers.
+ * Prefixes are known by a digest of their tokens and a salt, so that one tenant cannot learn from the time an answer
+ * takes what another has asked.
+ */
+export class PrefixCache {
+  readonly #entries = new Map<string, EncodedPrefix>();
+  readonly #capacity: number;
+  #bytes = 0;
+
+  /** @param capacity in bytes */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get(ids: readonly number[], salt: string): EncodedPrefix | undefined {
+    const key = keyOf(ids, salt);
+    const known = this.#entries.get(key);
+    if (known) {
+      this.#entries.delete(key);
+      this.#entries.set(key, known);
+    }
+    return known;
+  }
+
+  set(ids: readonly number[], salt: string, entry: EncodedPrefix): void {
+    const key = keyOf(ids, salt);
+    if (this.#entries.has(key)) return;
+    this.#entries.set(key, entry);
+    this.#bytes += entry.bytes;
+    for (const [oldest, { bytes }] of this.#entries) {
+      if (this.#bytes <= this.#capacity || this.#entries.size === 1) break;
+      this.#entries.delete(oldest);
+      this.#bytes -= bytes;
+    }
+  }
+}
+
+function keyOf(ids: readonly number[], salt: string): string {
+  return createHash('sha256').update(salt).update('\0').update(Uint32Array.from(ids)).digest('base64');
+}
+
+/** `first` and what follows it as one prefix; the parts are [groups, head width, length] and [groups, length, head width]. */
+export function appended(first: EncodedPrefix | undefined, fresh: readonly KeptLayer[], groups: number): EncodedPrefix {
+  const layers = fresh.map(({ keys, values }, layer) => {
+    if (!first) return { keys, values };
+    const before = first.layers[layer];
+    return { keys: joined(before.keys, keys, runsOfKeys(first, groups, layer)), values: joined(before.values, values, groups) };
+  });
+  const bytes = layers.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0);
+  const [{ keys }] = layers;
+  const headWidth = keys.length / groups;
+  return { length: headWidth === 0 ? 0 : lengthOf(first, fresh), layers, bytes };
+}
+
+function runsOfKeys(first: EncodedPrefix, groups: number, layer: number): number {
+  return groups * (first.layers[layer].keys.length / (groups * first.length));
+}
+
+function lengthOf(first: EncodedPrefix | undefined, fresh: readonly KeptLayer[]): number {
+  return (first?.length ?? 0) + fresh.length;
+}
+
+function joined(a: Float32Array, b: Float32Array, runs: number): Float32Array {
+  const out = new Float32Array(a.length + b.length);
+  const [left, right] = [a.length / runs, b.length / runs];
+  for (let run = 0; run < runs; run++) {
+    out.set(a.subarray(run * left, (run + 1) * left), run * (left + right));
+    out.set(b.subarray(run * right, (run + 1) * right), run * (left + right) + left);
+  }
+  return out;
+}

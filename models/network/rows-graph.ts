@@ -1,0 +1,76 @@
+import { add, concat, Graph, gather, linear, mul, reshape, softmax, sub, type Value } from '../graph/index.ts';
+import { type AdapterShape, adapterSpecs } from './adapter.ts';
+import { BaseGraph } from './denoising.ts';
+import { decoder, headShape } from './llama.ts';
+import type { LlamaBase } from './llama-base.ts';
+
+/**
+ * The one graph that serves a base and all its adapters: any rows over a kept context. A lane's rows are tokens, then
+ * simplexes; each row has its adapter on or off, and sees what the scores' biases let it see. So it encodes a context
+ * (tokens, adapter off, causal), gives next-token logits of a block's draft (the same), and denoises (simplexes, adapter
+ * on, bidirectional), all in one pass where that is wanted.
+ *
+ * Inputs, rows = tokenRows + simplexRows a lane:
+ *
+ * - tokens int64 [lanes * tokenRows]; x, previous [lanes * simplexRows, vocabulary], conditioned and timesteps
+ *   [lanes * simplexRows, 1], as noisedStream takes them
+ * - gate [lanes * rows, 1], 1 where the adapter is on; positions int64 [lanes * rows]
+ * - ownBias [lanes, 1, 1, heads a group * rows, rows], contextBias [lanes, 1, 1, 1, context]
+ * - keysN [lanes, groups, head width, context], valuesN [lanes, groups, context, head width]
+ * - rows.size, tokenRows.size, simplexRows.size int64 [1]
+ * - asked int64 [asked], rows counted over all lanes; the adapter's tensors by their names
+ *
+ * -> logits [asked, vocabulary], the network's own; newKeysN, newValuesN, of all rows
+ */
+export function rowsGraph(base: LlamaBase, adapter: AdapterShape, positions: number): Graph {
+  const graph = new Graph('rows');
+  const inside = new BaseGraph(graph, base, positions);
+  const { shape } = base;
+  const { width, vocabulary, layers, heads, groups } = shape;
+  const { headWidth } = headShape(shape);
+  const fed = new Map<string, Value>(
+    adapterSpecs(shape, adapter).map(({ name, shape: size }) => [name, graph.input(name, size)]),
+  );
+  const parameters = (name: string) => fed.get(name) as Value;
+
+  for (const symbol of ['rows', 'tokenRows', 'simplexRows']) graph.sizeInput(symbol);
+  const tokens = graph.input('tokens', ['lanes*tokenRows'], 'int64');
+  const simplexRows = 'lanes*simplexRows';
+  const x = graph.input('x', [simplexRows, vocabulary]);
+  const previous = graph.input('previous', [simplexRows, vocabulary]);
+  const conditioned = graph.input('conditioned', [simplexRows, 1]);
+  const timesteps = graph.input('timesteps', [simplexRows, 1]);
+  const evidence = softmax(add(x, parameters('prior')));
+  const simplex = add(evidence, mul(sub(previous, evidence), mul(conditioned, 0.5)));
+  const time = add(linear(timesteps, parameters('time.weight')), parameters('time.bias'));
+  const noised = add(linear(simplex, inside.embedding), time);
+  const looked = reshape(gather(inside.embedding, tokens), ['lanes', 'tokenRows', width]);
+  const embedded = concat([looked, reshape(noised, ['lanes', 'simplexRows', width])], 1, 'rows');
+
+  const ownBias = graph.input('ownBias', ['lanes', 1, 1, `${heads / groups}*rows`, 'rows']);
+  const contextBias = graph.input('contextBias', ['lanes', 1, 1, 1, 'context']);
+  const kept = Array.from({ length: layers }, (_, layer) => ({
+    keys: graph.input(`keys${layer}`, ['lanes', groups, headWidth, 'context']),
+    values: graph.input(`values${layer}`, ['lanes', groups, 'context', headWidth]),
+    bias: contextBias,
+  }));
+  const { rows, layers: fresh } = decoder(
+    shape,
+    inside.gains,
+    inside.adapted(parameters, graph.input('gate', ['lanes*rows', 1])),
+    {
+      shape: { lanes: 'lanes', blocks: 1, rows: 'rows' },
+      embedded,
+      rotation: inside.rotation(graph.input('positions', ['lanes*rows'], 'int64'), 'lanes', 'rows'),
+      ownBias,
+      context: (layer) => kept[layer],
+    },
+  );
+  const asked = gather(reshape(rows, [-1, width]), graph.input('asked', ['asked'], 'int64'));
+  graph.output('logits', inside.head(asked));
+  fresh.forEach(({ keys, values }, layer) => {
+    graph.output(`newKeys${layer}`, reshape(keys, ['lanes', groups, headWidth, 'rows']));
+    graph.output(`newValues${layer}`, reshape(values, ['lanes', groups, 'rows', headWidth]));
+  });
+  return graph;
+}
