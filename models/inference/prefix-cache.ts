@@ -61,28 +61,31 @@ function keyOf(ids: readonly number[], salt: string): string {
   return createHash('sha256').update(salt).update('\0').update(Uint32Array.from(ids)).digest('base64');
 }
 
-/** `first` and what follows it as one prefix; the parts are [groups, head width, length] and [groups, length, head width]. */
-export function appended(first: EncodedPrefix | undefined, fresh: readonly KeptLayer[], groups: number): EncodedPrefix {
-  const layers = fresh.map(({ keys, values }, layer) => {
+/**
+ * A prefix grown by what was encoded behind it.
+ *
+ * @param layers of the fresh tokens alone
+ */
+export function grown(
+  first: EncodedPrefix | undefined,
+  layers: readonly KeptLayer[],
+  length: number,
+  { groups, headWidth }: { readonly groups: number; readonly headWidth: number },
+): EncodedPrefix {
+  const all = layers.map(({ keys, values }, layer) => {
     if (!first) return { keys, values };
     const before = first.layers[layer];
-    return { keys: joined(before.keys, keys, runsOfKeys(first, groups, layer)), values: joined(before.values, values, groups) };
+    return {
+      keys: sideBySide(before.keys, keys, groups * headWidth),
+      values: sideBySide(before.values, values, groups),
+    };
   });
-  const bytes = layers.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0);
-  const [{ keys }] = layers;
-  const headWidth = keys.length / groups;
-  return { length: headWidth === 0 ? 0 : lengthOf(first, fresh), layers, bytes };
+  const bytes = all.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0);
+  return { length: (first?.length ?? 0) + length, layers: all, bytes };
 }
 
-function runsOfKeys(first: EncodedPrefix, groups: number, layer: number): number {
-  return groups * (first.layers[layer].keys.length / (groups * first.length));
-}
-
-function lengthOf(first: EncodedPrefix | undefined, fresh: readonly KeptLayer[]): number {
-  return (first?.length ?? 0) + fresh.length;
-}
-
-function joined(a: Float32Array, b: Float32Array, runs: number): Float32Array {
+/** Two tensors of `runs` rows joined row by row. */
+function sideBySide(a: Float32Array, b: Float32Array, runs: number): Float32Array {
   const out = new Float32Array(a.length + b.length);
   const [left, right] = [a.length / runs, b.length / runs];
   for (let run = 0; run < runs; run++) {

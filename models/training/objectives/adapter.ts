@@ -1,3 +1,4 @@
+import { noiseLanes, type SequenceSource } from '../../data/sequences.ts';
 import {
   add,
   crossEntropy,
@@ -17,7 +18,6 @@ import { cleanTimestep, type InformationTable } from '../../ssd2/information.ts'
 import { masked } from '../../ssd2/layout.ts';
 import { uniform } from '../../ssd2/noise.ts';
 import { noiseSimplex } from '../../ssd2/simplex.ts';
-import { noiseLanes, type SequenceSource } from '../../data/sequences.ts';
 import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
 
 export interface AdapterOptions {

@@ -21,13 +21,17 @@ import {
   neg,
   relu,
   reshape,
+  rmsNorm,
+  rotary,
   slice,
   softmax,
+  split,
   sqrt,
   stopGradient,
   sub,
   sum,
   swapLast,
+  swiglu,
   transpose,
   type Value,
 } from '../../../models/graph/index.ts';
@@ -105,6 +109,31 @@ const operators: Record<string, fc.Arbitrary<Case>> = {
   layerNorm: fc.tuple(dimension, fc.integer({ min: 4, max: 8 })).map(([rows, width]) => ({
     shapes: [[rows, width], [width], [width]],
     build: ([x, gain, bias]) => layerNorm(x, gain, bias),
+  })),
+  rmsNorm: fc.tuple(dimension, fc.integer({ min: 4, max: 8 })).map(([rows, width]) => ({
+    shapes: [[rows, width], [width]],
+    build: ([x, gain]) => rmsNorm(x, gain, 1e-5),
+  })),
+  split: fc.tuple(dimension, dimension, dimension).map(([rows, left, right]) => ({
+    shapes: [[rows, left + right]],
+    build: ([x]) => {
+      const [first, second] = split(x, 1, [left, right]);
+      return concat([second, mul(first, first)], 1);
+    },
+  })),
+  swiglu: fc.tuple(dimension, dimension).map(([rows, width]) => ({
+    shapes: [[rows, 2 * width]],
+    build: ([x]) => swiglu(x),
+  })),
+  // ONNX Runtime rotates heads of a multiple of 8.
+  rotary: fc.tuple(dimension, dimension, fc.integer({ min: 1, max: 3 })).map(([lanes, rows, heads]) => ({
+    shapes: [[lanes, rows, heads * 8]],
+    build: ([x]) => {
+      const angles = Float32Array.from({ length: 5 * 4 }, (_, i) => Math.floor(i / 4) * 10 ** (-(i % 4) / 4));
+      const tables = { cosines: angles.map(Math.cos), sines: angles.map(Math.sin) };
+      const at = x.graph.integers(Array.from({ length: lanes * rows }, (_, i) => i % 5));
+      return rotary(x, reshape(at, [lanes, rows]), tables, 8);
+    },
   })),
   gather: fc.tuple(dimension, dimension, fc.array(fc.nat(), { minLength: 1, maxLength: 6 })).map(([n, width, at]) => ({
     shapes: [[n, width]],

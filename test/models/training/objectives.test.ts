@@ -6,6 +6,7 @@ import { Graph } from '../../../models/graph/index.ts';
 import { Session } from '../../../models/runtime/session.ts';
 import type { ModelConfig } from '../../../models/ssd2/config.ts';
 import { constantParameters } from '../../../models/ssd2/graphs.ts';
+import { parameterSpecs } from '../../../models/ssd2/parameters.ts';
 import type { Metrics } from '../../../models/training/metrics.ts';
 import { ObjectiveLosses } from '../../../models/training/objective-losses.ts';
 import type { Batch } from '../../../models/training/objectives/objective.ts';
@@ -164,7 +165,7 @@ describe('validation', () => {
     const onMetrics = (line: Metrics) => metrics.push(line);
     const buffers = await train(recipe, { train: corpus, validation: held }, folder, { onMetrics });
     const plain = { ...recipe, objective: { ...recipe.objective, selfConditioning: 0 } };
-    const losses = new ObjectiveLosses(recipe.model, recipeObjective(plain, held, recipe.seed + 1));
+    const losses = new ObjectiveLosses(parameterSpecs(recipe.model), recipeObjective(plain, held, recipe.seed + 1));
     const lossOf = async (weights: ReturnType<typeof buffers.averages>) => {
       const means = new RangeMeans();
       for await (const batch of losses.of(weights, 2)) means.add(batch.losses, batch.weights, batch.timesteps);

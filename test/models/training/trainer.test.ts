@@ -107,7 +107,7 @@ describe('training', () => {
     await cp(join(folder, 'whole'), run, { recursive: true });
     const validation = { tokens: regularTokens(310) };
     await expect(train(tinyRecipe(), { ...data, validation }, run)).rejects.toThrow('it was validated on other data');
-    const from = new ParameterBuffers(tinyConfig).averages();
+    const from = new ParameterBuffers(parameterSpecs(tinyConfig)).averages();
     await expect(train(tinyRecipe(), data, run, { from })).rejects.toThrow('it started from other weights');
     await train(tinyRecipe({ budget: { steps: 14 }, checkpointEvery: 7 }), data, run);
     expect((await metricsOf(run)).at(-1)?.step).toBe(14);
