@@ -97,17 +97,17 @@ export class GenerationBench {
 function fleetOf(model: Trained, { tenant, routes }: GenerationOptions): Fleet {
   const cores = routes ?? [{ from: 0, to: 1, model }];
   const named = (trained: Trained, role: 'core' | 'tenant') => ({
-    ...{ name: role, directory: trained.directory, role, endpoint: trained.directory },
+    ...{ name: role, directory: trained.directory, role, endpoint: { endpoint: trained.directory } },
   });
   const models = new Map(cores.map(({ model }) => [model.directory, named(model, 'core')]));
   if (tenant) models.set(tenant.model.directory, named(tenant.model, 'tenant'));
-  const table = cores.map(({ from, to, model: { directory } }) => ({ from, to, endpoint: directory }));
+  const table = cores.map(({ from, to, model: { directory } }) => ({ from, to, endpoint: { endpoint: directory } }));
   return {
     core: named(model, 'core'),
     models: [...models.values()],
     catalog: {
       cores: { core: { routes: table, template: 'plain' } },
-      tenants: tenant ? { tenant: [{ from: 0, to: 1, endpoint: tenant.model.directory }] } : {},
+      tenants: tenant ? { tenant: [{ from: 0, to: 1, endpoint: { endpoint: tenant.model.directory } }] } : {},
     },
   };
 }

@@ -1,15 +1,17 @@
-import type { GenerationResult, Milliseconds } from '../functions/contracts/generation.ts';
 import { type GenerationRequest, requestSchema } from '../functions/contracts/request.ts';
+import { type Ask, denoiseVisit } from '../functions/denoise-visit/denoise-visit.ts';
 import { finish } from '../functions/finish/finish.ts';
 import { prepare } from '../functions/prepare/prepare.ts';
-import { InvalidRequest } from '../functions/shared/errors.ts';
+import { BadAnswer, InvalidRequest } from '../functions/shared/errors.ts';
 import { loadDiffusionConfig, loadModel, loadTokenizer } from '../models/checkpoint/model-directory.ts';
 import { Denoiser } from '../models/inference/denoiser.ts';
 import type { ModelConfig } from '../models/ssd2/config.ts';
-import { decode } from '../models/ssd2/decode.ts';
+import { checkEnvelope } from '../models/ssd2/envelope-check.ts';
+import { type Generation, isDone, type Step } from '../models/ssd2/generation.ts';
+import { endpointName } from '../models/ssd2/routing.ts';
 import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { firstIssue } from '../models/zod-issue.ts';
-import { type Engine, type EngineOptions, engineDefaults } from './engine.ts';
+import { type Engine, type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from './engine.ts';
 import type { Fleet } from './fleet.ts';
 
 /** The plain loop: models and decoding in this process, without state machine, functions or endpoints. */
@@ -40,59 +42,47 @@ export class DirectEngine implements Engine {
     const { directory } = fleet.core;
     const [config, tokenizer] = await Promise.all([loadDiffusionConfig(directory), loadTokenizer(directory)]);
     for (const { endpoint, directory } of fleet.models) {
-      denoisers.set(endpoint, await Denoiser.create(await loadModel(directory), options));
+      denoisers.set(endpointName(endpoint), await Denoiser.create(await loadModel(directory), options));
     }
     return new DirectEngine(fleet, denoisers, config, tokenizer, options);
   }
 
-  /** @throws InvalidRequest */
+  /** @throws InvalidRequest, or BadAnswer when a model's logits are no log-probabilities */
   async generate(request: GenerationRequest): Promise<GenerationResult> {
     const parsed = requestSchema.safeParse(request);
     if (!parsed.success) {
       throw new InvalidRequest(firstIssue(parsed.error, 'request'));
     }
-    const deployment = {
+    const { generation, prompts, contexts } = await prepare(parsed.data, {
       config: this.#config,
       tokenizer: this.#tokenizer,
       catalog: this.#fleet.catalog,
       kept: this.#options.kept,
+    });
+    const seen = contexts.map((own) => prompts.map((prompt, lane) => [...(own[lane] ?? []), ...prompt]));
+    let step: Step = { generation, previous: [null] };
+    while (!isDone(step.generation)) {
+      const ask = this.#ask(step.generation);
+      const { reports, ...next } = await denoiseVisit(step, seen, ask, () => false);
+      for (const report of reports) this.#options.onStep?.(report);
+      step = next;
+    }
+    return onlyLane(await finish(step.generation, this.#tokenizer));
+  }
+
+  #ask({ decoding: { block, vocabulary, kept } }: Generation): Ask {
+    return async ({ endpoint }, lanes) => {
+      const name = endpointName(endpoint);
+      const denoiser = this.#denoisers.get(name);
+      if (!denoiser) throw new Error(`no model answers at ${name}`);
+      const { envelopes, timings } = await denoiser.denoise(lanes, kept);
+      try {
+        for (const envelope of envelopes) checkEnvelope(envelope, { positions: block, vocabulary, kept });
+      } catch (error) {
+        throw new BadAnswer(`model ${denoiser.name}: its answer: ${(error as Error).message}`);
+      }
+      return { envelopes, milliseconds: { ...timings } };
     };
-    const start = await prepare(parsed.data, deployment);
-    let routes: Record<string, string> = {};
-    let milliseconds: Record<string, Milliseconds> = {};
-    let answered = 0;
-    const { decoding, tokens, endOfText, progress } = start;
-    const { steps, ...finished } = await decode(
-      decoding,
-      progress.contexts,
-      tokens,
-      endOfText,
-      async ({ member, endpoint }, lane) => {
-        const { envelopes, timings } = await (this.#denoisers.get(endpoint) as Denoiser).denoise([lane], decoding.kept);
-        routes[member] = endpoint;
-        milliseconds[member] = { ...timings };
-        answered = performance.now();
-        return envelopes[0];
-      },
-      (report, block) => {
-        milliseconds.reduce = { total: performance.now() - answered };
-        this.#options.onStep?.({
-          ...report,
-          tokens: [...report.tokens],
-          changed: [...report.changed],
-          block,
-          routes,
-          milliseconds,
-        });
-        routes = {};
-        milliseconds = {};
-      },
-    );
-    const generated = [...finished.generated];
-    return finish(
-      { ...start, progress: { ...start.progress, ...finished, contexts: {}, generated }, stepsRun: steps },
-      this.#tokenizer,
-    );
   }
 
   async stop(): Promise<void> {

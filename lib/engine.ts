@@ -1,9 +1,19 @@
-import type { GenerationResult, StepMessage } from '../functions/contracts/generation.ts';
+import type { FinishedGeneration, FinishedLane, StepMessage } from '../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../functions/contracts/request.ts';
 import type { ExecutionProvider } from '../models/runtime/providers.ts';
 
 export const engines = ['state-machine', 'direct'] as const;
 export type EngineName = (typeof engines)[number];
+
+/** A text, and how it came about. */
+export interface GenerationResult extends FinishedLane {
+  readonly models: readonly string[];
+}
+
+/** What came of a request, which is for one lane. */
+export function onlyLane({ models, lanes: [lane] }: FinishedGeneration): GenerationResult {
+  return { ...lane, models };
+}
 
 /** Something that turns requests into text on this machine; both kinds give the same text. */
 export interface Engine {

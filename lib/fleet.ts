@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Catalog, templates } from '../functions/contracts/catalog.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
-import { type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
+import { modelVersion } from '../models/checkpoint/model-version.ts';
+import { type Endpoint, endpointName, type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
 import { checkName, checkTogether } from './fleet-check.ts';
 
@@ -13,8 +14,7 @@ export interface FleetModel {
   readonly directory: string;
   /** Whether it is a core's, which may share its endpoint with others, or a tenant's. */
   readonly role: 'core' | 'tenant';
-  /** Where it answers: an endpoint, or one of the inference components of an endpoint, as `endpoint/component`. */
-  readonly endpoint: string;
+  readonly endpoint: Endpoint;
 }
 
 /** The models that are deployed together, all over one tokenizer, and who is asked when. */
@@ -30,6 +30,9 @@ export const shippedModels = join(import.meta.dirname, '..', 'models', 'weights'
 
 /** Says in a folder of model directories who answers for which timesteps; a model's name alone: for all of them. */
 const fleetFile = 'fleet.json';
+
+/** What all models of cores share. */
+const coreEndpoint: Endpoint = { endpoint: 'slingshot-core' };
 
 const routesSchema = z.union([
   z.string().transform((model) => [{ from: 0, to: 1, model }]),
@@ -71,17 +74,19 @@ export async function readFleet(directory: string = shippedModels): Promise<Flee
   }
   const both = tenantNames.find((name) => coreNames.includes(name));
   if (both) throw new Error(`${path}: model ${both} is a core's and a tenant's; a model has one role`);
-  const model = (name: string, role: FleetModel['role'], endpoint: string): FleetModel => ({
+  const model = (name: string, role: FleetModel['role'], endpoint: Endpoint): FleetModel => ({
     ...{ name, directory: join(directory, name), role, endpoint },
   });
   const models = [
-    ...coreNames.map((name) => model(name, 'core', coreNames.length > 1 ? `slingshot-core/${name}` : 'slingshot-core')),
-    ...tenantNames.map((name) => model(name, 'tenant', `slingshot-tenant-${name}`)),
+    ...coreNames.map((name) =>
+      model(name, 'core', { ...coreEndpoint, ...(coreNames.length > 1 ? { component: name } : {}) }),
+    ),
+    ...tenantNames.map((name) => model(name, 'tenant', { endpoint: `slingshot-tenant-${name}` })),
   ];
   const endpointOf = new Map(models.map(({ name, endpoint }) => [name, endpoint]));
   const routing = (routes: readonly { from: number; to: number; model: string }[]) =>
-    routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as string }));
-  const core = model('core', 'core', endpointOf.get('core') ?? '');
+    routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as Endpoint }));
+  const core = model('core', 'core', endpointOf.get('core') ?? coreEndpoint);
   await checkTogether(
     core,
     models.filter(({ name }) => name !== 'core'),
@@ -121,7 +126,7 @@ function readFleetFile(path: string, names: readonly string[]): FleetFile {
     const unknown = routes.find(({ model }) => !names.includes(model));
     if (unknown) throw new Error(`${path}: ${name}: there is no model ${unknown.model} beside it`);
     try {
-      validateRouting(routes.map(({ model, ...range }) => ({ ...range, endpoint: model })));
+      validateRouting(routes.map(({ model, ...range }) => ({ ...range, endpoint: { endpoint: model } })));
     } catch (error) {
       throw new Error(`${path}: ${name}: ${(error as Error).message}`);
     }
@@ -141,6 +146,26 @@ export function fleetFor(fleet: Fleet, { core = 'core', tenant }: { core?: strin
   // The state machine that refuses an unknown core is made with an endpoint, too: that of the core which is always there.
   const tables: (RoutingTable | undefined)[] = [(own(cores, core) ?? cores.core).routes];
   if (tenant !== undefined) tables.push(own(tenants, tenant));
-  const used = new Set(tables.flatMap((routes) => routes?.map(({ endpoint }) => endpoint) ?? []));
-  return { ...fleet, models: fleet.models.filter(({ endpoint }) => used.has(endpoint)) };
+  const used = new Set(tables.flatMap((routes) => routes?.map(({ endpoint }) => endpointName(endpoint)) ?? []));
+  return { ...fleet, models: fleet.models.filter(({ endpoint }) => used.has(endpointName(endpoint))) };
+}
+
+/** The fleet with each route's model pinned by its digest: an endpoint that serves another is not believed. */
+export async function pinVersions(fleet: Fleet): Promise<Fleet> {
+  const pinned = await Promise.all(
+    fleet.models.map(async ({ directory, endpoint }) => {
+      return [endpointName(endpoint), { ...endpoint, version: await modelVersion(directory) }] as const;
+    }),
+  );
+  const byName = new Map(pinned);
+  const pin = (routes: RoutingTable) =>
+    routes.map((route) => ({ ...route, endpoint: byName.get(endpointName(route.endpoint)) ?? route.endpoint }));
+  const { cores, tenants } = fleet.catalog;
+  return {
+    ...fleet,
+    catalog: {
+      cores: mapValues(cores, ({ routes, template }) => ({ routes: pin(routes), template })),
+      tenants: mapValues(tenants, pin),
+    },
+  };
 }

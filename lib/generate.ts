@@ -5,8 +5,8 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import type { GenerationResult } from '../functions/contracts/generation.ts';
-import type { GenerationRequest } from '../functions/contracts/request.ts';
+import type { FinishedGeneration } from '../functions/contracts/generation.ts';
+import type { ExecutionInput } from '../functions/contracts/request.ts';
 
 /** An execution that did not succeed; the name is Step Functions' error name. */
 export class ExecutionFailed extends Error {
@@ -20,11 +20,11 @@ export class ExecutionFailed extends Error {
 export async function runGeneration(
   client: SFNClient,
   stateMachineArn: string,
-  request: GenerationRequest,
+  input: ExecutionInput,
   signal?: AbortSignal,
-): Promise<GenerationResult> {
+): Promise<FinishedGeneration> {
   const { executionArn } = await client.send(
-    new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(request) }),
+    new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
   );
   for (let wait = 10; ; wait = Math.min(500, wait * 1.5)) {
     if (signal?.aborted) {

@@ -1,120 +1,135 @@
-import { z } from 'zod';
-import { envelopeSchema } from '../../models/serving/protocol.ts';
-import { projections } from '../../models/ssd2/projection.ts';
-import { routingSchema } from './catalog.ts';
+import * as z from 'zod';
+import { someTokenIdsSchema } from '../../models/ssd2/decoding.ts';
+import { callSchema, generationSchema, laneIndicesSchema, stepMessageSchema } from '../../models/ssd2/generation.ts';
+import { endpointSchema } from '../../models/ssd2/routing.ts';
+import { bytesMessageSchema, privateContextSchema } from './stored.ts';
 
-/** An envelope inside a state machine's state: itself, or where it lies in the bucket. */
-const envelopeMessageSchema = z.union([
-  z.strictObject({ inline: envelopeSchema }),
-  z.strictObject({ bucket: z.string(), key: z.string() }),
-]);
-export type EnvelopeMessage = z.infer<typeof envelopeMessageSchema>;
+/**
+ * Of all that passes between states. A field that is added must be optional; any other change is a new version, so that
+ * an execution that a deploy finds in flight ends in a line that says so.
+ */
+export const contractVersion = 1;
 
-const ids = z.array(z.int().nonnegative());
-
-const decodingSchema = z.strictObject({
-  members: z.array(z.strictObject({ name: z.string(), coefficient: z.number(), routes: routingSchema })).min(1),
-  seed: z.int().nonnegative(),
-  lane: z.int().nonnegative(),
-  steps: z.int().positive(),
-  block: z.int().positive(),
-  vocabulary: z.int().positive(),
-  projection: z.enum(projections),
-  topP: z.number(),
-  halting: z.strictObject({ stopAt: z.number(), patience: z.int(), entropy: z.number() }),
-  selfConditioning: z.enum(['fused', 'own']),
-  kept: z.int().positive(),
+const contractSchema = z.literal(contractVersion, {
+  error: ({ input }) =>
+    `is ${JSON.stringify(input)}, this function speaks ${contractVersion}: start the generation again`,
 });
 
-const blockStateSchema = z.strictObject({
-  index: z.int().nonnegative(),
-  step: z.int().nonnegative(),
-  tokens: z.array(ids).nullable(),
-  previous: z.record(z.string(), envelopeMessageSchema).nullable(),
-  argmax: ids,
-  unchanged: z.int().nonnegative(),
-  done: z.boolean(),
-});
-export type BlockStateMessage = z.infer<typeof blockStateSchema>;
+/** What stays the same through a generation and is no business of the mathematics. */
+const runSchema = z
+  .strictObject({
+    contract: contractSchema,
+    /** The generation's name, under which its reports are kept. */
+    id: z.string().min(1),
+    /** Whose generation it is; what it stores lies under this tenant's prefix. */
+    tenant: z.string().min(1).nullable(),
+    /** Denoise steps that one visit to a function runs. */
+    visit: z.int().positive(),
+    /** Whether somebody asked for the reports of its steps. */
+    watched: z.boolean(),
+  })
+  .readonly();
+export type Run = z.infer<typeof runSchema>;
 
-const millisecondsSchema = z.record(z.string(), z.number());
+/** Envelopes of some lanes, one after the other as they travel. */
+const laneEnvelopesSchema = z.strictObject({ lanes: laneIndicesSchema, envelopes: bytesMessageSchema }).readonly();
+export type LaneEnvelopesMessage = z.infer<typeof laneEnvelopesSchema>;
+
+/** What a step leaves to the next. */
+const stepSchema = z
+  .strictObject({
+    generation: generationSchema,
+    /** The fan-out of the step to come; empty when all lanes are done. */
+    calls: z.array(callSchema).readonly(),
+    /** Self-conditioning, by a call's `previous`. */
+    previous: z.array(laneEnvelopesSchema.nullable()).min(1).readonly(),
+    /** Whether DenoiseBlock goes on, or returns: at a block's end, or before an Express execution's time is up. */
+    turn: z.enum(['continue', 'return']),
+  })
+  .readonly();
+export type StepState = z.infer<typeof stepSchema>;
+
+const promptsSchema = z.array(someTokenIdsSchema).min(1).readonly();
+const laneContextsSchema = z.array(privateContextSchema.nullable()).readonly();
+
+/** A generation in flight: the state of both state machines. */
+export const stateSchema = z
+  .strictObject({
+    run: runSchema,
+    /** Each lane's prompt, which every member sees. */
+    prompts: promptsSchema,
+    /** By a call's `context` and by lane: what that member alone sees before the prompt. */
+    contexts: z.array(laneContextsSchema).readonly(),
+    step: stepSchema,
+  })
+  .readonly();
+export type State = z.infer<typeof stateSchema>;
+
+/** To invoke-model: one call, with its own member's context and self-conditioning. */
+export const modelCallSchema = z
+  .strictObject({
+    run: runSchema,
+    call: callSchema,
+    generation: generationSchema,
+    prompts: promptsSchema,
+    contexts: laneContextsSchema,
+    previous: laneEnvelopesSchema.nullable(),
+  })
+  .readonly();
+
+const millisecondsSchema = z.record(z.string(), z.number()).readonly();
 export type Milliseconds = z.infer<typeof millisecondsSchema>;
 
-/** What a denoise step tells of itself, for whoever watches. */
-const reportSchema = z.strictObject({
-  block: z.int(),
-  step: z.int(),
-  t: z.number(),
-  tokens: ids,
-  confidence: z.number(),
-  entropy: z.number(),
-  changed: ids,
-  routes: z.record(z.string(), z.string()),
-  milliseconds: z.record(z.string(), millisecondsSchema),
-});
-export type StepMessage = z.infer<typeof reportSchema>;
-
-const callSchema = z.strictObject({ member: z.string(), endpoint: z.string() });
-
-/** A generation in flight: what passes from state to state. */
-export const generationSchema = z.strictObject({
-  decoding: decodingSchema,
-  tokens: z.int().positive(),
-  endOfText: z.int().nonnegative(),
-  visit: z.int().positive(),
-  progress: z.strictObject({
-    contexts: z.record(z.string(), ids),
-    generated: ids,
-    blocks: z.int().nonnegative(),
-    done: z.boolean(),
-  }),
-  /** Denoise steps run so far, over all blocks. */
-  stepsRun: z.int().nonnegative(),
-  state: blockStateSchema,
-  /** The fan-out of the step to come. */
-  calls: z.array(callSchema),
-  /** Whether DenoiseBlock goes on, or returns: at a block's end, or before an Express execution's time is up. */
-  turn: z.enum(['continue', 'return']),
-  /** The steps that the last visit ran. */
-  reports: z.array(reportSchema),
-});
-export type Generation = z.infer<typeof generationSchema>;
-
-/** To invoke-model. */
-export const modelCallSchema = z.strictObject({
-  call: callSchema,
-  decoding: decodingSchema,
-  contexts: z.record(z.string(), ids),
-  state: blockStateSchema,
-});
-
 /** From invoke-model. */
-const modelAnswerSchema = z.strictObject({
-  member: z.string(),
-  envelope: envelopeMessageSchema,
-  milliseconds: millisecondsSchema,
-});
+const modelAnswerSchema = z
+  .strictObject({
+    member: z.string(),
+    endpoint: endpointSchema,
+    answer: laneEnvelopesSchema,
+    milliseconds: millisecondsSchema,
+  })
+  .readonly();
 export type ModelAnswer = z.infer<typeof modelAnswerSchema>;
 
+const startedAtSchema = z.iso.datetime({ offset: true });
+
 /** To reduce. */
-export const reductionSchema = z.strictObject({
-  generation: generationSchema,
-  answers: z.array(modelAnswerSchema),
-  startedAt: z.iso.datetime({ offset: true }),
-});
+export const reductionSchema = z
+  .strictObject({
+    run: runSchema,
+    generation: generationSchema,
+    answers: z.array(modelAnswerSchema).min(1).readonly(),
+    startedAt: startedAtSchema,
+  })
+  .readonly();
 
 /** To denoise-visit. */
-export const visitSchema = z.strictObject({
-  generation: generationSchema,
-  startedAt: z.iso.datetime({ offset: true }),
-});
+export const visitSchema = stateSchema.unwrap().extend({ startedAt: startedAtSchema }).readonly();
+
+/** What a denoise step of a lane tells of itself, for whoever watches. */
+export const reportSchema = stepMessageSchema
+  .unwrap()
+  .extend({
+    /** Who answered, and how long each took, by member. */
+    routes: z.record(z.string(), endpointSchema).readonly(),
+    milliseconds: z.record(z.string(), millisecondsSchema).readonly(),
+  })
+  .readonly();
+export type StepMessage = z.infer<typeof reportSchema>;
+
+/** To finish. */
+export const finishSchema = z.strictObject({ run: runSchema, generation: generationSchema }).readonly();
 
 /** What a finished execution gives. */
-export interface GenerationResult {
+export interface FinishedGeneration {
+  readonly models: readonly string[];
+  readonly lanes: readonly FinishedLane[];
+}
+
+export interface FinishedLane {
   readonly text: string;
   readonly tokens: number;
   readonly blocks: number;
   readonly steps: number;
-  readonly models: readonly string[];
   readonly seed: number;
 }

@@ -1,7 +1,9 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { selfConditionings } from '../../models/ssd2/decoding.ts';
 import { projections } from '../../models/ssd2/projection.ts';
+import { storedSchema } from './stored.ts';
 
-/** What a caller asks of the Generate state machine, and the defaults of all that may be left out. */
+/** What a caller asks for, and the defaults of all that may be left out. */
 export const requestSchema = z.strictObject({
   prompt: z.string().refine((text) => text.trim() !== '', 'is empty'),
   /** Which of the fleet's cores answers. */
@@ -22,7 +24,7 @@ export const requestSchema = z.strictObject({
   topP: z.number().gt(0).max(1).default(0.9),
   seed: z.int().min(0).default(0),
   projection: z.enum(projections).default('sample'),
-  selfConditioning: z.enum(['fused', 'own']).default('fused'),
+  selfConditioning: z.enum(selfConditionings).default('fused'),
   /** Adaptive halting: steps without change, and nats of mean entropy below which that counts. */
   patience: z.int().min(1).default(8),
   haltEntropy: z.number().min(0).default(0.005),
@@ -31,3 +33,14 @@ export const requestSchema = z.strictObject({
 });
 export type GenerationRequest = z.input<typeof requestSchema>;
 export type CompleteRequest = z.output<typeof requestSchema>;
+
+/**
+ * The input of the Generate state machine: a request whose private context stays outside, in the bucket, since an
+ * execution's history keeps its input.
+ */
+export const executionInputSchema = requestSchema.extend({
+  context: storedSchema.optional(),
+  /** Whether to keep reports of the steps. */
+  watched: z.boolean().default(false),
+});
+export type ExecutionInput = z.input<typeof executionInputSchema>;

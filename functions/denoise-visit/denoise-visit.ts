@@ -1,33 +1,50 @@
 import type { LogitsEnvelope } from '../../models/ssd2/envelope.ts';
-import type { BlockState, Decoding, MemberCall } from '../../models/ssd2/step.ts';
+import { type Call, callsOf, type LaneEnvelopes, laneSteps, type Step } from '../../models/ssd2/generation.ts';
+import type { LaneStep } from '../../models/ssd2/step.ts';
 import type { Milliseconds, StepMessage } from '../contracts/generation.ts';
-import { type LoadedGeneration, reduce } from '../reduce/reduce.ts';
+import { reduce } from '../reduce/reduce.ts';
 
-/** Asks one member for its logits at one step. */
+/** Asks one member for the logits of a call's lanes at one step. */
 export type Ask = (
-  call: MemberCall,
-  decoding: Decoding,
-  state: BlockState,
-  context: readonly number[],
-) => Promise<{ envelope: LogitsEnvelope; milliseconds: Milliseconds }>;
+  call: Call,
+  lanes: readonly LaneStep[],
+) => Promise<{ readonly envelopes: readonly LogitsEnvelope[]; readonly milliseconds: Milliseconds }>;
 
-/** Several denoise steps of a block in one go: the same calls and reductions that the state machine makes one by one. */
+/** What each member sees before the text that is generated, in token ids: by a call's `context`, then by lane. */
+export type Contexts = readonly (readonly (readonly number[])[])[];
+
+export interface Visit extends Step {
+  /** Whether a block ended with the last step. */
+  readonly blockDone: boolean;
+  readonly reports: readonly StepMessage[];
+}
+
+/**
+ * Several denoise steps of a block in one go: the same calls and reductions that the state machine makes one by one.
+ *
+ * @param goOn asked after each step but a block's last, with the number of steps made
+ */
 export async function denoiseVisit(
-  generation: LoadedGeneration,
-  elapsedMilliseconds: () => number,
+  start: Step,
+  contexts: Contexts,
   ask: Ask,
-): Promise<LoadedGeneration> {
-  let current = generation;
+  goOn: (steps: number) => boolean,
+): Promise<Visit> {
+  let current: Step = start;
   const reports: StepMessage[] = [];
-  do {
-    const { calls, decoding, state, progress } = current;
+  for (let steps = 1; ; steps++) {
+    const { generation, previous } = current;
     const answers = await Promise.all(
-      calls.map(
-        async (call) => [call.member, await ask(call, decoding, state, progress.contexts[call.member])] as const,
-      ),
+      callsOf(generation).map(async (call) => {
+        const lanes = laneSteps(generation, call, contexts[call.context], previous[call.previous]);
+        const { envelopes, milliseconds } = await ask(call, lanes);
+        const answer: LaneEnvelopes = { lanes: call.lanes, envelopes };
+        return { member: call.member, endpoint: call.endpoint, answer, milliseconds };
+      }),
     );
-    current = reduce(current, Object.fromEntries(answers), elapsedMilliseconds());
-    reports.push(...current.reports);
-  } while (current.turn === 'continue' && reports.length < current.visit);
-  return { ...current, reports };
+    const { reports: made, blockDone, ...next } = reduce(generation, answers);
+    reports.push(...made);
+    if (blockDone || !goOn(steps)) return { ...next, blockDone, reports };
+    current = next;
+  }
 }

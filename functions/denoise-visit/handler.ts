@@ -1,16 +1,44 @@
-import { type Generation, visitSchema } from '../contracts/generation.ts';
-import { invokeModel, sharedTransport } from '../invoke-model/invoke-model.ts';
-import { loadState, storeState } from '../shared/envelope-store.ts';
+import { callsOf } from '../../models/ssd2/generation.ts';
+import { type StepState, visitSchema } from '../contracts/generation.ts';
+import { invokeModel } from '../invoke-model/invoke-model.ts';
+import { sharedTransport } from '../invoke-model/transport.ts';
+import { loadContexts } from '../shared/context-store.ts';
+import { loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
+import { setting } from '../shared/environment.ts';
+import { mustReturn } from '../shared/express-time.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
+import { keepReports } from '../shared/report-store.ts';
 import { denoiseVisit } from './denoise-visit.ts';
 
-export const handler = lambdaHandler(visitSchema, async ({ generation, startedAt }): Promise<Generation> => {
-  const send = sharedTransport();
-  const state = await loadState(generation.state);
-  const visited = await denoiseVisit(
-    { ...generation, state },
-    () => Date.now() - Date.parse(startedAt),
-    (call, decoding, block, context) => invokeModel(call, decoding, block, context, send),
-  );
-  return { ...visited, state: await storeState(visited.state) };
-});
+/** What storing the state takes at most, with the function's own end. */
+const closingMilliseconds = 5_000;
+
+export const handler = lambdaHandler(
+  visitSchema,
+  async ({ run, prompts, contexts, step, startedAt }, lambda): Promise<StepState> => {
+    const { generation } = step;
+    const send = sharedTransport();
+    const stepMilliseconds = setting('SLINGSHOT_ENDPOINT_TIMEOUT_MS') + closingMilliseconds;
+    const [previous, seen] = await Promise.all([
+      Promise.all(step.previous.map((message) => message && loadEnvelopes(message))),
+      Promise.all(contexts.map((own) => loadContexts(prompts, own))),
+    ]);
+    const { reports, blockDone, ...visited } = await denoiseVisit(
+      { generation, previous },
+      seen,
+      (call, lanes) => invokeModel(call.endpoint, lanes, generation.decoding, send),
+      // The next step must be sure to end before this function is ended.
+      (steps) => steps < run.visit && !mustReturn(startedAt) && lambda.getRemainingTimeInMillis() > stepMilliseconds,
+    );
+    const [messages] = await Promise.all([
+      Promise.all(visited.previous.map((envelopes) => envelopes && storeEnvelopes(run, envelopes))),
+      keepReports(run, reports),
+    ]);
+    return {
+      generation: visited.generation,
+      calls: callsOf(visited.generation),
+      previous: messages,
+      turn: blockDone || mustReturn(startedAt) ? 'return' : 'continue',
+    };
+  },
+);

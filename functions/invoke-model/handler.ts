@@ -1,21 +1,23 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import { laneSteps } from '../../models/ssd2/generation.ts';
 import { type ModelAnswer, modelCallSchema } from '../contracts/generation.ts';
-import { loadState, storeEnvelope } from '../shared/envelope-store.ts';
+import { loadContexts } from '../shared/context-store.ts';
+import { loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler, metrics } from '../shared/lambda.ts';
-import { invokeModel, sharedTransport } from './invoke-model.ts';
+import { invokeModel } from './invoke-model.ts';
+import { sharedTransport } from './transport.ts';
 
 export const handler = lambdaHandler(
   modelCallSchema,
-  async ({ call, decoding, contexts, state }): Promise<ModelAnswer> => {
-    const block = await loadState(state);
-    const { envelope, milliseconds } = await invokeModel(
-      call,
-      decoding,
-      block,
-      contexts[call.member],
-      sharedTransport(),
-    );
+  async ({ run, call, generation, prompts, contexts, previous }): Promise<ModelAnswer> => {
+    const [seen, conditioning] = await Promise.all([
+      loadContexts(prompts, contexts),
+      previous && loadEnvelopes(previous),
+    ]);
+    const lanes = laneSteps(generation, call, seen, conditioning);
+    const { envelopes, milliseconds } = await invokeModel(call.endpoint, lanes, generation.decoding, sharedTransport());
     metrics.addMetric('ModelMilliseconds', MetricUnit.Milliseconds, milliseconds.model);
-    return { member: call.member, envelope: await storeEnvelope(envelope), milliseconds };
+    const answer = await storeEnvelopes(run, { lanes: call.lanes, envelopes });
+    return { member: call.member, endpoint: call.endpoint, answer, milliseconds };
   },
 );

@@ -1,5 +1,10 @@
+import * as z from 'zod';
 import { loadDiffusionConfig, loadTokenizer } from '../../models/checkpoint/model-directory.ts';
-import { requestSchema } from '../contracts/request.ts';
+import { callsOf } from '../../models/ssd2/generation.ts';
+import { firstIssue } from '../../models/zod-issue.ts';
+import { contractVersion, type State } from '../contracts/generation.ts';
+import { executionInputSchema } from '../contracts/request.ts';
+import { loadContextText, storeContextTokens } from '../shared/context-store.ts';
 import { setting } from '../shared/environment.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
@@ -13,11 +18,24 @@ async function loadDeployment(): Promise<Deployment> {
   return { config, tokenizer, catalog: setting('SLINGSHOT_CATALOG'), kept: setting('SLINGSHOT_KEPT') };
 }
 
-export const handler = lambdaHandler(
-  requestSchema,
-  async (request) => {
-    deployment ??= loadDeployment();
-    return prepare(request, await deployment);
-  },
-  (message) => new InvalidRequest(message),
-);
+/** The execution's input, unchecked, and its name. */
+const eventSchema = z.strictObject({ request: z.unknown(), id: z.string().min(1) });
+
+export const handler = lambdaHandler(eventSchema, async ({ request, id }): Promise<State> => {
+  const parsed = executionInputSchema.safeParse(request);
+  if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
+  const { context: stored, watched, ...wanted } = parsed.data;
+  const tenant = wanted.tenant ?? null;
+  if (stored && tenant === null) throw new InvalidRequest('context: needs a tenant');
+  deployment ??= loadDeployment();
+  const context = stored && tenant !== null ? { context: await loadContextText(tenant, stored) } : {};
+  const { generation, prompts, contexts } = await prepare({ ...wanted, ...context }, await deployment);
+  const store = (ids: readonly number[] | null) =>
+    ids === null || tenant === null ? null : storeContextTokens(tenant, ids);
+  return {
+    run: { contract: contractVersion, id, tenant, visit: wanted.visit, watched },
+    prompts,
+    contexts: await Promise.all(contexts.map((own) => Promise.all(own.map(store)))),
+    step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue' },
+  };
+});

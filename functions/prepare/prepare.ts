@@ -1,10 +1,10 @@
 import type { ModelConfig } from '../../models/ssd2/config.ts';
+import type { Decoding, Member } from '../../models/ssd2/decoding.ts';
+import { type Generation, startLane } from '../../models/ssd2/generation.ts';
 import { validateRouting } from '../../models/ssd2/routing.ts';
-import { type Decoding, type Member, memberCalls, startBlock } from '../../models/ssd2/step.ts';
 import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import type { Catalog } from '../contracts/catalog.ts';
-import type { Generation } from '../contracts/generation.ts';
 import type { CompleteRequest } from '../contracts/request.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 
@@ -17,15 +17,24 @@ export interface Deployment {
   readonly kept: number;
 }
 
+/** A generation before its first step, in token ids. */
+export interface Prepared {
+  readonly generation: Generation;
+  /** What all members see, by lane. */
+  readonly prompts: readonly (readonly number[])[];
+  /** What a member alone sees before that, by member and lane. */
+  readonly contexts: readonly (readonly (readonly number[] | null)[])[];
+}
+
 /** A tenant's weight where none is asked for. */
 const defaultWeight = 0.2;
 
 /**
- * Turns a request into the generation's first state: tokens, members and their coefficients, the first step's calls.
+ * Turns a request into a generation: tokens, members and their coefficients.
  *
  * @throws InvalidRequest saying what is wrong with the request and what would be right
  */
-export async function prepare(request: CompleteRequest, deployment: Deployment): Promise<Generation> {
+export async function prepare(request: CompleteRequest, deployment: Deployment): Promise<Prepared> {
   const { config, tokenizer, kept } = deployment;
   const members = ensembleMembers(request, deployment.catalog);
   for (const { routes } of members) validateRouting(routes);
@@ -34,14 +43,9 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
     template === 'instruction' ? instructionPrompt(request.prompt) : request.prompt,
   );
   const context = request.context ? await tokenizer.encode(`${request.context.trimEnd()}\n\n`) : [];
-  const contexts = Object.fromEntries(
-    members.map(({ name }) => [name, name.startsWith(`${tenantRole}:`) ? [...context, ...prompt] : prompt]),
-  );
-  checkLength(Object.values(contexts), prompt.length, request.tokens, config);
+  checkLength(context.length, prompt.length, request.tokens, config);
   const decoding: Decoding = {
     members,
-    seed: request.seed,
-    lane: 0,
     steps: request.steps,
     block: config.block,
     vocabulary: config.vocabulary,
@@ -51,18 +55,18 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
     selfConditioning: request.selfConditioning,
     kept: Math.min(kept, config.vocabulary),
   };
-  const state = startBlock(0);
+  const own = (name: string) => (name.startsWith(`${tenantRole}:`) && context.length > 0 ? context : null);
   return {
-    decoding: { ...decoding, members: members.map((member) => ({ ...member, routes: [...member.routes] })) },
-    tokens: request.tokens,
-    endOfText: config.endOfText,
-    visit: request.visit,
-    progress: { contexts, generated: [], blocks: 0, done: false },
-    stepsRun: 0,
-    state: { ...state, tokens: null, previous: null, argmax: [] },
-    calls: memberCalls(decoding, state),
-    turn: 'continue',
-    reports: [],
+    generation: {
+      decoding,
+      tokens: request.tokens,
+      endOfText: config.endOfText,
+      block: 0,
+      step: 0,
+      lanes: [startLane(request.seed)],
+    },
+    prompts: [prompt],
+    contexts: members.map(({ name }) => [own(name)]),
   };
 }
 
@@ -101,12 +105,11 @@ function named(role: 'core' | 'tenant', name: string, tables: Catalog['tenants']
   throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}; known ${role}s: ${known}`);
 }
 
-function checkLength(contexts: number[][], prompt: number, tokens: number, { positions, block }: ModelConfig): void {
-  const longest = Math.max(...contexts.map((ids) => ids.length));
+function checkLength(context: number, prompt: number, tokens: number, { positions, block }: ModelConfig): void {
   const generated = Math.ceil(tokens / block) * block;
-  if (longest + generated <= positions) return;
-  const what = longest > prompt ? 'context and prompt together are' : 'prompt: is';
+  if (context + prompt + generated <= positions) return;
+  const what = context > 0 ? 'context and prompt together are' : 'prompt: is';
   const room = positions - generated;
   const limit = room > 0 ? `at most ${room} beside ${tokens} to generate` : `${positions} in all`;
-  throw new InvalidRequest(`${what} ${longest} tokens long; the model takes ${limit}`);
+  throw new InvalidRequest(`${what} ${context + prompt} tokens long; the model takes ${limit}`);
 }

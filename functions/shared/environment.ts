@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { z } from 'zod';
+import * as z from 'zod';
 import { catalogSchema } from '../contracts/catalog.ts';
 
 const schema = z.object({
@@ -14,8 +14,10 @@ const schema = z.object({
   }),
   /** Where config.json and tokenizer.json, which all members share, lie. */
   SLINGSHOT_MODEL_DIRECTORY: z.string(),
-  /** Bucket of messages too large to travel through a state machine. */
+  /** Bucket of what does not travel through a state machine: large messages, private contexts, reports. */
   SLINGSHOT_BUCKET: z.string(),
+  /** The longest message that does, in bytes. */
+  SLINGSHOT_INLINE_BYTES: z.coerce.number().int().nonnegative(),
   /** Entries a position that a logits envelope keeps. */
   SLINGSHOT_KEPT: z.coerce.number().int().positive(),
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),

@@ -23,5 +23,8 @@ export class EndpointTimeout extends NamedError {}
 /** An endpoint refused the request as malformed. */
 export class EndpointRejected extends NamedError {}
 
-/** An endpoint answered something that is no logits envelope of the right size. */
+/** An endpoint answered something else than it was asked for: no log-probabilities, of another step or another model. */
 export class BadAnswer extends NamedError {}
+
+/** The bucket did not take or give an object, or gave only a part of it; worth another try. */
+export class StoreUnavailable extends NamedError {}

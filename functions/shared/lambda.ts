@@ -6,7 +6,7 @@ import { Tracer } from '@aws-lambda-powertools/tracer';
 import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { firstIssue } from '../../models/zod-issue.ts';
 import { ContractViolation } from './errors.ts';
 
@@ -19,19 +19,18 @@ export type Handler<Output> = (event: unknown, context: Context) => Promise<Outp
 /** A Lambda handler around a function of a validated event: logs, metrics and traces are wired here once. */
 export function lambdaHandler<Input, Output>(
   schema: z.ZodType<Input>,
-  run: (input: Input) => Promise<Output>,
-  invalid: (message: string) => Error = (message) => new ContractViolation(message),
+  run: (input: Input, context: Context) => Promise<Output>,
 ): Handler<Output> {
   return middy<unknown, Output>()
     .use(captureLambdaHandler(tracer, { captureResponse: false }))
     .use(injectLambdaContext(logger, { clearState: true }))
     .use(logMetrics(metrics))
-    .handler(async (event: unknown) => {
+    .handler(async (event: unknown, context: Context) => {
       metrics.addMetric('Invocations', MetricUnit.Count, 1);
       try {
         const input = schema.safeParse(event);
-        if (input.success) return await run(input.data);
-        throw invalid(firstIssue(input.error, 'input'));
+        if (input.success) return await run(input.data, context);
+        throw new ContractViolation(firstIssue(input.error, 'input'));
       } catch (error) {
         logger.error((error as Error).message, error as Error);
         throw error;

@@ -24,7 +24,7 @@ export interface DenoiseBlockProps {
 
 /**
  * One block, as a loop over its denoise steps: a Map over the step's calls, then Reduce. It takes and returns a
- * generation in flight (functions/contracts/generation.ts).
+ * generation in flight (`stateSchema` in functions/contracts/generation.ts).
  */
 export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): StateMachine {
   const scope = new Construct(parent, 'DenoiseBlock');
@@ -38,47 +38,51 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
   const fanOut = new MapState(scope, 'Ask models', {
     stateName: 'Ask models',
     comment: "The step's routes, all at once",
-    itemsPath: '$.calls',
+    itemsPath: '$.step.calls',
+    // Each call gets its own member's context and self-conditioning, and no other's.
     itemSelector: {
+      run: JsonPath.objectAt('$.run'),
       call: JsonPath.objectAt('$$.Map.Item.Value'),
-      decoding: JsonPath.objectAt('$.decoding'),
-      contexts: JsonPath.objectAt('$.progress.contexts'),
-      state: JsonPath.objectAt('$.state'),
+      generation: JsonPath.objectAt('$.step.generation'),
+      prompts: JsonPath.objectAt('$.prompts'),
+      'contexts.$': 'States.ArrayGetItem($.contexts, $$.Map.Item.Value.context)',
+      'previous.$': 'States.ArrayGetItem($.step.previous, $$.Map.Item.Value.previous)',
     },
-    resultPath: '$.answers',
+    resultPath: '$.step.answers',
   }).itemProcessor(askModel);
-  const generation = {
-    decoding: JsonPath.objectAt('$.decoding'),
-    tokens: JsonPath.numberAt('$.tokens'),
-    endOfText: JsonPath.numberAt('$.endOfText'),
-    visit: JsonPath.numberAt('$.visit'),
-    progress: JsonPath.objectAt('$.progress'),
-    stepsRun: JsonPath.numberAt('$.stepsRun'),
-    state: JsonPath.objectAt('$.state'),
-    calls: JsonPath.objectAt('$.calls'),
-    turn: JsonPath.stringAt('$.turn'),
-    reports: JsonPath.objectAt('$.reports'),
-  };
   const startedAt = JsonPath.stringAt('$$.Execution.StartTime');
   const reduce = lambdaTask(scope, 'Reduce', {
     function: props.reduce,
     timeout: Duration.seconds(30),
     comment: 'Merge the logits, project, decide what comes next',
-    payload: TaskInput.fromObject({ generation, answers: JsonPath.objectAt('$.answers'), startedAt }),
+    payload: TaskInput.fromObject({
+      run: JsonPath.objectAt('$.run'),
+      generation: JsonPath.objectAt('$.step.generation'),
+      answers: JsonPath.objectAt('$.step.answers'),
+      startedAt,
+    }),
+    resultPath: '$.step',
   });
   const visit = lambdaTask(scope, 'Visit', {
     function: props.denoiseVisit,
     timeout: Duration.seconds(100),
     comment: 'Several steps in one function, which fans out itself',
-    payload: TaskInput.fromObject({ generation, startedAt }),
+    payload: TaskInput.fromObject({
+      run: JsonPath.objectAt('$.run'),
+      prompts: JsonPath.objectAt('$.prompts'),
+      contexts: JsonPath.objectAt('$.contexts'),
+      step: JsonPath.objectAt('$.step'),
+      startedAt,
+    }),
     retryEndpoints: true,
+    resultPath: '$.step',
   });
   const blockDone = new Choice(scope, 'Go on?', { stateName: 'Go on?' });
-  visitSize.when(Condition.numberEquals('$.visit', 1), fanOut).otherwise(visit);
+  visitSize.when(Condition.numberEquals('$.run.visit', 1), fanOut).otherwise(visit);
   fanOut.next(reduce).next(blockDone);
   visit.next(blockDone);
   blockDone
-    .when(Condition.stringEquals('$.turn', 'continue'), visitSize)
+    .when(Condition.stringEquals('$.step.turn', 'continue'), visitSize)
     .otherwise(new Succeed(scope, 'Block done', { stateName: 'Block done' }));
   return stateMachine(scope, {
     name: 'DenoiseBlock',

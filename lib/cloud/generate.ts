@@ -4,9 +4,11 @@ import {
   Choice,
   Condition,
   Fail,
+  JsonPath,
   Pass,
   type StateMachine,
   StateMachineType,
+  TaskInput,
   Timeout,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
@@ -30,6 +32,10 @@ export function generate(parent: Construct, { prepare, finish, denoiseBlock }: G
     function: prepare,
     timeout: Duration.seconds(30),
     comment: 'Tokenize the prompt, resolve models and routes',
+    payload: TaskInput.fromObject({
+      request: JsonPath.entirePayload,
+      id: JsonPath.stringAt('$$.Execution.Name'),
+    }),
   });
   const denoising = new CallAwsService(scope, 'Denoise block', {
     stateName: 'Denoise block',
@@ -54,19 +60,23 @@ export function generate(parent: Construct, { prepare, finish, denoiseBlock }: G
   });
   const readBlock = new Pass(scope, 'Read block', {
     stateName: 'Read block',
-    parameters: { 'generation.$': 'States.StringToJson($.Output)' },
-    outputPath: '$.generation',
+    parameters: { 'state.$': 'States.StringToJson($.Output)' },
+    outputPath: '$.state',
   });
   const textDone = new Choice(scope, 'Text done?', { stateName: 'Text done?' });
   const finishing = lambdaTask(scope, 'Finish', {
     function: finish,
     timeout: Duration.seconds(30),
     comment: 'Tokens to text',
+    payload: TaskInput.fromObject({
+      run: JsonPath.objectAt('$.run'),
+      generation: JsonPath.objectAt('$.step.generation'),
+    }),
   });
   preparing.next(denoising).next(blockSucceeded);
   blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(failed);
   readBlock.next(textDone);
-  textDone.when(Condition.booleanEquals('$.progress.done', true), finishing).otherwise(denoising);
+  textDone.when(Condition.isPresent('$.step.calls[0]'), denoising).otherwise(finishing);
   return stateMachine(scope, {
     name: 'Generate',
     type: StateMachineType.STANDARD,

@@ -30,7 +30,7 @@ export class ModelEndpoint extends Construct {
     const { models, artefacts, image, instanceType, instances } = props;
     const stack = Stack.of(this);
     const shared = models.length > 1;
-    const [endpointName] = models[0].endpoint.split('/');
+    const { endpoint: endpointName } = models[0].endpoint;
     const definitions = models.map(
       (model) => new ModelDefinition(this, shared ? `Model-${model.name}` : 'Definition', model, artefacts, image),
     );

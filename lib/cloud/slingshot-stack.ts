@@ -21,6 +21,10 @@ export interface SlingshotStackProps extends StackProps {
   readonly tenantInstanceType: string;
 }
 
+/** Whose the bucket's objects are: a tenant's, or nobody's. */
+const ownedPrefixes = ['tenants/*', 'shared/*'];
+const inlineBytes = 262_144 / 8;
+
 /** SageMaker gives an endpoint 60 seconds to answer. */
 const endpointTimeout = Duration.seconds(60);
 const callTimeout = Duration.seconds(70);
@@ -34,7 +38,7 @@ export class SlingshotStack extends Stack {
     const bucket = envelopeBucket(this);
     const mayUseBucket = new PolicyStatement({
       actions: ['s3:GetObject', 's3:PutObject'],
-      resources: [bucket.arnForObjects('envelopes/*')],
+      resources: ownedPrefixes.map((prefix) => bucket.arnForObjects(prefix)),
     });
     const mayInvoke = new PolicyStatement({
       actions: ['sagemaker:InvokeEndpoint'],
@@ -42,6 +46,7 @@ export class SlingshotStack extends Stack {
     });
     const environment = {
       SLINGSHOT_BUCKET: bucket.bucketName,
+      SLINGSHOT_INLINE_BYTES: String(inlineBytes),
       SLINGSHOT_CATALOG: JSON.stringify(fleet.catalog),
       SLINGSHOT_KEPT: String(props.kept),
       SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(endpointTimeout.toMilliseconds()),
@@ -61,17 +66,22 @@ export class SlingshotStack extends Stack {
         ...(tokenizer ? { tokenizerOf: fleet.core.directory } : {}),
       });
       if (statements.includes(mayUseBucket) && made.role) {
-        acknowledge(made.role, {
-          [`IAM5[Resource::<${logicalId(bucket)}.Arn>/envelopes/*]`]:
-            'Keys under envelopes/ are digests of their content, not known beforehand.',
-        });
+        acknowledge(
+          made.role,
+          Object.fromEntries(
+            ownedPrefixes.map((prefix) => [
+              `IAM5[Resource::<${logicalId(bucket)}.Arn>/${prefix}]`,
+              'Keys under it are digests of their content, not known beforehand.',
+            ]),
+          ),
+        );
       }
       return made;
     };
     const invokeModel = make('InvokeModel', 'invoke-model', callTimeout, [mayInvoke, mayUseBucket]);
     const reduce = make('Reduce', 'reduce', Duration.seconds(30), [mayUseBucket]);
     const denoiseVisit = make('DenoiseVisit', 'denoise-visit', Duration.seconds(100), [mayInvoke, mayUseBucket]);
-    const prepare = make('Prepare', 'prepare', Duration.seconds(30), [], true);
+    const prepare = make('Prepare', 'prepare', Duration.seconds(30), [mayUseBucket], true);
     const finish = make('Finish', 'finish', Duration.seconds(30), [], true);
     const block = denoiseBlock(this, { invokeModel, reduce, denoiseVisit, callTimeout });
     const generation = generate(this, { prepare, finish, denoiseBlock: block });

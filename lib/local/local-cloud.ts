@@ -1,8 +1,13 @@
 import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
-import type { GenerationResult, StepMessage } from '../../functions/contracts/generation.ts';
+import type { StepMessage } from '../../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../../functions/contracts/request.ts';
-import { type EngineOptions, engineDefaults } from '../engine.ts';
-import type { Fleet } from '../fleet.ts';
+import { storeContextText } from '../../functions/shared/context-store.ts';
+import { withEnvironment } from '../../functions/shared/environment.ts';
+import { InvalidRequest } from '../../functions/shared/errors.ts';
+import { type ReportSink, replaceReportSink } from '../../functions/shared/report-store.ts';
+import { endpointName } from '../../models/ssd2/routing.ts';
+import { type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from '../engine.ts';
+import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { readTemplate } from './definitions.ts';
@@ -31,12 +36,24 @@ export class LocalCloud {
   readonly #client: SFNClient;
   readonly #generateArn: string;
   readonly #resources: Resources;
+  /** The functions' settings. */
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #watched: boolean;
 
-  private constructor(endpoints: Map<string, string>, client: SFNClient, generateArn: string, resources: Resources) {
+  private constructor(
+    endpoints: Map<string, string>,
+    client: SFNClient,
+    generateArn: string,
+    resources: Resources,
+    environment: Readonly<Record<string, string>>,
+    watched: boolean,
+  ) {
     this.endpoints = endpoints;
     this.#client = client;
     this.#generateArn = generateArn;
     this.#resources = resources;
+    this.#environment = environment;
+    this.#watched = watched;
   }
 
   static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<LocalCloud> {
@@ -54,11 +71,13 @@ export class LocalCloud {
 
   static async #start(fleet: Fleet, options: EngineOptions, resources: Resources): Promise<LocalCloud> {
     const starting = Promise.all(
-      fleet.models.map(async (model) => [model.endpoint, await startModel(model, options, resources)] as const),
+      fleet.models.map(async (model) => {
+        return [endpointName(model.endpoint), await startModel(model, options, resources)] as const;
+      }),
     );
     // Synthesis may fail before anyone waits for the models.
     starting.catch(() => {});
-    const template = synthesise(fleet, options.kept, resources.folder('slingshot-synth-'));
+    const template = synthesise(await pinVersions(fleet), options.kept, resources.folder('slingshot-synth-'));
     const { machines, functions, buckets, outputs } = readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
@@ -73,24 +92,31 @@ export class LocalCloud {
     take(await startS3(buckets));
 
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
+    let environment: Readonly<Record<string, string>> = {};
     for (const local of functions.values()) {
-      const environment = {
+      environment = {
         ...local.environment,
         SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory,
         SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(options.endpointTimeoutMilliseconds),
       };
-      handlers.set(local.arn, watched(local.folder, await loadHandler({ ...local, environment }), options.onStep));
+      handlers.set(local.arn, await loadHandler({ ...local, environment }));
     }
+    if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
     take(await startStepFunctions(machines.values(), handlers));
     client = new SFNClient({ disableHostPrefix: true, maxAttempts: 1 });
-    return new LocalCloud(endpoints, client, generateArn, resources);
+    return new LocalCloud(endpoints, client, generateArn, resources, environment, options.onStep !== undefined);
   }
 
   /** @throws ExecutionFailed */
-  generate(request: GenerationRequest, signal?: AbortSignal): Promise<GenerationResult> {
-    return runGeneration(this.#client, this.#generateArn, request, signal);
+  async generate({ context, ...request }: GenerationRequest, signal?: AbortSignal): Promise<GenerationResult> {
+    const { tenant } = request;
+    const stored =
+      context && tenant ? await withEnvironment(this.#environment, () => storeContextText(tenant, context)) : undefined;
+    if (context && !stored) throw new InvalidRequest('context: needs a tenant');
+    const input = { ...request, watched: this.#watched, ...(stored ? { context: stored } : {}) };
+    return onlyLane(await runGeneration(this.#client, this.#generateArn, input, signal));
   }
 
   async stop(): Promise<void> {
@@ -99,16 +125,15 @@ export class LocalCloud {
   }
 }
 
-function watched(
-  folder: string,
-  handler: (event: unknown) => Promise<unknown>,
-  onStep?: (step: StepMessage) => void,
-): (event: unknown) => Promise<unknown> {
-  if (!onStep || (folder !== 'reduce' && folder !== 'denoise-visit')) return handler;
-  return async (event) => {
-    const result = (await handler(event)) as { reports: StepMessage[] };
-    result.reports.forEach(onStep);
-    return result;
+/** Hands each step on once, although a step that is run again reports again. */
+function inOrder(onStep: (step: StepMessage) => void): ReportSink {
+  const last = new Map<string, StepMessage>();
+  return async ({ id }, reports) => {
+    const [{ block, step }] = reports;
+    const before = last.get(id);
+    if (before && (block < before.block || (block === before.block && step <= before.step))) return;
+    last.set(id, reports[reports.length - 1]);
+    reports.forEach(onStep);
   };
 }
 

@@ -1,5 +1,6 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
+import { endpointName } from '../../models/ssd2/routing.ts';
 import { close, listen } from './listen.ts';
 import type { LocalService } from './service.ts';
 
@@ -7,8 +8,8 @@ import type { LocalService } from './service.ts';
  * SageMaker Runtime's InvokeEndpoint on loopback: passes a body to the container behind an endpoint, and answers as the
  * service does when the container fails.
  *
- * @param endpoints the base URL of each endpoint's container, by endpoint name, or of each of its inference components',
- *   by `endpoint/component`; looked up at each call
+ * @param endpoints the base URL of each endpoint's container, or of each of its inference components', by endpointName;
+ *   looked up at each call
  */
 export async function startSageMaker(endpoints: ReadonlyMap<string, string>): Promise<LocalService> {
   const server = sageMakerServer(endpoints);
@@ -20,8 +21,9 @@ function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server {
   return createServer((incoming, outgoing) => {
     const name = /^\/endpoints\/([^/]+)\/invocations$/.exec(incoming.url ?? '')?.[1];
     const component = incoming.headers['x-amzn-sagemaker-inference-component'];
-    const target = component === undefined ? name : `${name}/${component}`;
-    const container = target === undefined ? undefined : endpoints.get(decodeURIComponent(target));
+    const endpoint = decodeURIComponent(name ?? '');
+    const target = endpointName({ endpoint, ...(component === undefined ? {} : { component: String(component) }) });
+    const container = endpoints.get(target);
     if (!container) {
       fail(outgoing, 400, 'ValidationError', { message: `Endpoint ${target} of account local not found.` });
       incoming.resume();

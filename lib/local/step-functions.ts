@@ -92,11 +92,15 @@ export class LocalStepFunctions {
   #start({ stateMachineArn, input }: Record<string, string>) {
     const found = this.#machines.get(stateMachineArn);
     if (!found) throw namedError('StateMachineDoesNotExist', `no state machine ${stateMachineArn}`);
-    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${randomUUID()}`;
+    const name = randomUUID();
+    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     const taskResourceLocalHandlers = Object.fromEntries(
       [...tasksOf(found.source.definition)].map(([state, resource]) => [state, this.#task(state, resource)]),
     );
-    const run = found.machine.run(JSON.parse(input || '{}'), { overrides: { taskResourceLocalHandlers } });
+    const run = found.machine.run(JSON.parse(input || '{}'), {
+      overrides: { taskResourceLocalHandlers },
+      context: { Execution: { Id: executionArn, Name: name } },
+    });
     const execution = { startDate: Date.now() / 1000, result: { status: 'RUNNING' } as Result, abort: run.abort };
     this.#executions.set(executionArn, execution);
     const finished = run.result.then(

@@ -1,3 +1,5 @@
+import { denseLogits, merge } from '../ssd2/ensemble.ts';
+
 /** Logits to log-probabilities, in place. */
 export function normaliseRows(logits: Float32Array, vocabulary: number): void {
   for (let start = 0; start < logits.length; start += vocabulary) {
@@ -7,20 +9,22 @@ export function normaliseRows(logits: Float32Array, vocabulary: number): void {
   }
 }
 
-/** Cross-entropy of each row under the weighted sum of both's log-probabilities, normalised; of the core's alone without a tenant. */
+/** Cross-entropy of each row under the ensemble of core and tenant, as it is served; of the core's alone without a tenant. */
 export function ensembleLosses(
   [core, tenant]: readonly Float32Array[],
   weight: number,
   targets: BigInt64Array,
   vocabulary: number,
 ): Float32Array {
-  const merged = new Float32Array(vocabulary);
   return Float32Array.from(targets, (target, row) => {
-    const start = row * vocabulary;
-    for (let v = 0; v < vocabulary; v++) {
-      merged[v] = tenant ? (1 - weight) * core[start + v] + weight * tenant[start + v] : core[start + v];
-    }
-    return logSumExp(merged) - merged[Number(target)];
+    const at = (rows: Float32Array) => denseLogits(rows.subarray(row * vocabulary, (row + 1) * vocabulary), vocabulary);
+    const answers = tenant
+      ? [
+          { coefficient: 1 - weight, envelope: at(core) },
+          { coefficient: weight, envelope: at(tenant) },
+        ]
+      : [{ coefficient: 1, envelope: at(core) }];
+    return -merge(answers)[0].logProbabilities[Number(target)];
   });
 }
 

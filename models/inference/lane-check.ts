@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../ssd2/config.ts';
+import { checkEnvelope } from '../ssd2/envelope-check.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 
 /** A request that a model cannot answer; `field` says where. */
@@ -31,15 +32,11 @@ export function checkLane(config: ModelConfig, lane: LaneStep, path: string): vo
       checkIds(`${path}.tokens.${position}`, ids, vocabulary);
     });
   } else if (lane.step > 0) throw new LaneError(`${path}.tokens`, 'missing after the first step');
-  if (lane.previous) {
-    const { positions: rows, vocabulary: entries } = lane.previous;
-    if (rows !== block || entries !== vocabulary) {
-      throw new LaneError(
-        `${path}.selfConditioning`,
-        `of ${rows} x ${entries} logits, the model's are ${block} x ${vocabulary}`,
-      );
-    }
-    checkIds(`${path}.selfConditioning.ids`, lane.previous.ids, vocabulary);
+  if (!lane.previous) return;
+  try {
+    checkEnvelope(lane.previous, { positions: block, vocabulary });
+  } catch (error) {
+    throw new LaneError(`${path}.selfConditioning`, (error as Error).message);
   }
 }
 

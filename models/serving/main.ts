@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { loadModel } from '../checkpoint/model-directory.ts';
+import { modelVersion } from '../checkpoint/model-version.ts';
 import { Denoiser } from '../inference/denoiser.ts';
 import { executionProviders } from '../runtime/providers.ts';
 import { firstIssue } from '../zod-issue.ts';
-import { createModelServer } from './server.ts';
+import { createModelServer, type ServedModel } from './server.ts';
 
 /**
  * The container's process. SageMaker starts it with the argument `serve`, mounts the model at /opt/ml/model and talks to
@@ -32,12 +33,15 @@ const parsed = environmentSchema.safeParse(process.env);
 if (!parsed.success) fail(firstIssue(parsed.error, 'environment'));
 const environment = parsed.data;
 
-const model = loadModel(environment.SLINGSHOT_MODEL_DIRECTORY).then((loaded) =>
-  Denoiser.create(loaded, {
+async function serve(directory: string): Promise<ServedModel> {
+  const denoiser = await Denoiser.create(await loadModel(directory), {
     provider: environment.SLINGSHOT_PROVIDER,
     ...(environment.SLINGSHOT_THREADS === undefined ? {} : { threads: environment.SLINGSHOT_THREADS }),
-  }),
-);
+  });
+  return { denoiser, version: await modelVersion(directory) };
+}
+
+const model = serve(environment.SLINGSHOT_MODEL_DIRECTORY);
 const server = createModelServer(model);
 server.on('error', (error) => fail(error.message));
 server.listen(environment.SLINGSHOT_PORT, environment.SLINGSHOT_HOST, () => {
@@ -46,7 +50,7 @@ server.listen(environment.SLINGSHOT_PORT, environment.SLINGSHOT_HOST, () => {
   console.log(JSON.stringify({ message: 'listening', port: typeof address === 'object' ? address?.port : address }));
 });
 model.then(
-  ({ name }) => console.log(JSON.stringify({ message: 'ready', model: name })),
+  ({ denoiser }) => console.log(JSON.stringify({ message: 'ready', model: denoiser.name })),
   (error) => fail(error.message),
 );
 

@@ -1,100 +1,125 @@
-import { z } from 'zod';
-import type { LogitsEnvelope } from '../ssd2/envelope.ts';
-import type { LaneStep } from '../ssd2/step.ts';
+import * as z from 'zod';
+import { countSchema } from '../ssd2/decoding.ts';
+import { type LogitsEnvelope, readEnvelope } from '../ssd2/envelope.ts';
+import { maxLanes } from '../ssd2/generation.ts';
+import { type LaneStep, laneStepSchema, noiseAddressSchema } from '../ssd2/step.ts';
+import { cut, decodeFrame, encodeFrame } from './frame.ts';
 
-/** What travels between a function and a model endpoint, as JSON. */
+/**
+ * What travels between a function and a model endpoint: frames (see frame.ts) whose payload is logits envelopes. They go
+ * from endpoint to endpoint as the bytes that they are.
+ */
+export const contentType = 'application/octet-stream';
 
-const tokenId = z.int().min(0).max(65_535);
-const count = z
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+const laneHeadSchema = laneStepSchema
+  .unwrap()
+  .extend({
+    /** How many of the payload's bytes are the lane's self-conditioning; 0 without. */
+    selfConditioning: countSchema,
+  })
+  .readonly();
 
-/** A logits envelope on the wire: its arrays' little-endian bytes in base64. */
-export const envelopeSchema = z.strictObject({
-  positions: count,
-  vocabulary: count,
-  kept: count,
-  ids: z.string(),
-  logProbabilities: z.string(),
-  tailLogMass: z.string(),
-});
-export type EnvelopeJson = z.infer<typeof envelopeSchema>;
+/** The head of a body of POST /invocations. */
+const invocationHeadSchema = z
+  .strictObject({
+    lanes: z.array(laneHeadSchema).min(1).max(maxLanes).readonly(),
+    /** Entries a position that the answer keeps; the vocabulary's size asks for all. */
+    kept: countSchema.min(1),
+  })
+  .readonly();
 
-export const laneSchema = z.strictObject({
-  context: z.array(tokenId).min(1),
-  tokens: z.array(z.array(tokenId).min(1)).nullable(),
-  selfConditioning: envelopeSchema.nullable(),
-  seed: z.int().nonnegative(),
-  lane: count,
-  block: count,
-  step: count,
-  steps: count.min(1),
-});
-export type LaneJson = z.infer<typeof laneSchema>;
-
-/** The body of POST /invocations. */
-export const invocationSchema = z.strictObject({
-  lanes: z.array(laneSchema).min(1).max(64),
-  /** Entries a position that the answer keeps; the vocabulary's size asks for all. */
-  kept: count.min(1),
-});
-export type Invocation = z.infer<typeof invocationSchema>;
+export interface Invocation {
+  readonly lanes: readonly LaneStep[];
+  readonly kept: number;
+}
 
 const timing = z.number().nonnegative();
 
-/** The answer: an envelope a lane, and milliseconds by part. */
-export const answerSchema = z.object({
-  model: z.string(),
-  lanes: z.array(envelopeSchema),
-  milliseconds: z.object({ context: timing, noise: timing, model: timing, compress: timing }),
-});
-export type Answer = z.infer<typeof answerSchema>;
+/** The head of an answer: whose it is, what it answers, and milliseconds by part. */
+const answerHeadSchema = z
+  .strictObject({
+    model: z.string(),
+    /** The model's digest (see modelVersion). */
+    version: z.string(),
+    lanes: z.array(noiseAddressSchema.unwrap().extend({ bytes: countSchema }).readonly()).readonly(),
+    milliseconds: z.strictObject({ context: timing, noise: timing, model: timing, compress: timing }).readonly(),
+  })
+  .readonly();
+type AnswerHead = z.infer<typeof answerHeadSchema>;
 
-export function encodeEnvelope({ positions, vocabulary, kept, ...arrays }: LogitsEnvelope): EnvelopeJson {
-  return {
-    positions,
-    vocabulary,
-    kept,
-    ids: toBase64(arrays.ids),
-    logProbabilities: toBase64(arrays.logProbabilities),
-    tailLogMass: toBase64(arrays.tailLogMass),
-  };
+export interface Answer extends Pick<AnswerHead, 'model' | 'version' | 'milliseconds'> {
+  /** Which step of which lane each envelope answers, as the model understood it. */
+  readonly lanes: readonly z.infer<typeof noiseAddressSchema>[];
+  readonly envelopes: readonly LogitsEnvelope[];
 }
 
-/** @throws RangeError when an array does not have the length that the counts say */
-export function decodeEnvelope({ positions, vocabulary, kept, ...arrays }: EnvelopeJson): LogitsEnvelope {
-  const entries = positions * kept;
-  return {
-    positions,
-    vocabulary,
-    kept,
-    ids: new Uint16Array(fromBase64('ids', arrays.ids, kept < vocabulary ? entries : 0)),
-    logProbabilities: new Float16Array(fromBase64('logProbabilities', arrays.logProbabilities, entries)),
-    tailLogMass: new Float16Array(fromBase64('tailLogMass', arrays.tailLogMass, positions)),
-  };
+/** A body that breaks the protocol; `field` says where. */
+export class ProtocolError extends Error {
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(`${field}: ${message}`);
+    this.field = field;
+  }
 }
 
-export function encodeLane({ previous, context, tokens, ...rest }: LaneStep): LaneJson {
-  return {
-    ...rest,
-    context: [...context],
-    tokens: tokens?.map((ids) => [...ids]) ?? null,
-    selfConditioning: previous && encodeEnvelope(previous),
-  };
+export function encodeInvocation({ lanes, kept }: Invocation): Uint8Array {
+  const heads = lanes.map(({ previous, ...lane }) => ({ ...lane, selfConditioning: previous?.bytes.length ?? 0 }));
+  return encodeFrame(
+    { lanes: heads, kept },
+    lanes.flatMap(({ previous }) => (previous ? [previous.bytes] : [])),
+  );
 }
 
-export function decodeLane({ selfConditioning, ...rest }: LaneJson): LaneStep {
-  return { ...rest, previous: selfConditioning && decodeEnvelope(selfConditioning) };
+/** @throws ProtocolError */
+export function decodeInvocation(bytes: Uint8Array): Invocation {
+  const { head, parts } = open(bytes, invocationHeadSchema, ({ lanes }) =>
+    lanes.map(({ selfConditioning }) => selfConditioning),
+  );
+  const lanes = head.lanes.map(({ selfConditioning, ...lane }, index) => ({
+    ...lane,
+    previous: selfConditioning === 0 ? null : envelope(parts[index], `lanes.${index}.selfConditioning`),
+  }));
+  return { lanes, kept: head.kept };
 }
 
-function toBase64(array: Uint16Array | Float16Array): string {
-  return Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64');
+export function encodeAnswer({ lanes, envelopes, ...head }: Answer): Uint8Array {
+  const heads = lanes.map(({ seed, lane, block, step }, index) => {
+    return { ...{ seed, lane, block, step }, bytes: envelopes[index].bytes.length };
+  });
+  return encodeFrame(
+    { ...head, lanes: heads },
+    envelopes.map(({ bytes }) => bytes),
+  );
 }
 
-function fromBase64(field: string, text: string, elements: number): ArrayBuffer {
-  const bytes = Buffer.from(text, 'base64');
-  if (bytes.length !== 2 * elements) throw new RangeError(`${field}: ${bytes.length} bytes, not ${2 * elements}`);
-  // A copy, since Buffer's memory need not start at an even address.
-  return Uint8Array.from(bytes).buffer;
+/** @throws ProtocolError */
+export function decodeAnswer(bytes: Uint8Array): Answer {
+  const { head, parts } = open(bytes, answerHeadSchema, ({ lanes }) => lanes.map(({ bytes }) => bytes));
+  const { model, version, milliseconds } = head;
+  const lanes = head.lanes.map(({ bytes, ...address }) => address);
+  return { model, version, milliseconds, lanes, envelopes: parts.map((part, i) => envelope(part, `lanes.${i}`)) };
+}
+
+function open<Head>(bytes: Uint8Array, schema: z.ZodType<Head>, lengths: (head: Head) => number[]) {
+  try {
+    const { head, payload } = decodeFrame(bytes);
+    const result = schema.safeParse(head);
+    if (!result.success) {
+      const [{ path, message }] = result.error.issues;
+      throw new ProtocolError(path.join('.') || 'body', message);
+    }
+    return { head: result.data, parts: cut(payload, lengths(result.data)) };
+  } catch (error) {
+    if (error instanceof RangeError) throw new ProtocolError('body', error.message);
+    throw error;
+  }
+}
+
+function envelope(bytes: Uint8Array, field: string): LogitsEnvelope {
+  try {
+    return readEnvelope(bytes);
+  } catch (error) {
+    throw new ProtocolError(field, (error as Error).message);
+  }
 }

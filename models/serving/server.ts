@@ -1,12 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Denoiser } from '../inference/denoiser.ts';
 import { LaneError } from '../inference/lane-check.ts';
-import type { LaneStep } from '../ssd2/step.ts';
-import { firstIssue } from '../zod-issue.ts';
-import { type Answer, decodeLane, encodeEnvelope, invocationSchema, type LaneJson } from './protocol.ts';
+import { contentType, decodeInvocation, encodeAnswer, ProtocolError } from './protocol.ts';
 
 /** SageMaker's limit on a request. */
 const maxBodyBytes = 6 * 2 ** 20;
+
+/** A loaded model and its digest (see modelVersion). */
+export interface ServedModel {
+  readonly denoiser: Denoiser;
+  readonly version: string;
+}
 
 /** A request that is answered with a status other than 200. */
 class HttpError extends Error {
@@ -21,16 +25,16 @@ class HttpError extends Error {
 }
 
 /**
- * SageMaker's container protocol: GET /ping says whether the model is loaded, POST /invocations answers denoise steps.
- * Errors are JSON, {error, field?}.
+ * SageMaker's container protocol: GET /ping says whether the model is loaded, POST /invocations answers denoise steps
+ * (see protocol.ts). Errors are JSON, {error, field?}.
  *
  * @param model resolves when the model is loaded; requests before that get 503
  */
-export function createModelServer(model: Promise<Denoiser>): Server {
-  let denoiser: Denoiser | undefined;
+export function createModelServer(model: Promise<ServedModel>): Server {
+  let served: ServedModel | undefined;
   model.then(
     (loaded) => {
-      denoiser = loaded;
+      served = loaded;
     },
     () => {}, // the caller sees the rejection
   );
@@ -40,9 +44,10 @@ export function createModelServer(model: Promise<Denoiser>): Server {
       if (route !== 'GET /ping' && route !== 'POST /invocations') {
         throw new HttpError(404, `${route}: there are GET /ping and POST /invocations`);
       }
-      if (!denoiser) throw new HttpError(503, 'the model is being loaded');
-      if (route === 'GET /ping') return send(response, 200, { model: denoiser.name });
-      send(response, 200, await invoke(denoiser, await readBody(request)));
+      if (!served) throw new HttpError(503, 'the model is being loaded');
+      if (route === 'GET /ping') return send(response, 200, { model: served.denoiser.name });
+      const answer = await invoke(served, await readBody(request));
+      response.writeHead(200, { 'content-type': contentType, 'content-length': answer.length }).end(answer);
     } catch (error) {
       if (error instanceof HttpError) send(response, error.status, { error: error.message, field: error.field });
       else send(response, 500, { error: `the model failed: ${(error as Error).message}` });
@@ -50,41 +55,20 @@ export function createModelServer(model: Promise<Denoiser>): Server {
   });
 }
 
-async function invoke(denoiser: Denoiser, body: string): Promise<Answer> {
-  const invocation = parseInvocation(body);
-  const lanes = invocation.lanes.map(parseLane);
+async function invoke({ denoiser, version }: ServedModel, body: Uint8Array): Promise<Uint8Array> {
   try {
-    const { envelopes, timings } = await denoiser.denoise(lanes, invocation.kept);
-    return { model: denoiser.name, lanes: envelopes.map(encodeEnvelope), milliseconds: timings };
+    const { lanes, kept } = decodeInvocation(body);
+    const { envelopes, timings } = await denoiser.denoise(lanes, kept);
+    return encodeAnswer({ model: denoiser.name, version, lanes, envelopes, milliseconds: timings });
   } catch (error) {
-    if (error instanceof LaneError) throw new HttpError(400, error.message, error.field);
+    if (error instanceof LaneError || error instanceof ProtocolError) {
+      throw new HttpError(400, error.message, error.field);
+    }
     throw error;
   }
 }
 
-function parseInvocation(body: string) {
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    throw new HttpError(400, 'the body is not JSON');
-  }
-  const result = invocationSchema.safeParse(json);
-  if (result.success) return result.data;
-  const [{ path }] = result.error.issues;
-  throw new HttpError(400, firstIssue(result.error, 'body'), path.join('.') || 'body');
-}
-
-function parseLane(lane: LaneJson, index: number): LaneStep {
-  try {
-    return decodeLane(lane);
-  } catch (error) {
-    const field = `lanes.${index}.selfConditioning`;
-    throw new HttpError(400, `${field}: ${(error as Error).message}`, field);
-  }
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
@@ -92,7 +76,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
     if (size > maxBodyBytes) throw new HttpError(413, `the body is larger than ${maxBodyBytes} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

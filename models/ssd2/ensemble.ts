@@ -1,16 +1,28 @@
 import { emptyEnvelope, isDense, type LogitsEnvelope, logOfMass, tailLogProbability } from './envelope.ts';
 import { takeLargest } from './selection.ts';
 
+/** Logits as they are merged: an envelope, or the float32 rows of a model at hand. */
+export type Logits = Pick<LogitsEnvelope, 'positions' | 'vocabulary' | 'kept' | 'ids' | 'tailLogMass'> & {
+  readonly logProbabilities: Float16Array | Float32Array;
+};
+
+/** Log-probabilities [positions, vocabulary] as they are. */
+export function denseLogits(logProbabilities: Float32Array, vocabulary: number): Logits {
+  const positions = logProbabilities.length / vocabulary;
+  const tailLogMass = new Float16Array(positions).fill(Number.NEGATIVE_INFINITY);
+  return { positions, vocabulary, kept: vocabulary, ids: new Uint16Array(0), logProbabilities, tailLogMass };
+}
+
 /** A member's answer and its coefficient; a step's coefficients sum to 1. */
 export interface WeightedAnswer {
   readonly coefficient: number;
-  readonly envelope: LogitsEnvelope;
+  readonly envelope: Logits;
 }
 
 /** The members' merged distribution at one position. */
 export interface MergedPosition {
   /** Tokens that some member kept, ascending. */
-  readonly ids: Uint16Array;
+  readonly ids: Uint32Array;
   /** Their log-probabilities, in nats, and probabilities. */
   readonly logProbabilities: Float32Array;
   readonly probabilities: Float32Array;
@@ -55,7 +67,7 @@ function mergePosition(answers: readonly WeightedAnswer[], position: number): Me
       sums[id] += coefficient * (logProbabilities[start + i] - tails[m]);
     }
   });
-  const ids = new Uint16Array(indicesOf(kept));
+  const ids = Uint32Array.from(indicesOf(kept));
   kept.fill(0);
   const logits = new Float32Array(ids.length);
   let max = Number.NEGATIVE_INFINITY;

@@ -3,17 +3,73 @@ import { takeLargest } from './selection.ts';
 /**
  * A model's answer for one step, or what a step remembers of the one before: log-probabilities of the `kept` likeliest
  * tokens of each position, and of all others together. Dense when `kept` is the whole vocabulary.
+ *
+ * The arrays are views of `bytes`, in which the envelope travels as it is: positions, vocabulary and kept as uint32, then
+ * the arrays below, all little-endian, as every platform that runs this is.
  */
 export interface LogitsEnvelope {
   readonly positions: number;
   readonly vocabulary: number;
   readonly kept: number;
   /** [positions, kept], ascending within a position; empty when dense, where they are 0, 1, 2, ... */
-  readonly ids: Uint16Array;
+  readonly ids: TokenIds;
   /** [positions, kept], in nats. */
-  readonly logProbabilities: Float16Array;
+  readonly logProbabilities: Float16Array<ArrayBuffer>;
   /** [positions], in nats; -Infinity when dense. */
-  readonly tailLogMass: Float16Array;
+  readonly tailLogMass: Float16Array<ArrayBuffer>;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** As wide as the vocabulary needs. */
+export type TokenIds = Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+const headerBytes = 12;
+/** float16's lowest: what an envelope says of a log-probability that it can't hold. */
+const lowest = -65_504;
+
+/** The size of an envelope that keeps `kept` entries of each position, in bytes. */
+export function envelopeBytes(positions: number, vocabulary: number, kept: number): number {
+  const idBytes = kept < vocabulary ? idArray(vocabulary).BYTES_PER_ELEMENT : 0;
+  return headerBytes + positions * (kept * (idBytes + 2) + 2);
+}
+
+function idArray(vocabulary: number) {
+  return vocabulary > 65_536 ? Uint32Array : Uint16Array;
+}
+
+export function emptyEnvelope(positions: number, vocabulary: number, kept: number): LogitsEnvelope {
+  const bytes = new Uint8Array(envelopeBytes(positions, vocabulary, kept));
+  new Uint32Array(bytes.buffer, 0, 3).set([positions, vocabulary, kept]);
+  return viewEnvelope(bytes);
+}
+
+/**
+ * An envelope over its bytes, which are copied; only its size is checked (see checkEnvelope).
+ *
+ * @throws RangeError when the bytes are not as many as their first three numbers say
+ */
+export function readEnvelope(bytes: Uint8Array): LogitsEnvelope {
+  if (bytes.length < headerBytes) throw new RangeError(`${bytes.length} bytes are no envelope`);
+  // A copy, since the arrays must begin at addresses that their elements divide.
+  const copy = new Uint8Array(bytes);
+  const [positions, vocabulary, kept] = new Uint32Array(copy.buffer, 0, 3);
+  const expected = envelopeBytes(positions, vocabulary, kept);
+  if (bytes.length !== expected) {
+    throw new RangeError(
+      `${bytes.length} bytes, not the ${expected} of ${positions} x ${kept} of ${vocabulary} logits`,
+    );
+  }
+  return viewEnvelope(copy);
+}
+
+function viewEnvelope(bytes: Uint8Array<ArrayBuffer>): LogitsEnvelope {
+  const { buffer } = bytes;
+  const [positions, vocabulary, kept] = new Uint32Array(buffer, 0, 3);
+  const entries = positions * kept;
+  const ids = new (idArray(vocabulary))(buffer, headerBytes, kept < vocabulary ? entries : 0);
+  const logProbabilities = new Float16Array(buffer, headerBytes + ids.byteLength, entries);
+  const tailLogMass = new Float16Array(buffer, logProbabilities.byteOffset + logProbabilities.byteLength, positions);
+  return { positions, vocabulary, kept, ids, logProbabilities, tailLogMass, bytes };
 }
 
 /** Keeps the `kept` largest of each row of log-probabilities [positions, vocabulary]; of equal ones the lowest ids. */
@@ -26,7 +82,7 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
     const row = logits.subarray(position * vocabulary, (position + 1) * vocabulary);
     const start = position * count;
     if (dense) {
-      envelope.logProbabilities.set(row, start);
+      for (let id = 0; id < vocabulary; id++) envelope.logProbabilities[start + id] = Math.max(row[id], lowest);
       envelope.tailLogMass[position] = Number.NEGATIVE_INFINITY;
       continue;
     }
@@ -34,7 +90,7 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
     let at = start;
     for (const id of takeLargest(row, count)) {
       envelope.ids[at] = id;
-      envelope.logProbabilities[at++] = row[id];
+      envelope.logProbabilities[at++] = Math.max(row[id], lowest);
       head += Math.exp(row[id]);
     }
     envelope.tailLogMass[position] = logOfMass(1 - head);
@@ -47,19 +103,8 @@ export function logOfMass(mass: number): number {
   return Math.log(Math.max(mass, 1e-7));
 }
 
-export function isDense(envelope: LogitsEnvelope): boolean {
+export function isDense(envelope: Pick<LogitsEnvelope, 'kept' | 'vocabulary'>): boolean {
   return envelope.kept === envelope.vocabulary;
-}
-
-export function emptyEnvelope(positions: number, vocabulary: number, kept: number): LogitsEnvelope {
-  return {
-    positions,
-    vocabulary,
-    kept,
-    ids: new Uint16Array(kept < vocabulary ? positions * kept : 0),
-    logProbabilities: new Float16Array(positions * kept),
-    tailLogMass: new Float16Array(positions),
-  };
 }
 
 /** The token of a position's i-th kept entry. */
@@ -68,7 +113,10 @@ export function idAt(envelope: LogitsEnvelope, position: number, i: number): num
 }
 
 /** What each token that was not kept has, in nats: the tail's mass in equal shares. */
-export function tailLogProbability(envelope: LogitsEnvelope, position: number): number {
+export function tailLogProbability(
+  envelope: Pick<LogitsEnvelope, 'kept' | 'vocabulary' | 'tailLogMass'>,
+  position: number,
+): number {
   if (isDense(envelope)) return Number.NEGATIVE_INFINITY;
   return envelope.tailLogMass[position] - Math.log(envelope.vocabulary - envelope.kept);
 }

@@ -1,14 +1,20 @@
+import * as z from 'zod';
 import type { MergedLogits } from './ensemble.ts';
 
 /** When a block may stop before its last timestep. */
-export interface HaltingRule {
-  /** SSD-2's early stop: timesteps at or below this are not run. 0 runs all. */
-  readonly stopAt: number;
-  /** Adaptive halting: stop once the likeliest tokens stayed the same for `patience` steps and the mean entropy, in
-   * nats a position, is below `entropy`. */
-  readonly patience: number;
-  readonly entropy: number;
-}
+export const haltingSchema = z
+  .strictObject({
+    /** SSD-2's early stop: timesteps at or below this are not run. 0 runs all. */
+    stopAt: z.number(),
+    /**
+     * Adaptive halting: stop once the likeliest tokens stayed the same for `patience` steps and the mean entropy, in
+     * nats a position, is below `entropy`.
+     */
+    patience: z.int(),
+    entropy: z.number(),
+  })
+  .readonly();
+export type HaltingRule = z.infer<typeof haltingSchema>;
 
 /** The number of steps that early stop leaves of `steps`; at least one. */
 export function stepsToRun(steps: number, stopAt: number): number {

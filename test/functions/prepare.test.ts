@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
-import { type Deployment, prepare } from '../../functions/prepare/prepare.ts';
+import { type Deployment, type Prepared, prepare } from '../../functions/prepare/prepare.ts';
+import { callsOf } from '../../models/ssd2/generation.ts';
 import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import { tinyModel } from '../support/tiny-fleet.ts';
 
-const everywhere = (endpoint: string) => [{ from: 0, to: 1, endpoint }];
+const everywhere = (endpoint: string) => [{ from: 0, to: 1, endpoint: { endpoint } }];
 
 let deployment: Deployment;
 beforeAll(async () => {
@@ -19,23 +20,25 @@ beforeAll(async () => {
   deployment = { config, tokenizer, catalog, kept: 256 };
 });
 
+/** Who is asked first. */
+const asked = ({ generation }: Prepared) =>
+  callsOf(generation).map(({ member, endpoint }) => [member, endpoint.endpoint]);
 const run = (request: GenerationRequest) => prepare(requestSchema.parse({ tokens: 5, ...request }), deployment);
 const members = async (request: GenerationRequest) => {
-  const { decoding } = await run(request);
-  return Object.fromEntries(decoding.members.map(({ name, coefficient }) => [name, coefficient]));
+  const { generation } = await run(request);
+  return Object.fromEntries(generation.decoding.members.map(({ name, coefficient }) => [name, coefficient]));
 };
 
 describe('prepare', () => {
   it('asks the core alone when there is no tenant', async () => {
     expect(await members({ prompt: 'the queue' })).toEqual({ core: 1 });
-    expect((await run({ prompt: 'the queue' })).calls).toEqual([{ member: 'core', endpoint: 'goliath' }]);
+    expect(asked(await run({ prompt: 'the queue' }))).toEqual([['core', 'goliath']]);
   });
 
   it('asks the core that is named, by its template', async () => {
-    const { calls, progress } = await run({ prompt: 'the queue', core: 'instruct' });
-    expect(calls).toEqual([{ member: 'core', endpoint: 'goliath-tuned' }]);
-    const asked = await deployment.tokenizer.encode(instructionPrompt('the queue'));
-    expect(progress.contexts.core).toEqual(asked);
+    const prepared = await run({ prompt: 'the queue', core: 'instruct' });
+    expect(asked(prepared)).toEqual([['core', 'goliath-tuned']]);
+    expect(prepared.prompts).toEqual([await deployment.tokenizer.encode(instructionPrompt('the queue'))]);
     await expect(run({ prompt: 'the queue', core: 'oracle' })).rejects.toThrow(
       'core: there is no "oracle"; known cores: core, instruct',
     );
@@ -60,11 +63,16 @@ describe('prepare', () => {
   });
 
   it("shows the tenant's context to the tenant only", async () => {
-    const { progress } = await run({ prompt: 'to', tenant: 'acme', context: 'a queue', contrast: 1 });
-    const prompt = await deployment.tokenizer.encode('to');
-    expect(progress.contexts.core).toEqual(prompt);
-    expect(progress.contexts['prompt-only:acme']).toEqual(prompt);
-    expect(await deployment.tokenizer.decode(progress.contexts['tenant:acme'])).toBe('a queue\n\nto');
+    const { generation, prompts, contexts } = await run({
+      prompt: 'to',
+      tenant: 'acme',
+      context: 'a queue',
+      contrast: 1,
+    });
+    expect(prompts).toEqual([await deployment.tokenizer.encode('to')]);
+    expect(generation.decoding.members.map(({ name }) => name)).toEqual(['core', 'tenant:acme', 'prompt-only:acme']);
+    const own = await deployment.tokenizer.encode('a queue\n\n');
+    expect(contexts).toEqual([[null], [own], [null]]);
   });
 
   it.each([

@@ -1,119 +1,139 @@
 import { describe, expect, it } from 'vitest';
 import { denoiseVisit } from '../../functions/denoise-visit/denoise-visit.ts';
-import { type LoadedGeneration, reduce } from '../../functions/reduce/reduce.ts';
+import { type Reduction, reduce } from '../../functions/reduce/reduce.ts';
 import { compress } from '../../models/ssd2/envelope.ts';
-import { type Decoding, memberCalls, startBlock } from '../../models/ssd2/step.ts';
+import {
+  callsOf,
+  type Generation,
+  generatedTokens,
+  isDone,
+  laneSteps,
+  type Step,
+} from '../../models/ssd2/generation.ts';
+import { answersOf, everywhere, generationOf, kept, likes, vocabulary } from '../support/generation.ts';
 
-const vocabulary = 12;
-const block = 3;
+const fourFiveSix = [4, 5, 6];
 
-function generation(changes: Partial<Decoding> = {}, tokens = 6): LoadedGeneration {
-  const decoding = {
-    members: [{ name: 'core', coefficient: 1, routes: [{ from: 0, to: 1, endpoint: 'goliath' }] }],
-    ...{ seed: 5, lane: 0, steps: 10, block, vocabulary, kept: 6, topP: 0.95 },
-    projection: 'sample' as const,
-    halting: { stopAt: 0.5, patience: 100, entropy: 0 },
-    selfConditioning: 'fused' as const,
-    ...changes,
-  };
-  const state = startBlock(0);
-  return {
-    ...{ decoding: decoding as LoadedGeneration['decoding'], tokens, endOfText: 0, visit: 1, stepsRun: 0, state },
-    progress: { contexts: { core: [7] }, generated: [], blocks: 0, done: false },
-    ...{ calls: memberCalls(decoding, state), turn: 'continue' as const, reports: [] },
-  };
-}
-
-/** What a model answers that likes the tokens 4, 5, 6, ... at positions 0, 1, 2, ..., as strongly as `nats` says. */
-function answer(nats: number, first = 4) {
-  const logits = new Float32Array(block * vocabulary).fill(-Math.log(vocabulary - 1 + Math.exp(nats)));
-  for (let position = 0; position < block; position++) logits[position * vocabulary + first + position] += nats;
-  return { core: { envelope: compress(logits, vocabulary, 6), milliseconds: {} } };
-}
-
-function run(start: LoadedGeneration, answers: ReturnType<typeof answer>, steps: number): LoadedGeneration {
-  let current = start;
-  for (let step = 0; step < steps; step++) current = reduce(current, answers, 0);
-  return current;
+function run(start: Generation, nats: number, steps: number, tokens: readonly number[] = fourFiveSix): Reduction {
+  let reduced: Reduction = { generation: start, previous: [null], blockDone: false, reports: [] };
+  for (let step = 0; step < steps; step++) {
+    reduced = reduce(reduced.generation, answersOf(reduced.generation, likes(nats, tokens)));
+  }
+  return reduced;
 }
 
 describe('reduce', () => {
-  it('run twice on the same input gives the same state', () => {
-    const once = reduce(generation(), answer(2), 0);
-    expect(reduce(generation(), answer(2), 0).state).toEqual(once.state);
-    expect(once.state).toMatchObject({ index: 0, step: 1, argmax: [4, 5, 6], done: false });
+  it('run twice on the same input gives the same', () => {
+    const once = run(generationOf(), 2, 1);
+    expect(run(generationOf(), 2, 1).generation).toEqual(once.generation);
+    expect(once).toMatchObject({
+      blockDone: false,
+      generation: { block: 0, step: 1, lanes: [{ state: { argmax: fourFiveSix, done: false } }] },
+    });
   });
 
   it('appends a block after the last step above the early stop, and starts the next', () => {
-    const before = run(generation(), answer(2), 4);
-    expect(before).toMatchObject({ turn: 'continue', progress: { blocks: 0 } });
-    expect(run(before, answer(2), 1)).toMatchObject({
-      turn: 'return',
-      stepsRun: 5,
-      state: { index: 1, step: 0, tokens: null, previous: null },
-      calls: [{ member: 'core', endpoint: 'goliath' }],
-      progress: { contexts: { core: [7, 4, 5, 6] }, generated: [4, 5, 6], blocks: 1, done: false },
+    const before = run(generationOf(), 2, 4);
+    expect(before).toMatchObject({ blockDone: false, generation: { block: 0, step: 4, lanes: [{ committed: [] }] } });
+    const after = run(before.generation, 2, 1);
+    expect(after).toMatchObject({
+      blockDone: true,
+      previous: [null],
+      generation: {
+        ...{ block: 1, step: 0 },
+        lanes: [{ committed: fourFiveSix, steps: 5, done: false, state: { tokens: null, argmax: [] } }],
+      },
     });
+    expect(callsOf(after.generation)).toMatchObject([
+      { member: 'core', endpoint: { endpoint: 'goliath' }, lanes: [0] },
+    ]);
+    const [lane] = laneSteps(after.generation, callsOf(after.generation)[0], [[7]], null);
+    expect(lane).toMatchObject({ context: [7, 4, 5, 6], tokens: null, block: 1, step: 0 });
   });
 
   it('is done at the number of tokens asked for, or at end-of-text', () => {
-    expect(run(generation({}, 4), answer(2), 10)).toMatchObject({
-      calls: [],
-      progress: { generated: [4, 5, 6, 4], done: true },
-    });
-    // The last position's likeliest token is 0 when the block begins at -2, that is at 10: 10, 11, and end-of-text.
-    const ending = { core: { ...answer(2).core, envelope: compress(endingLogits(), vocabulary, 6) } };
-    expect(run(generation(), ending, 5)).toMatchObject({ progress: { generated: [10, 11], done: true } });
+    const full = run(generationOf({}, 4), 2, 10).generation;
+    expect(isDone(full)).toBe(true);
+    expect(callsOf(full)).toEqual([]);
+    expect(generatedTokens(full, full.lanes[0])).toEqual([4, 5, 6, 4]);
+    const ended = run(generationOf(), 2, 5, [10, 11, 0]).generation;
+    expect(isDone(ended)).toBe(true);
+    expect(generatedTokens(ended, ended.lanes[0])).toEqual([10, 11]);
   });
 
   it('halts when nothing changes any more and the entropy is low', () => {
     const halting = { stopAt: 0, patience: 2, entropy: 0.05 };
-    expect(run(generation({ halting }), answer(9), 3)).toMatchObject({ stepsRun: 3, progress: { blocks: 1 } });
-    expect(run(generation({ halting }), answer(2), 3)).toMatchObject({ stepsRun: 3, progress: { blocks: 0 } });
-  });
-
-  it('returns in the middle of a block before an Express execution ends, to go on in another', () => {
-    const cut = reduce(generation(), answer(2), 240_000);
-    expect(cut).toMatchObject({ turn: 'return', state: { step: 1 }, progress: { blocks: 0, done: false } });
-    expect(run(cut, answer(2), 4).state).toEqual(run(generation(), answer(2), 5).state);
+    expect(run(generationOf({ halting }), 9, 3).generation).toMatchObject({ block: 1, lanes: [{ steps: 3 }] });
+    expect(run(generationOf({ halting }), 2, 3).generation).toMatchObject({ block: 0, lanes: [{ steps: 3 }] });
   });
 
   it('asks, from a routing table, whoever answers for the next timestep', () => {
+    const [late, early] = [everywhere('late')[0], everywhere('early')[0]];
     const routes = [
-      { from: 0, to: 0.85, endpoint: 'late' },
-      { from: 0.85, to: 1, endpoint: 'early' },
+      { ...late, to: 0.85 },
+      { ...early, from: 0.85 },
     ];
     const members = [{ name: 'core', coefficient: 1, routes }];
-    const endpoints = [0, 1, 2].map((steps) => run(generation({ members }), answer(2), steps).calls[0].endpoint);
-    expect(endpoints).toEqual(['early', 'early', 'late']);
+    const asked = [0, 1, 2].map((steps) => callsOf(run(generationOf({ members }), 2, steps).generation)[0].endpoint);
+    expect(asked.map(({ endpoint }) => endpoint)).toEqual(['early', 'early', 'late']);
+  });
+
+  it('reports each lane of each step, with who answered', () => {
+    const { reports } = run(generationOf({}, 6, [1, 2]), 2, 2);
+    const routes = { core: { endpoint: 'goliath' } };
+    expect(reports).toMatchObject([
+      { lane: 0, block: 0, step: 1, tokens: fourFiveSix, changed: [], routes },
+      { lane: 1, block: 0, step: 1, tokens: fourFiveSix, changed: [], routes },
+    ]);
   });
 });
 
-function endingLogits(): Float32Array {
-  const logits = new Float32Array(block * vocabulary).fill(-4);
-  [10, 11, 0].forEach((token, position) => {
-    logits[position * vocabulary + token] = -0.1;
-  });
-  return logits;
+/** What a model would answer that looks at the context, the seed and the self-conditioning, one lane at a time. */
+const ask: Parameters<typeof denoiseVisit>[2] = async (_, lanes) => ({
+  envelopes: lanes.map(({ seed, context, previous, step }) => {
+    const before = previous === null ? 0 : previous.logProbabilities[0];
+    const first = (seed + context.length + step) % (vocabulary - 2);
+    return compress(likes(3 + before, [first + 1, first, first + 2]), vocabulary, kept);
+  }),
+  milliseconds: {},
+});
+
+async function decode(start: Generation, visit: number): Promise<{ generation: Generation; visits: number[] }> {
+  let step: Step = { generation: start, previous: [null] };
+  const visits: number[] = [];
+  const contexts = start.decoding.members.map(() => start.lanes.map(() => [7]));
+  while (!isDone(step.generation)) {
+    const { reports, ...next } = await denoiseVisit(step, contexts, ask, (steps) => steps < visit);
+    visits.push(reports.length);
+    step = next;
+  }
+  return { generation: step.generation, visits };
 }
 
 describe('denoise-visit', () => {
   it('of any size ends with the state of single steps', async () => {
-    const single = run(generation(), answer(1), 5);
-    for (const visit of [1, 2, 5, 50]) {
-      let current: LoadedGeneration = { ...generation(), visit };
-      const sizes: number[] = [];
-      while (current.progress.blocks === 0) {
-        current = await denoiseVisit(
-          current,
-          () => 0,
-          async () => answer(1).core,
-        );
-        sizes.push(current.reports.length);
+    for (const selfConditioning of ['fused', 'own'] as const) {
+      const members = ['core', 'tenant:a'].map((name) => ({ name, coefficient: 0.5, routes: everywhere(name) }));
+      const start = generationOf({ members, selfConditioning });
+      const single = await decode(start, 1);
+      for (const visit of [2, 5, 50]) {
+        const { generation, visits } = await decode(start, visit);
+        expect(generation).toEqual(single.generation);
+        expect(Math.max(...visits)).toBe(Math.min(visit, 5));
       }
-      expect(current.state).toEqual(single.state);
-      expect(current.progress).toEqual(single.progress);
-      expect(Math.max(...sizes)).toBe(Math.min(visit, 5));
+    }
+  });
+});
+
+describe('several lanes', () => {
+  it('give each the text that it has by itself, also when they end their blocks at different steps', async () => {
+    const seeds = [3, 11, 4, 20];
+    for (const selfConditioning of ['fused', 'own'] as const) {
+      const halting = { stopAt: 0, patience: 1, entropy: 3 };
+      const changes = { selfConditioning, halting };
+      const { generation } = await decode(generationOf(changes, 9, seeds), 4);
+      const alone = await Promise.all(seeds.map((seed) => decode(generationOf(changes, 9, [seed]), 4)));
+      expect(generation.lanes).toEqual(alone.flatMap((one) => one.generation.lanes));
     }
   });
 });

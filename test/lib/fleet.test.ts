@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { saveModel } from '../../models/checkpoint/model-directory.ts';
 import type { ModelConfig } from '../../models/ssd2/config.ts';
+import { endpointName } from '../../models/ssd2/routing.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import {
   routedFleet,
@@ -23,7 +24,8 @@ beforeAll(async () => {
 afterAll(() => tiny.remove());
 
 const backwards = (text: string) => [...text].reverse().join('');
-const endpoints = (fleet: Awaited<ReturnType<typeof readFleet>>) => fleet.models.map(({ endpoint }) => endpoint);
+const endpoints = (fleet: Awaited<ReturnType<typeof readFleet>>) =>
+  fleet.models.map(({ endpoint }) => endpointName(endpoint));
 
 describe('the shipped fleet', () => {
   it('has its cores and tenants, each model with a card, in at most 64 MB', async () => {
@@ -56,9 +58,9 @@ describe('a fleet', () => {
     const { cores } = tiny.fleet.catalog;
     expect(cores.specialists).toEqual({
       routes: [
-        { from: 0, to: 0.5, endpoint: 'slingshot-core/core' },
-        { from: 0.5, to: 0.8, endpoint: 'slingshot-core/middle' },
-        { from: 0.8, to: 1, endpoint: 'slingshot-core/high' },
+        { from: 0, to: 0.5, endpoint: { endpoint: 'slingshot-core', component: 'core' } },
+        { from: 0.5, to: 0.8, endpoint: { endpoint: 'slingshot-core', component: 'middle' } },
+        { from: 0.8, to: 1, endpoint: { endpoint: 'slingshot-core', component: 'high' } },
       ],
       template: 'plain',
     });

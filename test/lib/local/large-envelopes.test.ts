@@ -1,11 +1,14 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inlineLimitBytes, loadEnvelope, storeEnvelope } from '../../../functions/shared/envelope-store.ts';
+import type { LaneEnvelopesMessage } from '../../../functions/contracts/generation.ts';
+import type { Stored } from '../../../functions/contracts/stored.ts';
+import { loadEnvelopes, storeEnvelopes } from '../../../functions/shared/envelope-store.ts';
 import { withEnvironment } from '../../../functions/shared/environment.ts';
 import { DirectEngine } from '../../../lib/direct-engine.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
 import { saveModel } from '../../../models/checkpoint/model-directory.ts';
 import { compress } from '../../../models/ssd2/envelope.ts';
+import type { LaneEnvelopes } from '../../../models/ssd2/generation.ts';
 import { tinyConfig, tinyFleet, tinyTokenizer, tinyWeights } from '../../support/tiny-fleet.ts';
 
 /** Blocks of 50 positions, of which every logit is kept: 50 * 300 * 2 bytes in base64 are 40,000, and ids as many. */
@@ -34,27 +37,46 @@ describe('envelopes too large to pass through a state machine', () => {
     await direct.stop();
   });
 
-  it('are stored under their digest, once', async () => {
-    const envelope = compress(
-      Float32Array.from({ length: 50 * 300 }, (_, i) => Math.sin(i)),
-      300,
-      kept,
-    );
-    const bucket = 'some-bucket';
-    await new S3Client({ forcePathStyle: true }).send(new CreateBucketCommand({ Bucket: bucket }));
-    const store = () => withEnvironment({ SLINGSHOT_BUCKET: bucket }, () => storeEnvelope(envelope));
-    const [first, second] = [await store(), await store()];
+  const rows = (positions: number) => Float32Array.from({ length: positions * 300 }, (_, i) => -1 - Math.sin(i));
+  const bucket = 'some-bucket';
+  const settings = { SLINGSHOT_BUCKET: bucket, SLINGSHOT_INLINE_BYTES: '1000' };
+  const store = (envelopes: LaneEnvelopes, tenant: string | null = 'acme') =>
+    withEnvironment(settings, () => storeEnvelopes({ tenant }, envelopes));
+  const load = (message: LaneEnvelopesMessage) => withEnvironment(settings, () => loadEnvelopes(message));
+  const client = () => new S3Client({ forcePathStyle: true });
+  beforeAll(() => client().send(new CreateBucketCommand({ Bucket: bucket })));
+
+  it('are stored under their digest and their tenant, once', async () => {
+    const envelopes = [compress(rows(50), 300, kept), compress(rows(50), 300, kept)];
+    const [first, second] = [await store({ lanes: [0, 2], envelopes }), await store({ lanes: [0, 2], envelopes })];
     expect(first).toEqual(second);
     expect(first).toMatchObject({
-      bucket: 'some-bucket',
-      key: expect.stringMatching(/^envelopes\/[0-9a-f]{64}\.json$/),
+      lanes: [0, 2],
+      envelopes: { key: expect.stringMatching(/^tenants\/acme\/envelopes\/[0-9a-f]{64}$/) },
     });
-    expect(await loadEnvelope(first)).toEqual(envelope);
-    expect(inlineLimitBytes).toBe(65_536);
+    expect(await load(first)).toEqual({ lanes: [0, 2], envelopes });
+    const nobodys = await store({ lanes: [0], envelopes: [compress(rows(50), 300, kept)] }, null);
+    expect(nobodys.envelopes).toMatchObject({ key: expect.stringMatching(/^shared\/envelopes\//) });
   });
 
   it('small enough stay inline', async () => {
-    const envelope = compress(new Float32Array(5 * 300), 300, 8);
-    expect(await storeEnvelope(envelope)).toHaveProperty('inline');
+    const envelopes = { lanes: [0], envelopes: [compress(rows(5), 300, 8)] };
+    const message = await store(envelopes);
+    expect(message.envelopes).toHaveProperty('inline');
+    expect(await load(message)).toEqual(envelopes);
+  });
+
+  it('of which a part comes back are StoreUnavailable', async () => {
+    const { envelopes } = await store({ lanes: [0], envelopes: [compress(rows(50), 300, kept)] });
+    const { key } = envelopes as Stored;
+    await client().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'cut' }));
+    const failure = { name: 'StoreUnavailable', message: expect.stringContaining(`object ${key}: the 3 bytes`) };
+    await expect(load({ lanes: [0], envelopes })).rejects.toThrow(expect.objectContaining(failure));
+  });
+
+  it('that are gone are StoreUnavailable too', async () => {
+    const gone = { key: 'tenants/acme/envelopes/gone', sha256: '0'.repeat(64) };
+    const failure = { name: 'StoreUnavailable', message: expect.stringContaining('NoSuchKey') };
+    await expect(load({ lanes: [0], envelopes: gone })).rejects.toThrow(expect.objectContaining(failure));
   });
 });

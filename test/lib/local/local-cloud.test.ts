@@ -64,7 +64,10 @@ describe('the state machine gives exactly the text of the plain loop', () => {
     expect(run).toBe(12);
     const places = Array.from({ length: 12 }, (_, i) => ({ block: Math.floor(i / 4), step: i % 4 }));
     expect(steps).toMatchObject(places);
-    expect(steps[0].routes).toEqual({ core: 'slingshot-core', 'tenant:acme': 'slingshot-tenant-acme' });
+    expect(steps[0].routes).toMatchObject({
+      core: { endpoint: 'slingshot-core' },
+      'tenant:acme': { endpoint: 'slingshot-tenant-acme' },
+    });
   });
 });
 
@@ -82,7 +85,7 @@ describe('when an endpoint fails', () => {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
     const answer = await fetch(`${real()}/invocations`, { method: 'POST', body: Buffer.concat(chunks) });
-    outgoing.writeHead(answer.status).end(await answer.text());
+    outgoing.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
   };
   afterEach(async () => {
     for (const [endpoint, url] of containers) cloud.endpoints.set(endpoint, url);
@@ -109,7 +112,7 @@ describe('when an endpoint fails', () => {
       'answering rubbish',
       ((_, outgoing) => outgoing.end('<html>')) as RequestListener,
       'BadAnswer',
-      'its answer is not JSON: <html>',
+      'endpoint slingshot-core: its answer: body: ',
     ],
     ['late', (() => {}) as RequestListener, 'EndpointTimeout', 'endpoint slingshot-core: no answer within 1.5 s'],
     [

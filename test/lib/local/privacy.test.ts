@@ -6,9 +6,11 @@ import type { Engine } from '../../../lib/engine.ts';
 import { close, listen } from '../../../lib/local/listen.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
 import { loadModel } from '../../../models/checkpoint/model-directory.ts';
+import { modelVersion } from '../../../models/checkpoint/model-version.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { createModelServer } from '../../../models/serving/server.ts';
 import type { LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
+import { endpointName } from '../../../models/ssd2/routing.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { softmax } from '../../support/reference-network.ts';
 import { tinyConfig, tinyFleet } from '../../support/tiny-fleet.ts';
@@ -38,10 +40,10 @@ beforeAll(async () => {
   const cloud = await LocalCloud.start(tiny.fleet, { kept: vocabulary, threads: 1 });
   for (const { directory, endpoint } of tiny.fleet.models) {
     const denoiser = await Denoiser.create(await loadModel(directory));
-    const server = createModelServer(Promise.resolve(denoiser));
+    const server = createModelServer(Promise.resolve({ denoiser, version: await modelVersion(directory) }));
     servers.push(server);
     denoisers.push(denoiser);
-    cloud.endpoints.set(endpoint, await listen(server));
+    cloud.endpoints.set(endpointName(endpoint), await listen(server));
   }
   engines.set('the state machine', cloud);
   const original = Denoiser.prototype.denoise;

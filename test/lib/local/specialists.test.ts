@@ -25,7 +25,7 @@ describe('specialists', () => {
   it('are asked for the timesteps of their range, through the state machine', async () => {
     steps.length = 0;
     await cloud.generate(request);
-    const asked = steps.map(({ t, routes }) => [Math.round(t * 10) / 10, routes.core.split('/')[1]]);
+    const asked = steps.map(({ t, routes }) => [Math.round(t * 10) / 10, routes.core.component]);
     expect(asked).toEqual([
       [1, 'high'],
       [0.9, 'high'],
@@ -35,7 +35,9 @@ describe('specialists', () => {
       [0.5, 'core'],
       [0.4, 'core'],
     ]);
-    expect(new Set(steps.map(({ routes }) => routes['tenant:acme']))).toEqual(new Set(['slingshot-tenant-acme']));
+    expect(new Set(steps.map(({ routes }) => routes['tenant:acme'].endpoint))).toEqual(
+      new Set(['slingshot-tenant-acme']),
+    );
   });
 
   it('give the same text through either engine, and another than the general model', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startModel } from '../../../lib/local/model-process.ts';
 import { Resources } from '../../../lib/local/resources.ts';
-import { encodeLane } from '../../../models/serving/protocol.ts';
+import { encodeInvocation } from '../../../models/serving/protocol.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
 
 const main = join(import.meta.dirname, '../../../models/serving/main.ts');
@@ -21,13 +21,8 @@ describe('the serving process', () => {
   it('answers every request it has accepted before it ends on SIGTERM', async () => {
     const resources = new Resources();
     const url = await startModel(tiny.fleet.core, options, resources);
-    const lane = encodeLane({
-      context: [1],
-      tokens: null,
-      previous: null,
-      ...{ seed: 0, lane: 0, block: 0, step: 0, steps: 2 },
-    });
-    const body = JSON.stringify({ lanes: Array(32).fill(lane), kept: 300 });
+    const lane = { context: [1], tokens: null, previous: null, seed: 0, lane: 0, block: 0, step: 0, steps: 2 };
+    const body = Buffer.from(encodeInvocation({ lanes: Array(32).fill(lane), kept: 300 }));
     const answers = Array.from({ length: 4 }, () => fetch(`${url}/invocations`, { method: 'POST', body }));
     await answers[0];
     const stopped = resources.stop();

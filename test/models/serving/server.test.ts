@@ -2,9 +2,10 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { close, listen } from '../../../lib/local/listen.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
-import { decodeEnvelope, encodeEnvelope, encodeLane } from '../../../models/serving/protocol.ts';
-import { createModelServer } from '../../../models/serving/server.ts';
-import { compress } from '../../../models/ssd2/envelope.ts';
+import { encodeFrame } from '../../../models/serving/frame.ts';
+import { decodeAnswer, encodeInvocation } from '../../../models/serving/protocol.ts';
+import { createModelServer, type ServedModel } from '../../../models/serving/server.ts';
+import { compress, type LogitsEnvelope, readEnvelope } from '../../../models/ssd2/envelope.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { tinyConfig, tinyModel } from '../../support/tiny-fleet.ts';
 
@@ -14,7 +15,7 @@ const lane: LaneStep = {
   context: [5, 6, 7],
   tokens: Array.from({ length: block }, (_, i) => [i + 20]),
   previous: compress(
-    Float32Array.from({ length: block * vocabulary }, (_, i) => Math.sin(i)),
+    Float32Array.from({ length: block * vocabulary }, (_, i) => -1 - Math.sin(i)),
     vocabulary,
     16,
   ),
@@ -22,11 +23,12 @@ const lane: LaneStep = {
 };
 
 let denoiser: Denoiser;
+const served = (): ServedModel => ({ denoiser, version: 'v1' });
 let server: Server;
 let url: string;
 beforeAll(async () => {
   denoiser = await Denoiser.create(await tinyModel('core', 1));
-  server = createModelServer(Promise.resolve(denoiser));
+  server = createModelServer(Promise.resolve(served()));
   url = await listen(server);
 });
 afterAll(async () => {
@@ -34,65 +36,101 @@ afterAll(async () => {
   await denoiser.release();
 });
 
-async function post(body: unknown): Promise<{ status: number; json: Record<string, unknown> }> {
-  const response = await fetch(`${url}/invocations`, {
-    method: 'POST',
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+async function post(body: Uint8Array | string) {
+  const response = await fetch(`${url}/invocations`, { method: 'POST', body: Buffer.from(body) });
+  return { status: response.status, type: response.headers.get('content-type'), body: await response.bytes() };
 }
 
 describe('the model server', () => {
   it('answers /ping with 503 until the model is loaded, then 200', async () => {
-    const { promise, resolve } = Promise.withResolvers<Denoiser>();
+    const { promise, resolve } = Promise.withResolvers<ServedModel>();
     const loading = createModelServer(promise);
     const at = await listen(loading);
     expect((await fetch(`${at}/ping`)).status).toBe(503);
     expect((await fetch(`${at}/invocations`, { method: 'POST', body: '{}' })).status).toBe(503);
-    resolve(denoiser);
+    resolve(served());
     await promise;
     expect((await fetch(`${at}/ping`)).status).toBe(200);
     await close(loading);
   });
 
   it('answers lanes with what the denoiser gives', async () => {
-    const { status, json } = await post({ lanes: [encodeLane(lane), encodeLane({ ...lane, seed: 10 })], kept: 24 });
+    const lanes = [lane, { ...lane, seed: 10, previous: null }];
+    const { status, type, body } = await post(encodeInvocation({ lanes, kept: 24 }));
     expect(status).toBe(200);
-    const { envelopes } = await denoiser.denoise([lane, { ...lane, seed: 10 }], 24);
-    expect(json.lanes).toEqual(envelopes.map(encodeEnvelope));
-    expect(decodeEnvelope(encodeEnvelope(envelopes[0]))).toEqual(envelopes[0]);
+    expect(type).toBe('application/octet-stream');
+    const { envelopes } = await denoiser.denoise(lanes, 24);
+    const echo = { lane: 0, block: 0, step: 2 };
+    expect(decodeAnswer(body)).toMatchObject({
+      ...{ model: 'core', version: 'v1', envelopes },
+      lanes: [
+        { seed: 9, ...echo },
+        { seed: 10, ...echo },
+      ],
+    });
   });
 
-  const good = () => encodeLane(lane);
-  const condition = () => good().selfConditioning as NonNullable<ReturnType<typeof good>['selfConditioning']>;
-  it.each([
-    ['body', () => 'not JSON', undefined],
-    ['lanes', () => ({ kept: 4 }), 'lanes'],
-    ['no lanes', () => ({ lanes: [], kept: 4 }), 'lanes'],
-    ['kept', () => ({ lanes: [good()], kept: 0 }), 'kept'],
-    ['seed', () => ({ lanes: [{ ...good(), seed: 'x' }], kept: 4 }), 'lanes.0.seed'],
-    ['a second lane', () => ({ lanes: [good(), { ...good(), step: -1 }], kept: 4 }), 'lanes.1.step'],
-    ['an empty context', () => ({ lanes: [{ ...good(), context: [] }], kept: 4 }), 'lanes.0.context'],
-    ['a context too long', () => ({ lanes: [{ ...good(), context: Array(36).fill(1) }], kept: 4 }), 'lanes.0.context'],
-    ['a token unknown', () => ({ lanes: [{ ...good(), context: [300] }], kept: 4 }), 'lanes.0.context'],
-    ['tokens of another block', () => ({ lanes: [{ ...good(), tokens: [[1]] }], kept: 4 }), 'lanes.0.tokens'],
-    ['tokens missing', () => ({ lanes: [{ ...good(), tokens: null }], kept: 4 }), 'lanes.0.tokens'],
-    ['a step past the last', () => ({ lanes: [{ ...good(), step: 6 }], kept: 4 }), 'lanes.0.step'],
-    [
-      'conditioning cut short',
-      () => ({ lanes: [{ ...good(), selfConditioning: { ...condition(), ids: 'AAAA' } }], kept: 4 }),
-      'lanes.0.selfConditioning',
-    ],
+  const previous = lane.previous as LogitsEnvelope;
+  /** An invocation whose head is changed. */
+  const head = (change: (head: Head) => void) => {
+    const head = { lanes: [{ ...lane, previous: undefined, selfConditioning: previous.bytes.length }], kept: 4 };
+    change(head);
+    return encodeFrame(head, [previous.bytes]);
+  };
+  type Head = { lanes: Record<string, unknown>[]; kept: number };
+  const first = (fields: Record<string, unknown>) => head(({ lanes }) => Object.assign(lanes[0], fields));
+  /** An invocation with self-conditioning that is changed. */
+  const conditioned = (spoil: (envelope: LogitsEnvelope) => void) => {
+    const spoilt = readEnvelope(previous.bytes);
+    spoil(spoilt);
+    return encodeInvocation({ lanes: [lane, { ...lane, previous: spoilt }], kept: 4 });
+  };
+  const other = (vocabulary: number, positions = block) =>
+    compress(new Float32Array(positions * vocabulary).fill(-1), vocabulary, 16);
+
+  it.each<[string, () => Uint8Array | string, string]>([
+    ['what is no frame', () => 'not a frame', 'body'],
+    ['a head that is not JSON', () => Buffer.concat([Buffer.from([4, 0, 0, 0]), Buffer.from('text')]), 'body'],
+    ['a head longer than the body', () => Buffer.from([255, 255, 255, 255]), 'body'],
+    ['no lanes', () => encodeFrame({ kept: 4 }, []), 'lanes'],
+    ['an empty list of lanes', () => encodeFrame({ lanes: [], kept: 4 }, []), 'lanes'],
+    ['kept of 0', () => head((invocation) => Object.assign(invocation, { kept: 0 })), 'kept'],
+    ['a seed that is text', () => first({ seed: 'x' }), 'lanes.0.seed'],
+    ['a field unknown', () => first({ colour: 1 }), 'lanes.0'],
+    ['a step below 0', () => first({ step: -1 }), 'lanes.0.step'],
+    ['an empty context', () => first({ context: [] }), 'lanes.0.context'],
+    ['a context too long', () => first({ context: Array(36).fill(1) }), 'lanes.0.context'],
+    ['a token unknown', () => first({ context: [300] }), 'lanes.0.context'],
+    ['tokens of another block', () => first({ tokens: [[1]] }), 'lanes.0.tokens'],
+    ['tokens missing', () => first({ tokens: null }), 'lanes.0.tokens'],
+    ['a step past the last', () => first({ step: 6 }), 'lanes.0.step'],
+    ['bytes that nobody speaks of', () => first({ selfConditioning: 0 }), 'body'],
+    ['conditioning cut short', () => first({ selfConditioning: previous.bytes.length - 2 }), 'body'],
     [
       'conditioning of another vocabulary',
-      () => ({ lanes: [{ ...good(), selfConditioning: { ...condition(), vocabulary: 400 } }], kept: 4 }),
+      () => encodeInvocation({ lanes: [{ ...lane, previous: other(400) }], kept: 4 }),
       'lanes.0.selfConditioning',
     ],
+    [
+      'conditioning of another block',
+      () => encodeInvocation({ lanes: [{ ...lane, previous: other(vocabulary, 4) }], kept: 4 }),
+      'lanes.0.selfConditioning',
+    ],
+    ['NaN', () => conditioned(({ logProbabilities }) => logProbabilities.fill(Number.NaN)), 'lanes.1.selfConditioning'],
+    [
+      'Infinity',
+      () => conditioned(({ logProbabilities }) => logProbabilities.fill(Infinity)),
+      'lanes.1.selfConditioning',
+    ],
+    ['-Infinity', () => conditioned(({ tailLogMass }) => tailLogMass.fill(-Infinity)), 'lanes.1.selfConditioning'],
+    ['65504', () => conditioned(({ logProbabilities }) => logProbabilities.fill(65_504)), 'lanes.1.selfConditioning'],
+    ['ids twice', () => conditioned(({ ids }) => ids.fill(7)), 'lanes.1.selfConditioning'],
   ])('refuses %s with 400 and the field', async (_, body, field) => {
-    const { status, json } = await post(body());
+    const { status, body: answer } = await post(body());
     expect(status).toBe(400);
+    const json = JSON.parse(Buffer.from(answer).toString());
     expect(json.field).toBe(field);
-    expect(json.error).toEqual(expect.any(String));
+    expect(json.error).toMatch(new RegExp(`^${field}[.:]`));
   });
 
   it('refuses a body above the limit of SageMaker with 413, and unknown paths with 404', async () => {

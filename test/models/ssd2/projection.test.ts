@@ -6,7 +6,7 @@ import { nucleus, project } from '../../../models/ssd2/projection.ts';
 function position(masses: readonly number[]): MergedPosition {
   const sum = masses.reduce((a, b) => a + b, 0);
   return {
-    ids: Uint16Array.from(masses, (_, i) => 10 + i),
+    ids: Uint32Array.from(masses, (_, i) => 10 + i),
     logProbabilities: Float32Array.from(masses, (mass) => Math.log(mass / sum)),
     probabilities: Float32Array.from(masses, (mass) => mass / sum),
     tailLogMass: Number.NEGATIVE_INFINITY,

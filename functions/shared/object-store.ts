@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { Stored } from '../contracts/stored.ts';
+import { setting } from './environment.ts';
+import { StoreUnavailable } from './errors.ts';
+
+let client: S3Client | undefined;
+/** Path-style addressing is what a bucket on loopback needs. */
+const s3 = () => {
+  client ??= new S3Client({
+    forcePathStyle: process.env.AWS_ENDPOINT_URL_S3 !== undefined,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  return client;
+};
+
+/** The prefix of all that belongs to a tenant, or to nobody. */
+export function ownerPrefix(tenant: string | null): string {
+  return tenant === null ? 'shared' : `tenants/${encodeURIComponent(tenant)}`;
+}
+
+/**
+ * Stores bytes under their digest, so that storing them twice, after a retry, leaves one object.
+ *
+ * @throws StoreUnavailable
+ */
+export async function storeObject(prefix: string, bytes: Uint8Array): Promise<Stored> {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const key = `${prefix}/${sha256}`;
+  await putObject(key, bytes);
+  return { key, sha256 };
+}
+
+/** @throws StoreUnavailable */
+export async function putObject(key: string, body: Uint8Array | string): Promise<void> {
+  await attempt(key, () =>
+    s3().send(new PutObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key, Body: body })),
+  );
+}
+
+/** @throws StoreUnavailable, also when what comes back is not what was stored, or not all of it */
+export async function loadObject({ key, sha256 }: Stored): Promise<Uint8Array> {
+  const bytes = await attempt(key, async () => {
+    const { Body } = await s3().send(new GetObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key }));
+    return Body ? Body.transformToByteArray() : new Uint8Array(0);
+  });
+  if (createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
+  throw new StoreUnavailable(`object ${key}: the ${bytes.length} bytes that came back are not those that were stored`);
+}
+
+async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    const { name, message } = cause as Error;
+    throw new StoreUnavailable(`object ${key}: ${name}: ${message}`, { cause });
+  }
+}

@@ -1,0 +1,23 @@
+import type { Run, StepMessage } from '../contracts/generation.ts';
+import { ownerPrefix, putObject } from './object-store.ts';
+
+/** Where the reports of a visit's steps go. A visit that is retried gives the same ones again, under the same key. */
+export type ReportSink = (run: Run, reports: readonly StepMessage[]) => Promise<void>;
+
+/** One object a visit, named so that listing a generation's gives them in order. */
+export function reportKey({ tenant, id }: Run, [{ block, step }]: readonly StepMessage[]): string {
+  const place = [block, step].map((number) => String(number).padStart(6, '0')).join('-');
+  return `${ownerPrefix(tenant)}/reports/${id}/${place}.json`;
+}
+
+let sink: ReportSink = (run, reports) => putObject(reportKey(run, reports), JSON.stringify(reports));
+
+/** Puts another sink in the bucket's place, where functions and watcher are one process. */
+export function replaceReportSink(other: ReportSink): void {
+  sink = other;
+}
+
+/** Keeps the reports of a visit's steps, if somebody asked for them. */
+export async function keepReports(run: Run, reports: readonly StepMessage[]): Promise<void> {
+  if (run.watched) await sink(run, reports);
+}

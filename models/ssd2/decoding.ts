@@ -1,0 +1,55 @@
+import * as z from 'zod';
+import { haltingSchema } from './halting.ts';
+import { projections } from './projection.ts';
+import { routingSchema } from './routing.ts';
+
+const tokenIdSchema = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+export const tokenIdsSchema = z.array(tokenIdSchema).readonly();
+export const someTokenIdsSchema = z.array(tokenIdSchema).min(1).readonly();
+export const countSchema = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+export const seedSchema = z.int().nonnegative();
+
+/** What of a decoding the models themselves must know: a field added here travels with every lane. */
+export const modelOptions = {
+  /** N, the number of evenly spaced timesteps from 1 down; how many of them run is up to `halting`. */
+  steps: countSchema.min(1),
+};
+const modelOptionsSchema = z.object(modelOptions).readonly();
+export type ModelOptions = z.infer<typeof modelOptionsSchema>;
+
+/** A model's part in an ensemble. */
+const memberSchema = z
+  .strictObject({ name: z.string().min(1), coefficient: z.number(), routes: routingSchema })
+  .readonly();
+export type Member = z.infer<typeof memberSchema>;
+
+/** Whether members see the merged logits of the step before, or each its own. */
+export const selfConditionings = ['fused', 'own'] as const;
+
+/** What stays the same through a generation. */
+export const decodingSchema = z
+  .strictObject({
+    ...modelOptions,
+    members: z.array(memberSchema).min(1).readonly(),
+    block: countSchema.min(1),
+    vocabulary: countSchema.min(1),
+    projection: z.enum(projections),
+    topP: z.number(),
+    halting: haltingSchema,
+    selfConditioning: z.enum(selfConditionings),
+    /** Entries a position that a logits envelope keeps. */
+    kept: countSchema.min(1),
+  })
+  .readonly();
+export type Decoding = z.infer<typeof decodingSchema>;
+
+export function modelOptionsOf(decoding: Decoding): ModelOptions {
+  const names = Object.keys(modelOptions) as (keyof ModelOptions)[];
+  return Object.fromEntries(names.map((name) => [name, decoding[name]])) as ModelOptions;
+}
