@@ -1,4 +1,4 @@
-import type { StoredTensor, Tensor, Tensors } from './safetensors.ts';
+import { finite, SafetensorsError, type StoredTensor, type Tensor, type Tensors } from './safetensors.ts';
 
 /** The tensor that holds another's scales. */
 const suffix = '.scale';
@@ -40,18 +40,36 @@ function isTable(name: string, rows: number, columns: number): boolean {
   return name.startsWith('embed.') || (name.startsWith('head.') && rows > columns);
 }
 
-/** Tensors with the scales taken back into what they belong to; the shape of a scale says which way it runs. */
+/**
+ * Tensors with the scales taken back into what they belong to; the shape of a scale says which way it runs.
+ *
+ * @throws SafetensorsError where a scale is of no tensor or of another shape
+ */
 export function dequantiseAll(stored: Tensors): Tensors {
+  for (const name of stored.keys()) {
+    const base = name.endsWith(suffix) ? name.slice(0, -suffix.length) : undefined;
+    if (base !== undefined && !stored.has(base)) throw new SafetensorsError(`tensor ${name} is the scale of none`);
+  }
   return new Map(
     [...stored]
       .filter(([name]) => !name.endsWith(suffix))
       .map(([name, tensor]) => {
         const scale = stored.get(name + suffix);
-        if (!scale) return [name, tensor];
-        const [rows, columns] = tensor.shape;
-        const byRow = scale.shape[1] === 1 && scale.shape[0] === rows;
-        const data = tensor.data.map((value, i) => value * scale.data[byRow ? Math.floor(i / columns) : i % columns]);
-        return [name, { shape: tensor.shape, data }];
+        return [name, scale ? finite(name, dequantised(name, tensor, scale)) : tensor];
       }),
   );
+}
+
+function dequantised(name: string, { shape, data }: Tensor, scale: Tensor): Tensor {
+  const [rows, columns] = shape;
+  const byRow = String(scale.shape) === String([rows, 1]);
+  if (shape.length !== 2 || (!byRow && String(scale.shape) !== String([1, columns]))) {
+    throw new SafetensorsError(
+      `tensor ${name}${suffix} has shape [${scale.shape}]; of [${shape}] it is [rows, 1] or [1, columns]`,
+    );
+  }
+  return {
+    shape,
+    data: data.map((value, i) => value * scale.data[byRow ? Math.floor(i / columns) : i % columns]),
+  };
 }

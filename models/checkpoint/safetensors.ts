@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 /** A tensor's elements and shape, in memory: a half-width or quantised one on disk is float32 here. */
@@ -27,6 +28,10 @@ export interface Entry {
 export interface Header {
   readonly entries: ReadonlyMap<string, Entry>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** SHA-256 of `described` and of the tensors' bytes, where whoever wrote the file gave one. */
+  readonly digest: string | undefined;
+  /** The header's JSON without the digest. */
+  readonly described: string;
 }
 
 /** bfloat16: the upper half of each float32. */
@@ -53,6 +58,11 @@ const bytesOf = { F32: 4, F16: 2, BF16: 2, I8: 1, U8: 1 };
 export type DataType = keyof typeof bytesOf;
 const dataTypes = Object.keys(bytesOf);
 
+/** The metadata that a digest is kept under. */
+const digestKey = 'slingshot.sha256';
+/** As much as the format's own reader takes. */
+const mostHeaderBytes = 100_000_000;
+
 const entrySchema = z.object({
   dtype: z.string(),
   shape: z.array(z.int().nonnegative()),
@@ -72,11 +82,18 @@ function storage(data: StoredTensor['data']): {
   return { type: data instanceof Int8Array ? 'I8' : 'F16', array: data };
 }
 
+type Described = Iterable<readonly [name: string, { readonly type: DataType; readonly shape: readonly number[] }]>;
+
 /** The bytes before the tensors: an 8-byte length, and a JSON header of the tensors in the order given. */
-export function encodeHeader(
-  tensors: Iterable<readonly [name: string, { readonly type: DataType; readonly shape: readonly number[] }]>,
-  metadata: Readonly<Record<string, string>> = {},
-): Uint8Array {
+export function encodeHeader(tensors: Described, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const json = Buffer.from(headerJson(tensors, metadata));
+  const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  return Buffer.concat([length, padded]);
+}
+
+function headerJson(tensors: Described, metadata: Readonly<Record<string, string>>): string {
   let offset = 0;
   const entries: [string, unknown][] = [['__metadata__', metadata]];
   for (const [name, { type, shape }] of tensors) {
@@ -84,30 +101,29 @@ export function encodeHeader(
     entries.push([name, { dtype: type, shape, data_offsets: [offset, end] }]);
     offset = end;
   }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
-  const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  return Buffer.concat([length, padded]);
+  return JSON.stringify(Object.fromEntries(entries));
 }
 
 export function byteLength(type: DataType, shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, bytesOf[type]);
 }
 
-/** The chunks of a safetensors file. */
+/** The chunks of a safetensors file, whose metadata say the digest of all that is in it. */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   const stored = [...tensors].map(([name, { shape, data }]) => ({ name, shape, ...storage(data) }));
-  return [
-    encodeHeader(
-      stored.map((tensor) => [tensor.name, tensor]),
-      metadata,
-    ),
-    ...stored.map(({ array }) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)),
-  ];
+  const entries = stored.map((tensor) => [tensor.name, tensor] as const);
+  const chunks = stored.map(({ array }) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  const digest = digestOf(headerJson(entries, metadata), chunks);
+  return [encodeHeader(entries, { ...metadata, [digestKey]: digest }), ...chunks];
+}
+
+function digestOf(described: string, chunks: readonly Uint8Array[]): string {
+  const hash = createHash('sha256').update(described);
+  for (const chunk of chunks) hash.update(chunk);
+  return hash.digest('hex');
 }
 
 /**
@@ -127,13 +143,11 @@ export function decodeHeader(start: Uint8Array, fileBytes: number): Header {
     throw new SafetensorsError('the header is not JSON', { cause });
   }
   if (typeof header !== 'object' || header === null) return fail('the header is no JSON object');
-  let metadata: Record<string, string> = {};
+  const { __metadata__: about = {}, ...described } = header as Record<string, unknown>;
+  if (!isMetadata(about)) return fail('its metadata are not texts by name');
+  const { [digestKey]: digest, ...others } = about;
   const entries = new Map<string, Entry>();
-  for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') {
-      metadata = value;
-      continue;
-    }
+  for (const [name, value] of Object.entries(described)) {
     const entry = entrySchema.safeParse(value);
     if (!entry.success) return fail(`tensor ${name} has a malformed header entry`);
     const { dtype, shape, data_offsets } = entry.data;
@@ -145,7 +159,19 @@ export function decodeHeader(start: Uint8Array, fileBytes: number): Header {
     if (to > fileBytes) fail(`the file is cut off inside tensor ${name}: ${fileBytes} bytes of at least ${to}`);
     entries.set(name, { type: dtype, shape, from, to });
   }
-  return { entries, metadata };
+  checkCover(entries, dataStart, fileBytes);
+  return { entries, metadata: others, digest, described: JSON.stringify({ __metadata__: others, ...described }) };
+}
+
+/** The tensors must cover all bytes after the header, each once. */
+function checkCover(entries: ReadonlyMap<string, Entry>, dataStart: number, fileBytes: number): void {
+  let covered = dataStart;
+  for (const [name, { from, to }] of [...entries].sort(([, a], [, b]) => a.from - b.from || a.to - b.to)) {
+    if (from < covered) throw new SafetensorsError(`tensor ${name} overlaps the one before it`);
+    if (from > covered) throw new SafetensorsError(`there are ${from - covered} bytes of no tensor before ${name}`);
+    covered = to;
+  }
+  if (covered < fileBytes) throw new SafetensorsError(`there are ${fileBytes - covered} bytes after the last tensor`);
 }
 
 /**
@@ -157,25 +183,47 @@ export function headerBytes(start: Uint8Array, fileBytes: number): number {
   if (fileBytes < 8) throw new SafetensorsError(`${fileBytes} bytes are too few for a safetensors file`);
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const end = 8 + Number(view.getBigUint64(0, true));
+  if (end > mostHeaderBytes) throw new SafetensorsError(`the header is said to have ${end - 8} bytes`);
   if (end > fileBytes) throw new SafetensorsError(`the header is said to end at byte ${end} of ${fileBytes}`);
   return end;
+}
+
+function isMetadata(value: unknown): value is Record<string, string> {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && Object.values(value).every((text) => typeof text === 'string');
 }
 
 function isDataType(type: string): type is DataType {
   return dataTypes.includes(type);
 }
 
-/** @throws SafetensorsError saying what is wrong with the file's bytes */
+/**
+ * @throws SafetensorsError saying what is wrong with the file's bytes: also where they are not those that were written,
+ * as far as the file has a digest, or are no finite numbers
+ */
 export function decodeSafetensors(bytes: Uint8Array): {
   tensors: Tensors;
   metadata: Readonly<Record<string, string>>;
 } {
-  const { entries, metadata } = decodeHeader(bytes, bytes.length);
+  const { entries, metadata, digest, described } = decodeHeader(bytes, bytes.length);
+  const data = bytes.subarray(headerBytes(bytes, bytes.length));
+  if (digest !== undefined && digest !== digestOf(described, [data])) {
+    throw new SafetensorsError('its content is not what was written: the digest in its metadata is another');
+  }
   const tensors = new Map<string, Tensor>();
   for (const [name, { type, shape, from, to }] of entries) {
-    tensors.set(name, { shape, data: widened(type, bytes.subarray(from, to)) });
+    tensors.set(name, finite(name, { shape, data: widened(type, bytes.subarray(from, to)) }));
   }
   return { tensors, metadata };
+}
+
+/** @throws SafetensorsError where the tensor holds NaN or an infinity */
+export function finite(name: string, tensor: Tensor): Tensor {
+  const { data } = tensor;
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i])) throw new SafetensorsError(`tensor ${name} holds ${data[i]} at element ${i}`);
+  }
+  return tensor;
 }
 
 /** Stored elements as float32, each exactly. */

@@ -14,7 +14,7 @@ import {
 import { tinyConfig, tinyFleet, tinyWeights } from '../../support/tiny-fleet.ts';
 
 describe('safetensors', () => {
-  const tensor = fc.array(fc.float({ noNaN: true }), { maxLength: 20 }).map((values) => ({
+  const tensor = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { maxLength: 20 }).map((values) => ({
     shape: [values.length],
     data: Float32Array.from(values),
   }));
@@ -72,6 +72,82 @@ describe('safetensors', () => {
     }
     // Vectors are kept in float16, and come back as such.
     expect(back.get('norm.weight')?.data).toEqual(weights.get('norm.weight')?.data);
+  });
+
+  /** A file of float32 tensors, with a header of the test's own. */
+  const written = (header: Record<string, unknown>, values: readonly number[]) => {
+    const json = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    return Buffer.concat([length, json, Buffer.from(Float32Array.from(values).buffer)]);
+  };
+  const pair = (from: number, to: number) => ({ dtype: 'F32', shape: [2], data_offsets: [from, to] });
+
+  it('of another writer, in any order and without a digest, are read', () => {
+    const { tensors } = decodeSafetensors(written({ b: pair(8, 16), a: pair(0, 8) }, [1, 2, 3, 4]));
+    expect([...tensors]).toEqual([
+      ['b', { shape: [2], data: Float32Array.of(3, 4) }],
+      ['a', { shape: [2], data: Float32Array.of(1, 2) }],
+    ]);
+  });
+
+  it.each([
+    ['overlap', { a: pair(0, 8), b: pair(4, 12) }, [1, 2, 3], 'tensor b overlaps'],
+    ['are the same bytes', { a: pair(0, 8), b: pair(0, 8) }, [1, 2], 'tensor b overlaps'],
+    ['leave a gap', { a: pair(0, 8), b: pair(12, 20) }, [1, 2, 3, 4, 5], '4 bytes of no tensor before b'],
+    ['begin late', { a: pair(4, 12) }, [1, 2, 3], '4 bytes of no tensor before a'],
+    ['leave bytes after them', { a: pair(0, 8) }, [1, 2, 3], '4 bytes after the last tensor'],
+    ['hold NaN', { a: pair(0, 8) }, [1, Number.NaN], 'tensor a holds NaN at element 1'],
+    ['hold an infinity', { a: pair(0, 8) }, [Number.NEGATIVE_INFINITY, 1], 'tensor a holds -Infinity at element 0'],
+    ['have metadata of no texts', { __metadata__: { a: 1 }, a: pair(0, 8) }, [1, 2], 'metadata are not texts'],
+  ])('that %s are refused', (_, header, values, message) => {
+    expect(() => decodeSafetensors(written(header, values))).toThrow(message);
+  });
+
+  it('with any bit changed are refused, or the same: a bit of what names the digest takes it away alone', () => {
+    const tensors = new Map([['x', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }]]);
+    const whole = Buffer.concat(encodeSafetensors(tensors, { state: '{"step":7}' }));
+    let refused = 0;
+    for (let bit = 0; bit < 8 * whole.length; bit++) {
+      const damaged = Buffer.from(whole);
+      damaged[bit >> 3] ^= 1 << (bit & 7);
+      let read: ReturnType<typeof decodeSafetensors>;
+      try {
+        read = decodeSafetensors(damaged);
+      } catch {
+        refused++;
+        continue;
+      }
+      expect([...read.tensors], `bit ${bit}`).toEqual([...tensors]);
+      expect(read.metadata.state).toBe('{"step":7}');
+    }
+    expect(refused).toBeGreaterThan(8 * (whole.length - 'slingshot.sha256'.length - 8));
+  });
+
+  it.each([
+    [[1, 3], [2, 3], undefined],
+    [[2, 1], [2, 3], undefined],
+    [[3, 1], [2, 3], 'x.scale has shape [3,1]; of [2,3]'],
+    [[2], [2, 3], 'x.scale has shape [2]; of [2,3]'],
+    [[1, 6], [6], 'x.scale has shape [1,6]; of [6]'],
+  ])('a scale of shape %j of a tensor %j: %s', (scaleShape, shape, message) => {
+    const filled = (of: readonly number[]) => ({
+      shape: of,
+      data: new Float32Array(of.reduce((a, b) => a * b)).fill(1),
+    });
+    const stored = new Map(Object.entries({ x: filled(shape), 'x.scale': filled(scaleShape) }));
+    if (message === undefined) expect([...dequantiseAll(stored).keys()]).toEqual(['x']);
+    else expect(() => dequantiseAll(stored)).toThrow(message);
+  });
+
+  it('a scale of no tensor, or too large for its tensor, is refused', () => {
+    const one = (value: number, shape = [2, 1]) => ({ shape, data: new Float32Array(2).fill(value) });
+    expect(() => dequantiseAll(new Map([['x.scale', one(1)]]))).toThrow('x.scale is the scale of none');
+    const stored = new Map([
+      ['x', one(127)],
+      ['x.scale', one(1e38)],
+    ]);
+    expect(() => dequantiseAll(stored)).toThrow('tensor x holds Infinity');
   });
 
   it('cut anywhere are an error, never wrong numbers', () => {
