@@ -31,7 +31,7 @@ export const builtArtefacts: Artefacts = {
       file: 'models/serving/Dockerfile',
       platform: Platform.LINUX_AMD64,
       // Only what the Dockerfile copies, so that nothing else changes the image's digest.
-      exclude: ['*', '!package.json', '!package-lock.json', '!models', 'models/weights', 'models/training'],
+      exclude: ['*', '!package.json', '!package-lock.json', '!.npmrc', '!models', 'models/weights', 'models/training'],
     });
     return { uri: image.imageUri, grantRead: (grantee) => void image.repository.grantPull(grantee) };
   },

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// JavaScript that any Node reads, so that one too old for the program says so instead of failing on its first line.
+const wanted = 24;
+
+function giveUp(line) {
+  console.error(`slingshot: ${line}`);
+  process.exitCode = 1;
+}
+
+if (Number(process.versions.node.split('.')[0]) < wanted) {
+  giveUp(
+    `needs Node ${wanted} or newer and runs on ${process.version}; npm ci brings it on Linux and on Windows (x64), for npx and npm run`,
+  );
+} else {
+  import('./slingshot.ts').catch((error) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    giveUp('the command line needs the development packages, too: run npm ci without --omit=dev');
+  });
+}
