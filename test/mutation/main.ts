@@ -1,0 +1,140 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { apply, findMutants, type Mutant } from './mutants.ts';
+import { RelatedTests } from './related-tests.ts';
+import { sample } from './sample.ts';
+import { Sandbox } from './sandbox.ts';
+
+const help = `npm run mutate -- [--sample N] [--seed S] [--only PREFIX]... [--within D] [--all] [--list] [--out FILE]
+
+Breaks one place at a time, in a copy of the working tree, and runs the tests that reach it, nearest first, until one
+fails. What passes them all survives.
+
+  --sample N    so many mutants, drawn by the seed; all of them when absent
+  --seed S      of the draw (1)
+  --only PREFIX files that begin so (models/ssd2, models/inference, functions and lib/local)
+  --within D    tests at most so many imports away (3)
+  --all         slow tests too: the command line's and the experiments'
+  --list        print the mutants, run nothing
+  --out FILE    the result as JSON (mutants.json)`;
+
+const { values } = parseArgs({
+  options: {
+    sample: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    only: {
+      type: 'string',
+      multiple: true,
+      default: ['models/ssd2/', 'models/inference/', 'functions/', 'lib/local/'],
+    },
+    within: { type: 'string', default: '3' },
+    all: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'mutants.json' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Tests that start the command line or train, a minute or more each. */
+const slow = /^test\/(bin|experiments|chaos|fuzz|mutation)\/|ways-out|no-reporting|trainer/;
+const near = 2;
+const secondsATry = 240;
+
+type Verdict = 'killed' | 'timed out' | 'does not compile' | 'survived' | 'no test';
+
+async function judge(sandbox: Sandbox, mutant: Mutant, related: RelatedTests, usable: ReadonlySet<string>) {
+  const tests = testsOf(related, mutant.file).filter(({ test }) => usable.has(test));
+  const rounds = [tests.filter(({ distance }) => distance <= near), tests.filter(({ distance }) => distance > near)];
+  const text = sandbox.read(mutant.file);
+  sandbox.write(mutant.file, apply(text, mutant));
+  try {
+    let compiled = false;
+    for (const round of rounds.filter(({ length }) => length > 0)) {
+      const files = round.map(({ test }) => test);
+      const { outcome, output } = await sandbox.run('vitest', ['run', '--bail=1', ...files], secondsATry);
+      if (outcome === 'timed out') return { verdict: 'timed out' as Verdict };
+      if (outcome === 'failed') return { verdict: 'killed' as Verdict, by: /FAIL\s+(\S+)/.exec(output)?.[1] };
+      // What the type check refuses cannot be merged, so it counts for nothing. Later than the nearest tests: it is slower.
+      if (!compiled && (await sandbox.run('tsc', ['--noEmit'], secondsATry)).outcome === 'failed') {
+        return { verdict: 'does not compile' as Verdict };
+      }
+      compiled = true;
+    }
+    return { verdict: (tests.length === 0 ? 'no test' : 'survived') as Verdict };
+  } finally {
+    sandbox.write(mutant.file, text);
+  }
+}
+
+function testsOf(related: RelatedTests, file: string) {
+  return related.of(file).filter(({ distance }) => distance <= Number(values.within));
+}
+
+async function main(): Promise<void> {
+  if (values.help) return console.log(help);
+  const source = join(import.meta.dirname, '..', '..');
+  const sandbox = new Sandbox(source);
+  process.once('exit', () => sandbox.remove());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+  const isTest = (file: string) => file.endsWith('.test.ts');
+  const files = sandbox.files.filter((file) => file.endsWith('.ts'));
+  const mutated = files.filter((file) => !isTest(file) && values.only.some((prefix) => file.startsWith(prefix)));
+  const all = await findMutants(sandbox.root, mutated);
+  const chosen = values.sample === undefined ? all : sample(all, Number(values.sample), Number(values.seed));
+  if (values.list) {
+    for (const { file, line, mutator, original, replacement } of chosen) {
+      console.log(`${file}:${line} ${mutator}: ${oneLine(original)} -> ${oneLine(replacement)}`);
+    }
+    return;
+  }
+  const tests = files.filter((file) => isTest(file) && (values.all || !slow.test(file)));
+  const related = new RelatedTests(sandbox.root, files, tests);
+  const reaching = chosen.flatMap(({ file }) => testsOf(related, file));
+  const usable = await passing(sandbox, [...new Set(reaching.map(({ test }) => test))].sort());
+  const results: (Mutant & { verdict: Verdict; by?: string | undefined })[] = [];
+  for (const mutant of chosen) {
+    const result = { ...mutant, ...(await judge(sandbox, mutant, related, usable)) };
+    results.push(result);
+    const { file, line, verdict, original, replacement } = result;
+    console.log(
+      `${results.length}/${chosen.length} ${verdict.padEnd(9)} ${file}:${line} ${oneLine(original)} -> ${oneLine(replacement)}`,
+    );
+    const summary = { seed: Number(values.seed), of: all.length, within: Number(values.within), ...score(results) };
+    writeFileSync(values.out, `${JSON.stringify({ ...summary, results }, null, 2)}\n`);
+  }
+  const folders = [...new Set(results.map(({ file }) => file.split('/').slice(0, 2).join('/')))].sort();
+  const rows = folders.map((folder) => {
+    return { folder, ...score(results.filter(({ file }) => file.startsWith(`${folder}/`))) };
+  });
+  console.table([...rows, { folder: 'all', ...score(results) }]);
+}
+
+/** Tests that pass as things are: one that fails would kill every mutant. */
+async function passing(sandbox: Sandbox, tests: readonly string[]): Promise<ReadonlySet<string>> {
+  const { outcome, output } = await sandbox.run('vitest', ['run', ...tests], 3600);
+  if (outcome === 'passed') return new Set(tests);
+  const failing = new Set([...output.matchAll(/FAIL\s+(\S+)/g)].map(([, file]) => file));
+  if (failing.size === 0) throw new Error(`the tests cannot be run:\n${output.slice(-2000)}`);
+  console.log(`left out, since they fail without a mutant: ${[...failing].join(', ')}`);
+  return new Set(tests.filter((test) => !failing.has(test)));
+}
+
+function score(results: readonly { verdict: Verdict }[]) {
+  const count = (...verdicts: Verdict[]) => results.filter(({ verdict }) => verdicts.includes(verdict)).length;
+  const [detected, undetected] = [count('killed', 'timed out'), count('survived', 'no test')];
+  return {
+    mutants: results.length,
+    invalid: count('does not compile'),
+    ...{ detected, undetected },
+    score: Math.round((1000 * detected) / Math.max(1, detected + undetected)) / 10,
+  };
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > 70 ? `${line.slice(0, 67)}...` : line;
+}
+
+await main();
