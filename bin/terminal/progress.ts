@@ -5,3 +5,11 @@ export function showProgress(what: string): (done: number, total: number) => voi
     process.stderr.write(done === total ? '\r\u001b[K' : `\r${done}/${total} ${what}\u001b[K`);
   };
 }
+
+/** The same where the end is not known. */
+export function showCount(what: string): (done: number | null) => void {
+  if (!process.stderr.isTTY) return () => {};
+  return (done) => {
+    process.stderr.write(done === null ? '\r\u001b[K' : `\r${done} ${what}\u001b[K`);
+  };
+}

@@ -1,6 +1,6 @@
-import { type BaseConfig, families, type LlamaConfig } from '../checkpoint/base-config.ts';
+import { type BaseConfig, isFamily, type LlamaConfig } from '../checkpoint/base-config.ts';
 import { rowBytes } from '../checkpoint/tensor-format.ts';
-import { checkedConfig, checkedTensors } from './check.ts';
+import { checkedConfig, checkedTensors, checkedTokenizer } from './check.ts';
 import type { FileBytes } from './file-bytes.ts';
 import { type Gguf, type GgufTensor, readGguf } from './gguf.ts';
 import { ggufTokenizer, ggufTokenizerConfig } from './gguf-tokenizer.ts';
@@ -29,7 +29,7 @@ const modelParts = new Map([
 export async function openGguf(file: FileBytes): Promise<Source> {
   const gguf = await readGguf(file);
   const config = ggufConfig(gguf, file.path);
-  const tokenizer = ggufTokenizer(gguf, file.path);
+  const tokenizer = await checkedTokenizer(file.path, ggufTokenizer(gguf, file.path), config.vocab_size);
   const tensors = new Map<string, SourceTensor>();
   for (const [name, tensor] of gguf.tensors) {
     const renamed = huggingFaceName(name);
@@ -48,7 +48,7 @@ export async function openGguf(file: FileBytes): Promise<Source> {
 function ggufConfig({ metadata, tensors }: Gguf, path: string): BaseConfig {
   const family = metadata.get('general.architecture');
   if (family !== 'llama') {
-    const instead = families.includes(family as never) ? 'take its Hugging Face folder' : 'take a llama model';
+    const instead = isFamily(family) ? 'take its Hugging Face folder' : 'take a llama model';
     throw new ImportError(`${path} is of family ${family}; of GGUF files, llama is read: ${instead}`);
   }
   const field = (key: string) => metadata.get(`llama.${key}`);

@@ -36,6 +36,11 @@ export interface AddedToken {
   readonly [other: string]: unknown;
 }
 
+/** How many ids a tokenizer has. */
+export function pieceCount({ model, added_tokens }: TokenizerJson): number {
+  return new Set([...Object.values(model.vocab), ...added_tokens.map(({ id }) => id)]).size;
+}
+
 /** What a tokenizer_config.json says that matters here. */
 export interface TokenizerConfig {
   readonly chat_template?: string;
