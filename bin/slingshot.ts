@@ -1,36 +1,10 @@
-import { Command } from 'commander';
-import { demoCommand } from './commands/demo.ts';
-import { evaluateCommand } from './commands/evaluate/index.ts';
-import { experimentCommand } from './commands/experiment.ts';
-import { generateCommand } from './commands/generate.ts';
-import { importCommand } from './commands/import.ts';
-import { trainCommand } from './commands/train.ts';
+import { commandLine } from './command-line.ts';
+import { watchOutput } from './terminal/output.ts';
 import { report } from './terminal/report.ts';
 
-const program = new Command('slingshot')
-  .description(
-    'Text from SSD-2 diffusion language models, in which a small specialised model corrects a large general one at every\n' +
-      'denoising step. Everything runs on this machine: the same state machines and functions that `cdk deploy` deploys.',
-  )
-  .showHelpAfterError('(add --help for what there is)')
-  .addCommand(generateCommand())
-  .addCommand(demoCommand())
-  .addCommand(trainCommand())
-  .addCommand(importCommand())
-  .addCommand(evaluateCommand())
-  .addCommand(experimentCommand())
-  .addHelpText(
-    'after',
-    `
-Examples:
-  slingshot generate --prompt "To create a queue,"
-  slingshot generate --prompt "To route a call," --tenant contact-center --weight 0.5 --json
-  slingshot evaluate --data valid.jsonl.gz --model core --tenant contact-center
-  slingshot train --recipe models/training/recipes/tenant.json --data train.jsonl --validation valid.jsonl --out runs/mine`,
-  );
-
+watchOutput();
 try {
-  await program.parseAsync();
+  await commandLine().parseAsync();
 } catch (error) {
   report(error);
 }

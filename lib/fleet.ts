@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Catalog, templates } from '../functions/contracts/catalog.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
 import { modelVersion } from '../models/checkpoint/model-version.ts';
+import { readTextSync } from '../models/files/read-text.ts';
 import { type Endpoint, endpointName, type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
 import { checkName, checkTogether } from './fleet-check.ts';
@@ -109,7 +110,7 @@ function conventional(names: readonly string[]): FleetFile {
 function readFleetFile(path: string, names: readonly string[]): FleetFile {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'), (key, value) => {
+    json = JSON.parse(readTextSync(path), (key, value) => {
       // The schema would pass over a key of this name in silence.
       if (key === '__proto__') checkName(key);
       return value;

@@ -5,6 +5,8 @@ import { fleetFor, readFleet } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { type GenerationView, viewFor } from '../terminal/block-view.ts';
+import { print } from '../terminal/output.ts';
+import { shown } from '../terminal/printable.ts';
 import { report } from '../terminal/report.ts';
 
 const prompt = 'To transfer a call to another agent,';
@@ -21,7 +23,7 @@ async function demo(): Promise<void> {
   const fleet = fleetFor(await readFleet(), { tenant });
   const tokenizer = await loadTokenizer(fleet.core.directory);
   const request = requestSchema.parse({ prompt, seed: 7 });
-  const say = (line: string) => console.log(line);
+  const say = print;
   say(`${styleText('bold', 'Slingshot')}: one prompt, denoised twice through the synthesised state machines.\n`);
   const startedAt = performance.now();
   let view: GenerationView | undefined;
@@ -38,7 +40,7 @@ async function demo(): Promise<void> {
       const result = await engine.generate({ ...request, ...member });
       const took = seconds(started);
       await view.finish();
-      say(`\n${styleText('bold', prompt)}${result.text}\n`);
+      say(`\n${styleText('bold', prompt)}${shown(result.text, process.stdout)}\n`);
       say(
         styleText(
           'gray',

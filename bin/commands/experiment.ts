@@ -3,7 +3,9 @@ import { Argument, Command } from 'commander';
 import { experiments } from '../../experiments/index.ts';
 import { Lab } from '../../experiments/lab.ts';
 import { writeReport } from '../../experiments/report.ts';
-import { count } from '../terminal/options.ts';
+import { count, threads } from '../terminal/options.ts';
+import { print } from '../terminal/output.ts';
+import { isInteractive } from '../terminal/printable.ts';
 
 interface ExperimentOptions {
   corpora: string;
@@ -23,16 +25,17 @@ export function experimentCommand(): Command {
     .option('--out <folder>', 'for models, tables (NAME.md), numbers (NAME.json) and pictures', 'runs/experiments')
     .option('--steps <n>', 'training steps of a model, of 1,000 noised tokens each', count, 350)
     .option('--seeds <n>', 'how many, 1, 2, ...', count, 3)
-    .option('--threads <n>', 'that train (default: one a core)', count)
+    .option('--threads <n>', 'that train (default: one a core)', threads)
     .addHelpText('after', '\nModels are kept in the folder: a stopped experiment goes on, and experiments share them.')
     .action(runExperiment);
 }
 
-async function runExperiment(name: string, { corpora, out, steps, seeds, threads }: ExperimentOptions): Promise<void> {
-  const onTerminal = process.stderr.isTTY;
+async function runExperiment(name: string, options: ExperimentOptions): Promise<void> {
+  const { corpora, out, steps, seeds } = options;
+  const onTerminal = isInteractive(process.stderr);
   const lab = new Lab({
     ...{ folder: out, corpora, steps },
-    ...(threads === undefined ? {} : { threads }),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
     onProgress: (what) => {
       process.stderr.write(onTerminal ? `\r${what}\u001b[K` : `${what}\n`);
@@ -41,6 +44,6 @@ async function runExperiment(name: string, { corpora, out, steps, seeds, threads
   for (const one of name === 'all' ? Object.keys(experiments) : [name]) {
     const markdown = await writeReport(join(out, 'results'), one, await experiments[one](lab));
     if (onTerminal) process.stderr.write('\r\u001b[K');
-    console.log(`${markdown}\n`);
+    print(`${markdown}\n`);
   }
 }

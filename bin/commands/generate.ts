@@ -1,6 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
 import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
@@ -9,14 +6,19 @@ import { type EngineName, engines } from '../../lib/engine.ts';
 import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
 import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
+import { readText, standardInput } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { projections } from '../../models/ssd2/projection.ts';
 import { viewFor } from '../terminal/block-view.ts';
-import { count, nonNegative, positive, positiveShare, seed, share } from '../terminal/options.ts';
+import { checkedRequest, count, nonNegative, positiveShare, seed, share, timeout } from '../terminal/options.ts';
+import { print } from '../terminal/output.ts';
+import { OutputFile } from '../terminal/output-file.ts';
+import { isInteractive, shown } from '../terminal/printable.ts';
 import { report } from '../terminal/report.ts';
 
 interface GenerateOptions {
-  prompt: string;
+  prompt?: string;
+  promptFile?: string;
   core: string;
   tenant?: string;
   weight?: number;
@@ -43,7 +45,8 @@ const defaults = requestSchema.parse({ prompt: '-' });
 export function generateCommand(): Command {
   return new Command('generate')
     .description('Generate text from a prompt, by the core alone or corrected by a tenant')
-    .requiredOption('--prompt <text>', 'what the text goes on from')
+    .option('--prompt <text>', 'what the text goes on from')
+    .addOption(new Option('--prompt-file <file>', 'the same from a file; - for standard input').conflicts('prompt'))
     .option('--core <name>', 'which core answers: core, specialists by timestep, or instruct', defaults.core)
     .option('--tenant <name>', "the tenant whose model corrects the core's")
     .option('--weight <w>', "the tenant's weight in the ensemble, 0 to 1 (default: 0.2 with a tenant)", share)
@@ -52,7 +55,10 @@ export function generateCommand(): Command {
       "how far the tenant's private context is set off against the prompt alone, from 0",
       nonNegative,
     )
-    .option('--context <file>', "text that the tenant's model sees before the prompt, and the core does not")
+    .option(
+      '--context <file>',
+      "text that the tenant's model sees before the prompt, and the core does not; - for standard input",
+    )
     .option('--tokens <n>', 'tokens to generate', count, defaults.tokens)
     .option('--steps <n>', 'timesteps from t = 1 down to 0', count, defaults.steps)
     .option('--stop-at <t>', 'timesteps at or below this are left out', share, defaults.stopAt)
@@ -75,7 +81,7 @@ export function generateCommand(): Command {
     )
     .addOption(new Option('--provider <kind>', 'what executes the models').choices(executionProviders).default('cpu'))
     .option('--models <folder>', 'the folder with core and tenants (default: the shipped ones)')
-    .option('--timeout <seconds>', 'how long an endpoint may take to answer', positive, 30)
+    .option('--timeout <seconds>', 'how long an endpoint may take to answer', timeout, 30)
     .option('--json', 'print one JSON object: text, tokens, blocks, steps, seconds, models, seed')
     .option('--trace <file>', 'write a JSON line for every denoise step')
     .action(async (options: GenerateOptions) => generate(options));
@@ -83,14 +89,17 @@ export function generateCommand(): Command {
 
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
+  const trace = await OutputFile.openIfAsked('--trace', options.trace);
   const fleet = fleetFor(await readFleet(options.models ?? shippedModels), options);
   const view = options.json ? undefined : viewFor(process.stderr, await loadTokenizer(fleet.core.directory), request);
-  const trace = options.trace === undefined ? undefined : await openTrace(options.trace);
+  let tracing: Promise<void> | undefined;
   const onStep = (step: StepMessage) => {
     view?.step(step);
-    trace?.write(`${JSON.stringify(traceLine(step))}\n`);
+    if (trace) tracing = (tracing ?? Promise.resolve()).then(() => trace.write(`${JSON.stringify(traceLine(step))}\n`));
+    tracing?.catch(() => {});
   };
-  if (view && process.stderr.isTTY) process.stderr.write(styleText('gray', 'starting the models ...\r'));
+  const grey = (text: string) => process.stderr.write(styleText('gray', text, { stream: process.stderr }));
+  if (view && isInteractive(process.stderr)) grey('starting the models ...\r');
   const engine = await startEngine(options.engine, fleet, {
     provider: options.provider,
     endpointTimeoutMilliseconds: Math.ceil(options.timeout * 1000),
@@ -101,68 +110,52 @@ async function generate(options: GenerateOptions): Promise<void> {
     const { text, tokens, blocks, steps, models, seed } = await engine.generate(request);
     const seconds = Math.round(performance.now() - started) / 1000;
     await view?.finish();
-    if (options.json) {
-      console.log(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed }));
-    } else {
-      console.log(`${request.prompt}${text}`);
-      console.error(
-        styleText(
-          'gray',
-          `\n${tokens} tokens, ${steps} steps, ${seconds.toFixed(1)} s, ${models.join(' + ')}, seed ${seed}`,
-        ),
-      );
+    if (options.json) print(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed }));
+    else {
+      print(shown(`${request.prompt}${text}`, process.stdout));
+      grey(`\n${tokens} tokens, ${steps} steps, ${seconds.toFixed(1)} s, ${models.join(' + ')}, seed ${seed}\n`);
     }
+    await tracing;
   } catch (error) {
     report(error);
     throw error;
   } finally {
-    trace?.end();
     await engine.stop();
-    if (trace) await finished(trace);
+    await trace?.close();
   }
 }
 
-async function requestOf(options: GenerateOptions) {
-  const {
-    prompt,
-    core,
-    tenant,
-    weight,
-    contrast,
-    steps,
-    tokens,
-    topP,
-    seed,
-    projection,
-    selfConditioning,
-    stopAt,
-    visit,
-  } = options;
-  const context = options.context === undefined ? undefined : await readContext(options.context);
-  return {
+/** As much as a prompt or context may have, which is more than any model here takes. */
+const promptBytes = 2 ** 20;
+
+type Request = GenerationRequest & Pick<GenerateOptions, 'steps' | 'stopAt'>;
+
+async function requestOf(options: GenerateOptions): Promise<Request> {
+  const { core, tenant, weight, contrast, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit } =
+    options;
+  const fromInput = [options.promptFile, options.context].filter((file) => file === standardInput);
+  if (fromInput.length > 1) throw new Error('--context: standard input is read for --prompt-file already');
+  const prompt = options.prompt ?? (await textOf('--prompt-file', options.promptFile));
+  if (prompt === undefined) throw new Error("give the prompt as '--prompt <text>' or '--prompt-file <file>'");
+  const context = await textOf('--context', options.context);
+  const request = {
     ...{ prompt, core, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit },
     ...(tenant === undefined ? {} : { tenant }),
     ...(weight === undefined ? {} : { weight }),
     ...(contrast === undefined ? {} : { contrast }),
     ...(context === undefined ? {} : { context }),
-  } as GenerationRequest & Pick<GenerateOptions, 'prompt' | 'steps' | 'stopAt'>;
+  };
+  checkedRequest(request);
+  return request;
 }
 
-async function readContext(file: string): Promise<string> {
+async function textOf(option: string, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
   try {
-    return await readFile(file, 'utf8');
+    return await readText(file, promptBytes);
   } catch (error) {
-    throw new Error(`--context: ${(error as Error).message}`);
+    throw new Error(`${option}: ${(error as Error).message}`);
   }
-}
-
-async function openTrace(path: string) {
-  const stream = createWriteStream(path);
-  await new Promise<void>((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', (error) => reject(new Error(`--trace: ${error.message}`)));
-  });
-  return stream;
 }
 
 function traceLine({ block, step, t, routes, tokens, confidence, entropy, changed, milliseconds }: StepMessage) {

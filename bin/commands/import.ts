@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Source } from '../../models/import/source.ts';
 import { count } from '../terminal/options.ts';
+import { print } from '../terminal/output.ts';
 import { showCount, showProgress } from '../terminal/progress.ts';
 
 interface ImportOptions {
@@ -35,7 +36,7 @@ async function runImport(path: string, options: ImportOptions): Promise<void> {
   try {
     const chosen = vocabulary === undefined ? source : await cut(source, vocabulary, corpora as string[]);
     await writeModelFolder(chosen, out, showProgress('tensors'));
-    console.log(`the model is in ${out}`);
+    print(`the model is in ${out}`);
   } finally {
     await source.close();
   }
@@ -54,7 +55,7 @@ async function cut(source: Source, size: number, corpora: readonly string[]): Pr
   const chosen = withTokens(source, kept);
   const after = await countPieces(chosen.tokenizer, corpusTexts(files), progress);
   const more = ((after.tokens / before.tokens - 1) * 100).toFixed(2);
-  console.log(
+  print(
     `${kept.length} of ${before.counts.length} pieces kept; ` +
       `the corpora are ${after.tokens} tokens instead of ${before.tokens}, ${more} % more`,
   );

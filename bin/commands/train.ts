@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
+import { readText } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { parameterCount } from '../../models/ssd2/parameters.ts';
 import type { Metrics } from '../../models/training/metrics.ts';
 import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
-import { count } from '../terminal/options.ts';
+import { count, threads } from '../terminal/options.ts';
+import { print } from '../terminal/output.ts';
+import { isInteractive, printable } from '../terminal/printable.ts';
 
 interface TrainOptions {
   recipe: string;
@@ -36,7 +38,7 @@ export function trainCommand(): Command {
     .option(
       '--threads <n>',
       'of the cpu provider (default: one a core; runs side by side do best with one each)',
-      count,
+      threads,
     )
     .addHelpText(
       'after',
@@ -44,8 +46,8 @@ export function trainCommand(): Command {
 Ctrl-C saves a checkpoint first, and ends with 130. The same command again goes on from the last one, bit for bit as if it had not stopped.
 
 Examples:
-  slingshot train --recipe models/training/recipes/core.yaml --corpora ~/corpora --out runs/core
-  slingshot train --recipe models/training/recipes/tenant.yaml --data notes/ --validation held-out.txt --out runs/notes
+  slingshot train --recipe models/training/recipes/core-1.yaml --corpora ~/corpora --out runs/core
+  slingshot train --recipe models/training/recipes/fairy-tales.yaml --data notes/ --validation held-out.txt --out runs/notes
   slingshot train --recipe models/training/recipes/instruct.yaml --from runs/core --data pairs.jsonl --out runs/instruct`,
     )
     .action(runTraining);
@@ -53,8 +55,8 @@ Examples:
 
 async function runTraining(options: TrainOptions): Promise<void> {
   const { runRecipe } = await import('../../models/training/run.ts');
-  const recipe = withOverrides(parseRecipe(await readFile(options.recipe, 'utf8'), options.recipe), options);
-  const onTerminal = process.stderr.isTTY;
+  const recipe = withOverrides(parseRecipe(await readText(options.recipe), options.recipe), options);
+  const onTerminal = isInteractive(process.stderr);
   const stopping = new AbortController();
   let stoppedBy: NodeJS.Signals | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -75,13 +77,13 @@ async function runTraining(options: TrainOptions): Promise<void> {
       corpora: options.corpora,
       signal: stopping.signal,
       ...(options.threads === undefined ? {} : { runtime: { threads: options.threads } }),
-      onBadRow: ({ message }) => console.error(`skipped: ${message}`),
+      onBadRow: ({ message }) => process.stderr.write(`skipped: ${printable(message)}\n`),
       onTokenized: (name, documents, tokens) => {
         if (onTerminal) process.stderr.write(`\r${name}: ${documents} documents, ${tokens} tokens\u001b[K`);
       },
       onStart: (tokens) => {
         if (onTerminal) process.stderr.write('\r\u001b[K');
-        console.log(`${parameterCount(recipe.model)} parameters, ${tokens} tokens of text, ${budget(recipe)}`);
+        print(`${parameterCount(recipe.model)} parameters, ${tokens} tokens of text, ${budget(recipe)}`);
         began = performance.now();
         if (onTerminal) bar.start(1, 0, { loss: '-', speed: '-', left: '-' });
       },
@@ -93,13 +95,13 @@ async function runTraining(options: TrainOptions): Promise<void> {
         bar.update(step, { loss: loss.toFixed(3), speed: Math.round(tokensPerSecond), left });
       },
       onMetrics: (metrics) => {
-        if (!onTerminal) console.log(describe(metrics));
+        if (!onTerminal) print(describe(metrics));
       },
     });
     bar.stop();
     // As a shell has it of a process that a signal ended, so that nothing goes on as if there were a model.
     if (!finished && stoppedBy) process.exitCode = 128 + constants.signals[stoppedBy];
-    console.log(finished ? `the model is in ${options.out}` : `stopped; the checkpoint is in ${options.out}`);
+    print(finished ? `the model is in ${options.out}` : `stopped; the checkpoint is in ${options.out}`);
   } finally {
     bar.stop();
   }

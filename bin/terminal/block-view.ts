@@ -3,6 +3,7 @@ import { createLogUpdate } from 'log-update';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
 import { stepsToRun } from '../../models/ssd2/halting.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { isInteractive, printable, shown } from './printable.ts';
 
 /** Shows a generation as it goes on. */
 export interface GenerationView {
@@ -26,14 +27,14 @@ export function terminalView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, o
   const total = stepsToRun(options.steps, options.stopAt);
   let drawing = Promise.resolve();
   const draw = async ({ block, step, t, tokens, changed, confidence }: StepMessage) => {
-    const pieces = await Promise.all(tokens.map((id) => tokenizer.decode([id])));
+    const pieces = await Promise.all(tokens.map(async (id) => printable(await tokenizer.decode([id]))));
     const unsettled = new Set(changed);
     blocks[block] = pieces.map((piece, i) => (unsettled.has(i) ? styleText('gray', piece) : piece)).join('');
     const filled = Math.round((barWidth * (step + 1)) / total);
     const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
     const sure = `${Math.round(100 * confidence)} % sure`;
     const status = `block ${block + 1}  ${bar}  step ${step + 1}/${total}  t = ${t.toFixed(2)}  ${sure}`;
-    update(`${styleText('bold', options.prompt)}${blocks.join('')}\n\n${styleText('cyan', status)}`);
+    update(`${styleText('bold', printable(options.prompt))}${blocks.join('')}\n\n${styleText('cyan', status)}`);
   };
   return {
     step(message) {
@@ -47,15 +48,15 @@ export function terminalView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, o
   };
 }
 
-/** Without a terminal: a line for every tenth step. */
-export function lineView(stream: NodeJS.WritableStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
+/** Without a terminal that moves its cursor: a line for about six steps of a block. */
+export function lineView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
   const every = Math.max(1, Math.round(stepsToRun(options.steps, options.stopAt) / 6));
   let writing = Promise.resolve();
   return {
     step({ block, step, t, tokens }) {
       if (step % every !== 0) return;
       writing = writing.then(async () => {
-        const text = (await tokenizer.decode(tokens)).replaceAll(/\s+/g, ' ');
+        const text = shown(await tokenizer.decode(tokens), stream).replaceAll(/\s+/g, ' ');
         stream.write(`block ${block + 1}  t = ${t.toFixed(2)}  ${text}\n`);
       });
     },
@@ -64,5 +65,5 @@ export function lineView(stream: NodeJS.WritableStream, tokenizer: Tokenizer, op
 }
 
 export function viewFor(stream: NodeJS.WriteStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
-  return stream.isTTY ? terminalView(stream, tokenizer, options) : lineView(stream, tokenizer, options);
+  return isInteractive(stream) ? terminalView(stream, tokenizer, options) : lineView(stream, tokenizer, options);
 }

@@ -1,3 +1,7 @@
+import { ZodError } from 'zod';
+import { firstIssue } from '../../models/zod-issue.ts';
+import { printable } from './printable.ts';
+
 const told = new WeakSet<Error>();
 
 /**
@@ -10,8 +14,8 @@ export function report(error: unknown): void {
     told.add(error);
   }
   const { name, message } = error instanceof Error ? error : new Error(String(error));
-  const [line] = message.split('\n');
+  const [line] = error instanceof ZodError ? [firstIssue(error, 'value')] : message.split('\n');
   const known = name === 'Error' || name.endsWith('Error') ? '' : `${name}: `;
-  console.error(`slingshot: ${known}${line}`);
+  process.stderr.write(`slingshot: ${known}${printable(line)}\n`);
   process.exitCode = 1;
 }

@@ -106,10 +106,14 @@ function named(role: 'core' | 'tenant', name: string, tables: Catalog['tenants']
 }
 
 function checkLength(context: number, prompt: number, tokens: number, { positions, block }: ModelConfig): void {
-  const generated = Math.ceil(tokens / block) * block;
-  if (context + prompt + generated <= positions) return;
+  const given = context + prompt;
+  const room = Math.floor((positions - given) / block) * block;
+  if (tokens <= room) return;
   const what = context > 0 ? 'context and prompt together are' : 'prompt: is';
-  const room = positions - generated;
-  const limit = room > 0 ? `at most ${room} beside ${tokens} to generate` : `${positions} in all`;
-  throw new InvalidRequest(`${what} ${context + prompt} tokens long; the model takes ${limit}`);
+  if (room >= block) {
+    throw new InvalidRequest(
+      `tokens: ${tokens} are too many beside ${given} of ${context > 0 ? 'context and prompt' : 'the prompt'}; at most ${room}`,
+    );
+  }
+  throw new InvalidRequest(`${what} ${given} tokens long; the model takes at most ${positions - block} beside a block`);
 }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { decodeText } from '../files/read-text.ts';
 import {
   type AutoregressiveConfig,
   formatNetworkConfig,
@@ -65,11 +66,11 @@ export async function loadDiffusionConfig(directory: string): Promise<ModelConfi
 }
 
 async function loadConfig(directory: string): Promise<NetworkConfig> {
-  return parseFile(directory, modelFiles.config, (bytes) => parseNetworkConfig(JSON.parse(bytes.toString())));
+  return parseFile(directory, modelFiles.config, (bytes) => parseNetworkConfig(JSON.parse(decodeText(bytes, 'it'))));
 }
 
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  return parseFile(directory, modelFiles.tokenizer, (bytes) => Tokenizer.parse(bytes.toString()));
+  return parseFile(directory, modelFiles.tokenizer, (bytes) => Tokenizer.parse(decodeText(bytes, 'it')));
 }
 
 async function loadWeights(directory: string, config: NetworkConfig): Promise<Weights> {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadAnyModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
 import type { BadRow } from '../data/bad-row.ts';
@@ -9,6 +8,7 @@ import { type Corpus, tokenizeToFile } from '../data/tokenize.ts';
 import { removeLeftovers, writeAtomically } from '../files/atomic-write.ts';
 import { withFolderLock } from '../files/folder-lock.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { readText } from '../files/read-text.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
@@ -74,6 +74,9 @@ async function drawLosses(folder: string): Promise<void> {
   await writeAtomically(join(folder, 'loss-curve.svg'), lossCurve(metrics, `Loss of ${folder}`));
 }
 
+/** Those of the largest vocabularies have about 30 MB. */
+const tokenizerBytes = 2 ** 26;
+
 async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora: string): Promise<string[]> {
   const paths = data[split];
   if (paths === undefined) throw new Error(`the recipe has no data.${split}, and none was given`);
@@ -85,8 +88,8 @@ async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora:
 async function tokenizerFor({ tokenizer, from, model, data }: Recipe, folder: string, files: readonly string[]) {
   const own = join(folder, modelFiles.tokenizer);
   const given = tokenizer ?? (from === undefined ? undefined : join(from, modelFiles.tokenizer));
-  if (given !== undefined) return readFile(given, 'utf8');
-  if (existsSync(own)) return readFile(own, 'utf8');
+  if (given !== undefined) return readText(given, tokenizerBytes);
+  if (existsSync(own)) return readText(own, tokenizerBytes);
   const json = await trainTokenizer(piecesToLearnFrom(files, data), model.vocabulary);
   await writeAtomically(own, json);
   return json;
@@ -99,7 +102,7 @@ async function* piecesToLearnFrom(files: readonly string[], { format, onBadRow }
 
 async function weightsOf(directory: string, tokenizerJson: string): Promise<Weights> {
   const { weights } = await loadAnyModel(directory);
-  if ((await readFile(join(directory, modelFiles.tokenizer), 'utf8')) !== tokenizerJson) {
+  if ((await readText(join(directory, modelFiles.tokenizer), tokenizerBytes)) !== tokenizerJson) {
     throw new Error(`the weights in ${directory} are of another tokenizer than the recipe's`);
   }
   return weights;

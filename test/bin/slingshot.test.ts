@@ -8,10 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { close, listen } from '../../lib/local/listen.ts';
 import { loadModel, saveModel } from '../../models/checkpoint/model-directory.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
+import { program, slingshot as runSlingshot } from '../support/command-line.ts';
 import { autoregressiveConfig, sentences, tinyFleet, tinyTokenizer, tinyWeights } from '../support/tiny-fleet.ts';
 import { tinyRecipeJson } from '../support/training.ts';
-
-const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.ts');
 
 let tiny: Awaited<ReturnType<typeof tinyFleet>>;
 let work: string;
@@ -26,13 +25,7 @@ afterAll(async () => {
   await rm(work, { recursive: true });
 });
 
-function slingshot(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
-    });
-  });
-}
+const slingshot = (...args: string[]) => runSlingshot(args);
 
 const generate = (...args: string[]) =>
   slingshot(
@@ -86,18 +79,33 @@ describe('slingshot generate', () => {
   });
 
   it.each([
-    [['--prompt', ''], 'InvalidRequest: prompt: is empty'],
+    [['--prompt', ''], '--prompt: is empty'],
     [[...prompt, '--tenant', 'nobody'], 'InvalidRequest: tenant: there is no "nobody"; known tenants: acme'],
     [[...prompt, '--tenant', 'acme', '--weight', '1.5'], "'1.5' is invalid. Expected a number from 0 to 1."],
     [[...prompt, '--weight', '0.5'], 'InvalidRequest: weight: needs a tenant'],
     [[...prompt, '--tokens', '0'], 'Expected a whole number of 1 or more.'],
     [[...prompt, '--steps', '0'], 'Expected a whole number of 1 or more.'],
-    [[...prompt, '--timeout', '0'], 'Expected a number above 0.'],
-    [[...prompt, '--context', '/nowhere'], '--context: ENOENT'],
+    [[...prompt, '--timeout', '0'], 'Expected a number of seconds above 0, up to 3600.'],
+    [[...prompt, '--timeout', '2147484'], 'Expected a number of seconds above 0, up to 3600.'],
+    [[...prompt, '--steps', '10001'], '--steps: Too big: expected number to be <=10000'],
+    [[...prompt, '--visit', '1001'], '--visit: Too big'],
+    [[...prompt, '--stop-at', '1'], '--stop-at: Too big'],
+    [[...prompt, '--seed', String(2 ** 53)], 'Expected a whole number from 0 to 2^53 - 1.'],
+    [[...prompt, '--tokens', '300'], 'InvalidRequest: tokens: 300 are too many beside'],
+    [[...prompt, '--core', 'nobody'], 'core: there is no "nobody"; known cores: core'],
+    [[...prompt, '--tenant', 'constructor'], 'tenant: there is no "constructor"; known tenants: acme'],
+    [
+      [...prompt, '--prompt-file', '/nowhere'],
+      "option '--prompt-file <file>' cannot be used with option '--prompt <text>'",
+    ],
+    [['--prompt-file', '/nowhere'], '--prompt-file: /nowhere cannot be read: ENOENT'],
+    [['--prompt-file', '-', '--context', '-'], '--context: standard input is read for --prompt-file already'],
+    [['--prompt-file', '/dev/zero'], '--prompt-file: /dev/zero is longer than 1048576 bytes'],
+    [[...prompt, '--context', '/nowhere'], '--context: /nowhere cannot be read: ENOENT'],
     [[...prompt, '--trace', '/nowhere/trace'], '--trace: ENOENT'],
     [['--prompt', 'much too long '.repeat(30)], 'InvalidRequest: prompt: is'],
     [[...prompt, '--engine', 'magic'], 'Allowed choices are state-machine, direct.'],
-    [[], "required option '--prompt <text>' not specified"],
+    [[], "give the prompt as '--prompt <text>' or '--prompt-file <file>'"],
   ])('%j fails in a line', async (args, message) => {
     const { code, stdout, stderr } = await generate('--engine', 'direct', ...args);
     expect(code).toBe(1);
@@ -160,6 +168,7 @@ describe('slingshot evaluate', () => {
     [['--data', '/nowhere'], '/nowhere: no such file or folder'],
     [['--data', program], 'expected a file that ends in .jsonl, .txt, .jsonl.gz, .txt.gz'],
     [['--weights', '0,2'], 'Expected a number from 0 to 1.'],
+    [['--picture', '/nowhere/loss.svg', '--data', '/not/looked/at'], '--picture: ENOENT'],
   ])('%j fails in a line', async (args, message) => {
     const { code, stderr } = await evaluate(...args);
     expect(code).toBe(1);
@@ -190,6 +199,10 @@ describe('slingshot evaluate text', () => {
     expect((await evaluate()).stdout).toMatch(/\| core \| +\d/);
     const wrong = await evaluate('--judge', join(tiny.folder, 'core'));
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('is no autoregressive model') });
+    for (const file of ['--out', '--picture']) {
+      const late = await evaluate(file, '/nowhere/file', '--judge', '/not/looked/at');
+      expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining(`${file}: ENOENT`) });
+    }
   });
 });
 
@@ -210,6 +223,12 @@ describe('slingshot evaluate judge', () => {
     expect(stdout).toContain('A won 0, B won 0, 4 ties of 4 pairs');
     expect(stdout).toContain('4 pairs were judged otherwise in the other order');
     expect(JSON.parse((await judge('--json')).stdout)).toMatchObject({ winRate: 0.5, inconsistent: 4 });
+    // As an editor on Windows leaves it.
+    await writeFile(b, `\uFEFF${answers('two').replaceAll('\n', '\r\n\r\n')}`);
+    expect(JSON.parse((await judge('--json')).stdout)).toMatchObject({ winRate: 0.5, inconsistent: 4 });
+    await writeFile(b, '\n\n{"prompt": "x"}\n');
+    expect((await judge()).stderr).toContain(`${b}:3: not a JSON object with "prompt" and "text"`);
+    expect((await judge('--url', 'not a url')).stderr).toContain('Expected an address that begins with http');
     await writeFile(b, answers('two').split('\n').slice(1).join('\n'));
     expect(await judge()).toMatchObject({ code: 1, stderr: expect.stringContaining('must answer the same prompts') });
     await close(server);
@@ -291,11 +310,12 @@ describe('slingshot train', () => {
   });
 
   it.each([
-    [['--recipe', program], 'is not YAML'],
+    [['--recipe', join(import.meta.dirname, '..', 'support', 'training.ts')], 'is not YAML'],
     [['--data', join(import.meta.dirname, '..', 'support')], 'no file in it ends in .jsonl'],
     [['--from', '/nowhere'], 'ENOENT'],
     [['--tokenizer', '/nowhere'], 'ENOENT'],
     [['--steps', 'many'], 'Expected a whole number of 1 or more.'],
+    [['--threads', '1000000'], 'Expected a whole number from 1 to 256.'],
     [['--out', '/proc/slingshot'], 'could not make the folder /proc/slingshot'],
   ])('%j fails in a line', async (more, message) => {
     const { code, stderr } = await slingshot(...args('bad', ...more));
@@ -303,10 +323,4 @@ describe('slingshot train', () => {
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
-});
-
-it('slingshot --help teaches by example', async () => {
-  const { stdout } = await slingshot('--help');
-  for (const command of ['generate', 'demo', 'train', 'evaluate', 'experiment']) expect(stdout).toContain(command);
-  expect(stdout).toContain('slingshot generate --prompt "To create a queue,"');
 });

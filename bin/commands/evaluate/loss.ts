@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
+import { checkTogether } from '../../../lib/fleet-check.ts';
 import type { Model } from '../../../models/checkpoint/model-directory.ts';
 import type { DataFormat } from '../../../models/data/documents.ts';
 import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';
@@ -9,6 +9,8 @@ import type { RangedLoss } from '../../../models/evaluation/range-estimates.ts';
 import { type ExecutionProvider, executionProviders } from '../../../models/runtime/providers.ts';
 import type { AutoregressiveConfig } from '../../../models/ssd2/config.ts';
 import { count, seed, shares } from '../../terminal/options.ts';
+import { print } from '../../terminal/output.ts';
+import { OutputFile } from '../../terminal/output-file.ts';
 import { showProgress } from '../../terminal/progress.ts';
 
 interface LossOptions {
@@ -46,13 +48,16 @@ export function lossCommand(): Command {
     .action(runLoss);
 }
 
-async function runLoss(options: LossOptions): Promise<void> {
+async function runLoss(options: LossOptions, command: Command): Promise<void> {
   const { isAutoregressive, isDiffusion, loadAnyModel, loadModel } = await import(
     '../../../models/checkpoint/model-directory.ts'
   );
   const { dataFiles } = await import('../../../models/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
+  const drawing = await OutputFile.openIfAsked('--picture', options.picture);
   const model = await loadAnyModel(join(options.models, options.model));
+  if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
+  const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
   const { format } = options;
   const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
   const { data, seed, batches, provider } = options;
@@ -61,6 +66,7 @@ async function runLoss(options: LossOptions): Promise<void> {
   if (!isDiffusion(model)) throw new Error(`${options.model} is of no known type`);
   const { denoisingLoss } = await import('../../../models/evaluation/denoising-loss.ts');
   const tenant = options.tenant === undefined ? undefined : await loadModel(join(options.models, options.tenant));
+  if (options.tenant !== undefined) await checkTogether(inFolder(options.model), [inFolder(options.tenant)]);
   const weights = tenant ? options.weights : [0];
   const onProgress = showProgress('batches');
   const result = await denoisingLoss(corpus, model, tenant, {
@@ -68,11 +74,22 @@ async function runLoss(options: LossOptions): Promise<void> {
     ...(batches === undefined ? {} : { batches }),
   });
   const about = { model: options.model, tenant: options.tenant, data, seed };
-  if (options.picture !== undefined) await writeFile(options.picture, await picture(about, result.evaluations));
-  if (options.json) return console.log(JSON.stringify({ ...about, ...result }));
-  console.log(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range, 95 % intervals\n`);
-  console.log(await lossTable(result));
-  if (result.ownPosterior) console.log("\nalone: each position by Bayes' rule from its own noise, without a network");
+  if (options.json) print(JSON.stringify({ ...about, ...result }));
+  else {
+    print(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range, 95 % intervals\n`);
+    print(await lossTable(result));
+    if (result.ownPosterior) print("\nalone: each position by Bayes' rule from its own noise, without a network");
+  }
+  await drawing?.write(await picture(about, result.evaluations));
+  await drawing?.close();
+}
+
+/** What there is for denoising models alone. */
+const denoisingOptions = ['tenant', 'weights', 'batches', 'picture'];
+
+function refuseDenoisingOptions(command: Command, model: string): void {
+  const given = denoisingOptions.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (given) throw new Error(`--${given}: ${model} is an autoregressive model, whose loss is one number`);
 }
 
 async function nextTokens(
@@ -84,8 +101,8 @@ async function nextTokens(
   const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
   const options = { runtime: { provider }, onProgress: showProgress('windows') };
   const [loss] = await nextTokenLoss([loaded], tokens, [0], options);
-  if (json) return console.log(JSON.stringify({ model, data, loss }));
-  console.log(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
+  if (json) return print(JSON.stringify({ model, data, loss }));
+  print(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
 }
 
 async function lossTable({ evaluations, ownPosterior }: DenoisingLoss): Promise<string> {

@@ -1,12 +1,13 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { requestSchema } from '../../../functions/contracts/request.ts';
 import { fleetFor, readFleet, shippedModels } from '../../../lib/fleet.ts';
-import { samplePrompts } from '../../../lib/sample-prompts.ts';
+import { type Sample, samplePrompts } from '../../../lib/sample-prompts.ts';
 import { startEngine } from '../../../lib/start-engine.ts';
 import type { SampleMetrics } from '../../../models/evaluation/measure-samples.ts';
-import { count, seed, share, shares } from '../../terminal/options.ts';
+import { checkedRequest, count, seed, share, shares } from '../../terminal/options.ts';
+import { print } from '../../terminal/output.ts';
+import { OutputFile } from '../../terminal/output-file.ts';
 import { showProgress } from '../../terminal/progress.ts';
 
 interface TextOptions {
@@ -63,6 +64,9 @@ async function runText(options: TextOptions): Promise<void> {
   const { promptsOf } = await import('../../../models/evaluation/prompts.ts');
   const { measureSamples, metricsTable } = await import('../../../models/evaluation/measure-samples.ts');
   const { core, tenant, samples, seed, tokens, steps, stopAt } = options;
+  checkedRequest({ prompt: '-', ...(tenant === undefined ? {} : { tenant }), core, tokens, steps, stopAt, seed });
+  const out = await OutputFile.openIfAsked('--out', options.out);
+  const drawing = await OutputFile.openIfAsked('--picture', options.picture);
   const judge = await loadAnyModel(options.judge);
   if (!isAutoregressive(judge)) throw new Error(`--judge: ${options.judge} is no autoregressive model`);
   const prompts = await promptsOf(await dataFiles(options.prompts), options.count, options.words);
@@ -74,19 +78,15 @@ async function runText(options: TextOptions): Promise<void> {
   const progress = showProgress('samples');
   const total = weights.length * prompts.length * samples;
   let done = 0;
-  const lines: string[] = [];
   const results: TextResult[] = [];
   try {
     for (const weight of weights) {
       const request = { ...asked, ...(weight === undefined ? {} : { weight }), tokens, steps, stopAt };
-      const { texts, tokensPerSecond } = await samplePrompts(engine, prompts, request, { samples, seed }, () =>
-        progress(++done, total),
-      );
-      texts.forEach((own, i) => {
-        own.forEach((text, sample) => {
-          lines.push(JSON.stringify({ prompt: prompts[i], text, weight, seed: seed + sample }));
-        });
-      });
+      const onSample = async ({ prompt, text, seed }: Sample) => {
+        progress(++done, total);
+        await out?.write(`${JSON.stringify({ prompt, text, weight, seed })}\n`);
+      };
+      const { texts, tokensPerSecond } = await samplePrompts(engine, prompts, request, { samples, seed }, onSample);
       const metrics = await measureSamples(prompts, texts, next, judge.tokenizer, domain);
       results.push({
         name: weight === undefined ? core : `weight ${weight}`,
@@ -99,16 +99,16 @@ async function runText(options: TextOptions): Promise<void> {
     await engine.stop();
     await next.release();
   }
-  if (options.out !== undefined) await writeFile(options.out, `${lines.join('\n')}\n`);
-  if (options.picture !== undefined) await writeFile(options.picture, await picture(options, results));
   if (options.json) {
-    return console.log(
-      JSON.stringify({ ...asked, prompts: prompts.length, samples, tokens, steps, stopAt, seed, results }),
-    );
+    print(JSON.stringify({ ...asked, prompts: prompts.length, samples, tokens, steps, stopAt, seed, results }));
+  } else {
+    const what = `${prompts.length} prompts of ${options.prompts}, ${samples} samples each`;
+    print(`${what}, ${tokens} tokens, ${steps} timesteps to t = ${stopAt}\n`);
+    print(metricsTable(results));
   }
-  const what = `${prompts.length} prompts of ${options.prompts}, ${samples} samples each`;
-  console.log(`${what}, ${tokens} tokens, ${steps} timesteps to t = ${stopAt}\n`);
-  console.log(metricsTable(results));
+  await drawing?.write(await picture(options, results));
+  await out?.close();
+  await drawing?.close();
 }
 
 interface TextResult {
