@@ -56,12 +56,17 @@ export class LocalCloud {
     this.#watched = watched;
   }
 
-  static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<LocalCloud> {
+  /** @param load gives a function's handler; tests put faults around it */
+  static async start(
+    fleet: Fleet,
+    overrides: Partial<EngineOptions> = {},
+    load: typeof loadHandler = loadHandler,
+  ): Promise<LocalCloud> {
     if (LocalCloud.#started) throw new Error('there is one local cloud a process');
     LocalCloud.#started = true;
     const resources = new Resources();
     try {
-      return await LocalCloud.#start(fleet, { ...engineDefaults, ...overrides }, resources);
+      return await LocalCloud.#start(fleet, { ...engineDefaults, ...overrides }, resources, load);
     } catch (error) {
       resources.abandon();
       await resources.stop();
@@ -69,7 +74,12 @@ export class LocalCloud {
     }
   }
 
-  static async #start(fleet: Fleet, options: EngineOptions, resources: Resources): Promise<LocalCloud> {
+  static async #start(
+    fleet: Fleet,
+    options: EngineOptions,
+    resources: Resources,
+    load: typeof loadHandler,
+  ): Promise<LocalCloud> {
     const starting = Promise.all(
       fleet.models.map(async (model) => {
         return [endpointName(model.endpoint), await startModel(model, options, resources)] as const;
@@ -99,7 +109,7 @@ export class LocalCloud {
         SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory,
         SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(options.endpointTimeoutMilliseconds),
       };
-      handlers.set(local.arn, await loadHandler({ ...local, environment }));
+      handlers.set(local.arn, await load({ ...local, environment }));
     }
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;

@@ -14,7 +14,7 @@ fails. What passes them all survives.
   --sample N    so many mutants, drawn by the seed; all of them when absent
   --seed S      of the draw (1)
   --only PREFIX files that begin so (models/ssd2, models/inference, functions and lib/local)
-  --within D    tests at most so many imports away (3)
+  --within D    tests at most so many imports away (5)
   --all         slow tests too: the command line's and the experiments'
   --list        print the mutants, run nothing
   --out FILE    the result as JSON (mutants.json)`;
@@ -28,7 +28,7 @@ const { values } = parseArgs({
       multiple: true,
       default: ['models/ssd2/', 'models/inference/', 'functions/', 'lib/local/'],
     },
-    within: { type: 'string', default: '3' },
+    within: { type: 'string', default: '5' },
     all: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     out: { type: 'string', default: 'mutants.json' },

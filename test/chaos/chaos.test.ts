@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ChaosResult, runChaos } from './run.ts';
+import { endpointFaults, functionFaults, marker, processFaults, storeFaults, tenants } from './schedule.ts';
+
+let result: ChaosResult;
+let temporary: string;
+const before = process.env.TMPDIR;
+beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'slingshot-chaos-'));
+  process.env.TMPDIR = temporary;
+  result = await runChaos(200, 1, 12);
+}, 600_000);
+afterAll(async () => {
+  if (before === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = before;
+  await rm(temporary, { recursive: true });
+});
+
+describe('200 runs of two tenants at once, under random faults', () => {
+  it('end each in the text that it has without faults, or in an error with a name', () => {
+    const wrong = result.outcomes.filter(({ verdict }) => verdict !== 'text' && verdict !== 'named error');
+    expect(wrong).toEqual([]);
+    expect(result.outcomes).toHaveLength(200);
+  });
+
+  it('meet every kind of fault', () => {
+    const struck = new Set(
+      result.outcomes.flatMap(({ faults }) => faults.map(({ place, kind }) => `${place} ${kind}`)),
+    );
+    const kinds = { endpoint: endpointFaults, function: functionFaults, store: storeFaults, process: processFaults };
+    const all = Object.entries(kinds).flatMap(([place, names]) => names.map((kind) => `${place} ${kind}`));
+    expect(all.filter((kind) => !struck.has(kind))).toEqual([]);
+  });
+
+  it('end in the text where nothing struck them', () => {
+    // A process that is down strikes all, and a fault of the bucket whoever calls it next.
+    const spared = result.outcomes.filter(
+      ({ faults, outage, detail }) => faults.length === 0 && !outage && !detail.startsWith('StoreUnavailable'),
+    );
+    expect(spared.filter(({ verdict }) => verdict !== 'text')).toEqual([]);
+    expect(spared.length).toBeGreaterThan(0);
+  });
+
+  it('mostly end in the text where something did', () => {
+    const struck = result.outcomes.filter(({ faults }) => faults.length > 0);
+    expect(struck.length).toBeGreaterThan(100);
+    expect(struck.filter(({ verdict }) => verdict === 'text').length).toBeGreaterThan(struck.length / 2);
+  });
+
+  it("never reach another tenant's model, and put no private context into an error", () => {
+    expect(result.strays).toEqual([]);
+    const details = result.outcomes.map(({ detail }) => detail).join('\n');
+    for (const tenant of tenants) expect(details).not.toContain(marker(tenant));
+  });
+
+  it('leave no function running, no process and no folder', async () => {
+    expect(result.leftRunning).toBe(0);
+    expect(await readdir(temporary)).toEqual([]);
+    if (process.platform === 'linux') {
+      expect(readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim()).toBe('');
+    }
+  });
+});
