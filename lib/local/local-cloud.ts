@@ -1,4 +1,4 @@
-import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
+import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../../functions/contracts/request.ts';
 import { storeContextText } from '../../functions/shared/context-store.ts';
@@ -155,6 +155,12 @@ interface SyncInput {
 /** The SDK integration: the service's answer with its keys capitalised. */
 async function startSync(client: SFNClient, { StateMachineArn, Input }: SyncInput): Promise<unknown> {
   const command = new StartSyncExecutionCommand({ stateMachineArn: StateMachineArn, input: Input });
-  const { $metadata, ...answer } = await client.send(command);
+  const { $metadata, ...answer } = await client.send(command).catch(fail);
   return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key[0].toUpperCase() + key.slice(1), value]));
+}
+
+/** As the service names it; what is no answer of the called service is the SDK's. */
+function fail(cause: Error): never {
+  const name = cause instanceof SFNServiceException ? `Sfn.${cause.name}` : 'Sfn.SdkClientException';
+  throw Object.assign(new Error(cause.message, { cause }), { name });
 }
