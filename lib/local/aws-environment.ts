@@ -9,6 +9,8 @@ const quiet = {
   POWERTOOLS_LOG_LEVEL: 'SILENT',
   POWERTOOLS_METRICS_DISABLED: 'true',
   POWERTOOLS_TRACE_ENABLED: 'false',
+  // Otherwise X-Ray's SDK follows every asynchronous call of the process.
+  AWS_XRAY_MANUAL_MODE: 'true',
 };
 
 const replaced = (name: string) => name.startsWith('AWS_') || name.startsWith('POWERTOOLS_');

@@ -1,6 +1,6 @@
 import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
-import type { StepMessage } from '../../functions/contracts/generation.ts';
-import type { GenerationRequest } from '../../functions/contracts/request.ts';
+import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
+import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
 import { storeContextText } from '../../functions/shared/context-store.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
@@ -23,6 +23,8 @@ import { synthesise } from './synthesise.ts';
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
 
+type Run = (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
+
 /**
  * All of Slingshot on this machine: the state machines of the synthesised template, their handlers in this process, and
  * a model process an endpoint. Every call between them goes through the real SDK clients, to loopback.
@@ -34,7 +36,7 @@ export class LocalCloud {
   /** The container behind each endpoint, by endpoint name; tests put others in their place. */
   readonly endpoints: Map<string, string>;
   readonly #client: SFNClient;
-  readonly #generateArn: string;
+  readonly #run: Run;
   readonly #resources: Resources;
   /** The functions' settings. */
   readonly #environment: Readonly<Record<string, string>>;
@@ -43,14 +45,14 @@ export class LocalCloud {
   private constructor(
     endpoints: Map<string, string>,
     client: SFNClient,
-    generateArn: string,
+    run: Run,
     resources: Resources,
     environment: Readonly<Record<string, string>>,
     watched: boolean,
   ) {
     this.endpoints = endpoints;
     this.#client = client;
-    this.#generateArn = generateArn;
+    this.#run = run;
     this.#resources = resources;
     this.#environment = environment;
     this.#watched = watched;
@@ -114,9 +116,15 @@ export class LocalCloud {
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
-    take(await startStepFunctions(machines.values(), handlers));
+    const stepFunctions = await startStepFunctions(machines.values(), handlers);
+    take(stepFunctions);
     client = new SFNClient({ disableHostPrefix: true, maxAttempts: 1 });
-    return new LocalCloud(endpoints, client, generateArn, resources, environment, options.onStep !== undefined);
+    const run = (input: ExecutionInput, signal?: AbortSignal) =>
+      runGeneration(client, generateArn, input, {
+        ...(signal ? { signal } : {}),
+        wait: (executionArn) => stepFunctions.executions.ended(executionArn),
+      });
+    return new LocalCloud(endpoints, client, run, resources, environment, options.onStep !== undefined);
   }
 
   /** @throws ExecutionFailed */
@@ -126,7 +134,7 @@ export class LocalCloud {
       context && tenant ? await withEnvironment(this.#environment, () => storeContextText(tenant, context)) : undefined;
     if (context && !stored) throw new InvalidRequest('context: needs a tenant');
     const input = { ...request, watched: this.#watched, ...(stored ? { context: stored } : {}) };
-    return onlyLane(await runGeneration(this.#client, this.#generateArn, input, signal));
+    return onlyLane(await this.#run(input, signal));
   }
 
   async stop(): Promise<void> {

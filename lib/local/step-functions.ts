@@ -2,48 +2,53 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { StateMachine } from 'aws-local-stepfunctions';
 import { type LocalStateMachine, tasksOf } from './definitions.ts';
+import { Execution, type ExecutionEvent, type ExecutionResult, type TaskFunctions } from './execution.ts';
 import { close, listen } from './listen.ts';
 import type { LocalService } from './service.ts';
+import { checkStateSize } from './state-limit.ts';
 
 /** What a Task's resource does, by resource ARN. */
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
 
-/** Step Functions' limit on a state's input and output. */
-const stateLimitBytes = 262_144;
+/** Sees every event of every execution. */
+export type Watch = (executionArn: string, event: ExecutionEvent) => void;
 
-type Result =
-  | { status: 'RUNNING' }
-  | { status: 'SUCCEEDED'; output: string }
-  | { status: 'FAILED'; error: string; cause: string };
+/** Of Standard executions; the service describes them for 90 days. */
+const rememberedExecutions = 1000;
 
 /** Step Functions on loopback. */
 export async function startStepFunctions(
   machines: Iterable<LocalStateMachine>,
   handlers: TaskHandlers,
-): Promise<LocalService> {
-  const server = new LocalStepFunctions(machines, handlers).server();
-  return { environment: { AWS_ENDPOINT_URL_SFN: await listen(server) }, stop: () => close(server) };
+  watch?: Watch,
+): Promise<LocalService & { readonly executions: LocalStepFunctions }> {
+  const executions = new LocalStepFunctions(machines, handlers, watch);
+  const server = executions.server();
+  return { environment: { AWS_ENDPOINT_URL_SFN: await listen(server) }, stop: () => close(server), executions };
 }
 
 /** Runs state machines and answers the Step Functions API for them on loopback. */
 export class LocalStepFunctions {
-  readonly #machines = new Map<string, { machine: StateMachine; source: LocalStateMachine }>();
-  readonly #executions = new Map<string, { startDate: number; result: Result; abort: () => void }>();
-  readonly #handlers: TaskHandlers;
+  readonly #machines = new Map<string, LocalStateMachine & { readonly tasks: TaskFunctions }>();
+  readonly #executions = new Map<string, Execution>();
+  readonly #watch: Watch | undefined;
 
   /** @throws Error when a Task has no handler: the interpreter would call the real service */
-  constructor(machines: Iterable<LocalStateMachine>, handlers: TaskHandlers) {
-    this.#handlers = handlers;
-    for (const source of machines) {
-      for (const [name, resource] of tasksOf(source.definition)) {
-        if (!handlers.has(resource)) throw new Error(`state ${name}: nothing handles ${resource} in the local cloud`);
-      }
-      const machine = new StateMachine(source.definition as never, { validationOptions: { checkArn: false } });
-      this.#machines.set(source.arn, { machine, source });
+  constructor(machines: Iterable<LocalStateMachine>, handlers: TaskHandlers, watch?: Watch) {
+    this.#watch = watch;
+    for (const machine of machines) {
+      const tasks = [...tasksOf(machine.definition)].map(([name, resource]) => {
+        const handler = handlers.get(resource);
+        if (!handler) throw new Error(`state ${name}: nothing handles ${resource} in the local cloud`);
+        return [name, task(name, handler)] as const;
+      });
+      // For what it checks; each execution makes its own, unchecked.
+      new StateMachine(machine.definition as never, { validationOptions: { checkArn: false } });
+      this.#machines.set(machine.arn, { ...machine, tasks: Object.fromEntries(tasks) });
     }
   }
 
-  /** The API over HTTP: StartExecution, StartSyncExecution, DescribeExecution, StopExecution. */
+  /** The API over HTTP: StartExecution, StartSyncExecution, DescribeExecution, StopExecution, RedriveExecution. */
   server(): Server {
     return createServer(async (request, response) => {
       const action = String(request.headers['x-amz-target']).split('.')[1];
@@ -58,78 +63,91 @@ export class LocalStepFunctions {
     });
   }
 
+  /** Settles when a Standard execution has ended, however it did: what the service says by an event. */
+  async ended(executionArn: string): Promise<void> {
+    await this.#execution(executionArn).ended;
+  }
+
   async #act(action: string, input: Record<string, string>): Promise<object> {
     switch (action) {
       case 'StartExecution': {
-        const { executionArn } = this.#start(input);
-        return { executionArn, startDate: this.#execution(executionArn).startDate };
+        const { arn, execution } = this.#start(input);
+        this.#remember(arn, execution);
+        return { executionArn: arn, startDate: execution.startDate };
       }
       case 'StartSyncExecution': {
-        const { executionArn, finished } = this.#start(input);
-        const result = await finished;
-        const { startDate } = this.#execution(executionArn);
-        this.#executions.delete(executionArn);
-        return { executionArn, startDate, stopDate: Date.now() / 1000, ...result };
+        const { arn, execution } = this.#start(input);
+        return describe(arn, execution, await execution.ended);
       }
       case 'DescribeExecution': {
-        const { startDate, result } = this.#execution(input.executionArn);
-        return { executionArn: input.executionArn, startDate, ...result };
+        const execution = this.#execution(input.executionArn);
+        return describe(input.executionArn, execution, execution.result);
       }
       case 'StopExecution':
         this.#execution(input.executionArn).abort();
         return { stopDate: Date.now() / 1000 };
+      case 'RedriveExecution':
+        this.#execution(input.executionArn).redrive();
+        return { redriveDate: Date.now() / 1000 };
       default:
         throw namedError('UnknownOperationException', `the local cloud does not do ${action}`);
     }
   }
 
-  #execution(arn: string) {
+  #execution(arn: string): Execution {
     const execution = this.#executions.get(arn);
     if (!execution) throw namedError('ExecutionDoesNotExist', `no execution ${arn}`);
     return execution;
   }
 
-  #start({ stateMachineArn, input }: Record<string, string>) {
-    const found = this.#machines.get(stateMachineArn);
-    if (!found) throw namedError('StateMachineDoesNotExist', `no state machine ${stateMachineArn}`);
-    const name = randomUUID();
-    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
-    const taskResourceLocalHandlers = Object.fromEntries(
-      [...tasksOf(found.source.definition)].map(([state, resource]) => [state, this.#task(state, resource)]),
-    );
-    const run = found.machine.run(JSON.parse(input || '{}'), {
-      overrides: { taskResourceLocalHandlers },
-      context: { Execution: { Id: executionArn, Name: name } },
-    });
-    const execution = { startDate: Date.now() / 1000, result: { status: 'RUNNING' } as Result, abort: run.abort };
-    this.#executions.set(executionArn, execution);
-    const finished = run.result.then(
-      (output): Result => ({ status: 'SUCCEEDED', output: JSON.stringify(output) }),
-      (error: Error): Result => failure(error),
-    );
-    void finished.then((result) => {
-      execution.result = result;
-    });
-    return { executionArn, finished };
+  #remember(arn: string, execution: Execution): void {
+    this.#executions.set(arn, execution);
+    for (const [oldest, { result }] of this.#executions) {
+      if (this.#executions.size <= rememberedExecutions) break;
+      if (result.status !== 'RUNNING') this.#executions.delete(oldest);
+    }
   }
 
-  /** A Task's work, with its input and output held to the size that the service would hold them to. */
-  #task(state: string, resource: string) {
-    const handler = this.#handlers.get(resource);
-    return async (input: unknown) => {
-      const output = JSON.stringify((await handler?.(input)) ?? null);
-      if (output.length > stateLimitBytes) {
-        const message = `state ${state}: its output has ${output.length} bytes, Step Functions lets ${stateLimitBytes} pass`;
-        throw namedError('States.DataLimitExceeded', message);
-      }
-      return JSON.parse(output);
+  #start({ stateMachineArn, input = '{}' }: Record<string, string>): { arn: string; execution: Execution } {
+    const machine = this.#machines.get(stateMachineArn);
+    if (!machine) throw namedError('StateMachineDoesNotExist', `no state machine ${stateMachineArn}`);
+    try {
+      checkStateSize("the execution's input", input);
+    } catch (error) {
+      throw namedError('ValidationException', (error as Error).message);
+    }
+    const name = randomUUID();
+    const arn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+    const watch = this.#watch;
+    const onEvent = watch ? { onEvent: (event: ExecutionEvent) => watch(arn, event) } : {};
+    return {
+      arn,
+      execution: new Execution(machine.definition, input, { arn, name, tasks: machine.tasks, ...onEvent }),
     };
   }
 }
 
-function failure(error: Error): Result {
-  const cause = error.cause instanceof Error ? error.cause : error;
-  return { status: 'FAILED', error: cause.name, cause: cause.message };
+/** A Task's work: JSON in, JSON out, both held to the limit. */
+function task(state: string, handler: (input: unknown) => Promise<unknown>) {
+  return async (input: unknown) => {
+    const given = JSON.stringify(input);
+    checkStateSize(`state ${state}: its input`, given);
+    const output = JSON.stringify((await handler(JSON.parse(given))) ?? null);
+    checkStateSize(`state ${state}: its result`, output);
+    return JSON.parse(output);
+  };
+}
+
+function describe(
+  executionArn: string,
+  { startDate, input }: Execution,
+  result: ExecutionResult | { readonly status: 'RUNNING' },
+): object {
+  const included = { included: true };
+  return {
+    ...{ executionArn, startDate, input, inputDetails: included, outputDetails: included, ...result },
+    ...(result.status === 'RUNNING' ? {} : { stopDate: Date.now() / 1000 }),
+  };
 }
 
 function namedError(name: string, message: string): Error {

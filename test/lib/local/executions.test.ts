@@ -82,7 +82,7 @@ describe('a generation that its caller aborts', () => {
       },
     );
     const aborting = new AbortController();
-    const generation = runGeneration(client, arn, { prompt: 'x' }, aborting.signal);
+    const generation = runGeneration(client, arn, { prompt: 'x' }, { signal: aborting.signal });
     await running.promise;
     aborting.abort();
     await expect(generation).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
