@@ -4,7 +4,7 @@ import { type Fleet, shippedModels } from '../lib/fleet.ts';
 import { samplePrompts } from '../lib/sample-prompts.ts';
 import { NextToken } from '../models/autoregressive/next-token.ts';
 import { type AutoregressiveMember, sampleTokens } from '../models/autoregressive/sample.ts';
-import { isAutoregressive, loadAnyModel } from '../models/checkpoint/model-directory.ts';
+import { isAutoregressive, loadAnyModel, loadDiffusionConfig } from '../models/checkpoint/model-directory.ts';
 import { measureSamples, type SampleMetrics } from '../models/evaluation/measure-samples.ts';
 import { promptsOf } from '../models/evaluation/prompts.ts';
 import { stepsToRun } from '../models/ssd2/halting.ts';
@@ -59,7 +59,7 @@ export class GenerationBench {
 
   async diffusion(model: Trained, options: GenerationOptions): Promise<Generated> {
     const { steps, stopAt, patience = 10_000, haltEntropy = 0, seed, tenant } = options;
-    const engine = await DirectEngine.start(fleetOf(model, options));
+    const engine = await DirectEngine.start(fleetOf(model, await loadDiffusionConfig(model.directory), options));
     const chosen = tenant ? { tenant: 'tenant', weight: tenant.weight } : {};
     const request = { ...chosen, tokens, steps, stopAt, patience, haltEntropy };
     const { texts, tokensPerSecond, ...run } = await samplePrompts(engine, this.prompts, request, { samples: 1, seed });
@@ -94,7 +94,7 @@ export class GenerationBench {
   }
 }
 
-function fleetOf(model: Trained, { tenant, routes }: GenerationOptions): Fleet {
+function fleetOf(model: Trained, shape: Fleet['shape'], { tenant, routes }: GenerationOptions): Fleet {
   const cores = routes ?? [{ from: 0, to: 1, model }];
   const named = (trained: Trained, role: 'core' | 'tenant') => ({
     ...{ name: role, directory: trained.directory, role, endpoint: { endpoint: trained.directory } },
@@ -104,6 +104,7 @@ function fleetOf(model: Trained, { tenant, routes }: GenerationOptions): Fleet {
   const table = cores.map(({ from, to, model: { directory } }) => ({ from, to, endpoint: { endpoint: directory } }));
   return {
     core: named(model, 'core'),
+    shape,
     models: [...models.values()],
     catalog: {
       cores: { core: { routes: table, template: 'plain' } },

@@ -24,12 +24,13 @@ type Member = Pick<ModelConfig, 'vocabulary' | 'endOfText' | 'block' | 'position
  * Refuses models whose logits do not belong together: those that mean other tokens by the same numbers, or that cannot
  * take what the core takes.
  *
+ * @returns what the core is
  * @throws Error naming the model, what of it is not the core's, and what it has to be
  */
 export async function checkTogether(
   core: { readonly name: string; readonly directory: string },
   others: readonly { readonly name: string; readonly directory: string }[],
-): Promise<void> {
+): Promise<Member> {
   const expected = await readMember(core.directory);
   for (const { name, directory } of others) {
     const found = await readMember(directory);
@@ -46,6 +47,7 @@ export async function checkTogether(
       refuse(`it takes ${found.positions} positions, which must be ${expected.positions} or more`);
     }
   }
+  return expected;
 }
 
 async function readMember(directory: string): Promise<Member> {

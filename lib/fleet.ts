@@ -23,6 +23,8 @@ export interface Fleet {
   /** The model whose tokenizer and block are everyone's. */
   readonly core: FleetModel;
   readonly models: readonly FleetModel[];
+  /** What all of them share, and the positions that they all take. */
+  readonly shape: { readonly block: number; readonly vocabulary: number; readonly positions: number };
   readonly catalog: Catalog;
 }
 
@@ -88,13 +90,14 @@ export async function readFleet(directory: string = shippedModels): Promise<Flee
   const routing = (routes: readonly { from: number; to: number; model: string }[]) =>
     routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as Endpoint }));
   const core = model('core', 'core', endpointOf.get('core') ?? coreEndpoint);
-  await checkTogether(
+  const { block, vocabulary, positions } = await checkTogether(
     core,
     models.filter(({ name }) => name !== 'core'),
   );
   return {
     core,
     models,
+    shape: { block, vocabulary, positions },
     catalog: {
       cores: mapValues(cores, ({ routes, template }) => ({ routes: routing(routes), template })),
       tenants: mapValues(tenants, routing),

@@ -1,13 +1,13 @@
-import { callsOf } from '../../models/ssd2/generation.ts';
 import { type StepState, visitSchema } from '../contracts/generation.ts';
 import { invokeModel } from '../invoke-model/invoke-model.ts';
 import { sharedTransport } from '../invoke-model/transport.ts';
 import { loadContexts } from '../shared/context-store.ts';
-import { loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
+import { loadEnvelopes } from '../shared/envelope-store.ts';
 import { setting } from '../shared/environment.ts';
 import { mustReturn } from '../shared/express-time.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
 import { keepReports } from '../shared/report-store.ts';
+import { stepState } from '../shared/step-state.ts';
 import { denoiseVisit } from './denoise-visit.ts';
 
 /** What storing the state takes at most, with the function's own end. */
@@ -23,22 +23,14 @@ export const handler = lambdaHandler(
       Promise.all(step.previous.map((message) => message && loadEnvelopes(message))),
       Promise.all(contexts.map((own) => loadContexts(prompts, own))),
     ]);
-    const { reports, blockDone, ...visited } = await denoiseVisit(
+    const { reports, ...visited } = await denoiseVisit(
       { generation, previous },
       seen,
       (call, lanes) => invokeModel(call.endpoint, lanes, generation.decoding, send),
       // The next step must be sure to end before this function is ended.
       (steps) => steps < run.visit && !mustReturn(startedAt) && lambda.getRemainingTimeInMillis() > stepMilliseconds,
     );
-    const [messages] = await Promise.all([
-      Promise.all(visited.previous.map((envelopes) => envelopes && storeEnvelopes(run, envelopes))),
-      keepReports(run, reports),
-    ]);
-    return {
-      generation: visited.generation,
-      calls: callsOf(visited.generation),
-      previous: messages,
-      turn: blockDone || mustReturn(startedAt) ? 'return' : 'continue',
-    };
+    const [state] = await Promise.all([stepState(run, visited, startedAt), keepReports(run, reports)]);
+    return state;
   },
 );

@@ -1,9 +1,8 @@
-import { callsOf } from '../../models/ssd2/generation.ts';
 import { reductionSchema, type StepState } from '../contracts/generation.ts';
-import { loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
-import { mustReturn } from '../shared/express-time.ts';
+import { loadEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
 import { keepReports } from '../shared/report-store.ts';
+import { stepState } from '../shared/step-state.ts';
 import { reduce } from './reduce.ts';
 
 export const handler = lambdaHandler(
@@ -12,18 +11,9 @@ export const handler = lambdaHandler(
     const loaded = await Promise.all(
       answers.map(async ({ answer, ...rest }) => ({ ...rest, answer: await loadEnvelopes(answer) })),
     );
-    const { reports, blockDone, previous, ...reduced } = reduce(generation, loaded);
-    // An answer that goes on as self-conditioning goes on as it came.
+    const { reports, ...reduced } = reduce(generation, loaded);
     const received = new Map(loaded.map(({ answer }, index) => [answer, answers[index].answer]));
-    const stored = previous.map(
-      (envelopes) => envelopes && (received.get(envelopes) ?? storeEnvelopes(run, envelopes)),
-    );
-    const [messages] = await Promise.all([Promise.all(stored), keepReports(run, reports)]);
-    return {
-      generation: reduced.generation,
-      calls: callsOf(reduced.generation),
-      previous: messages,
-      turn: blockDone || mustReturn(startedAt) ? 'return' : 'continue',
-    };
+    const [state] = await Promise.all([stepState(run, reduced, startedAt, received), keepReports(run, reports)]);
+    return state;
   },
 );

@@ -4,14 +4,18 @@ import type { LaneEnvelopesMessage, Run } from '../contracts/generation.ts';
 import { setting } from './environment.ts';
 import { loadObject, ownerPrefix, storeObject } from './object-store.ts';
 
-/** Envelopes as a state holds them: in base64, or in the bucket where they are too long for that. */
+/**
+ * Envelopes as a state holds them: in base64, or in the bucket where they are longer than `limit`, by default what the
+ * largest state has room for.
+ */
 export async function storeEnvelopes(
   { tenant }: Pick<Run, 'tenant'>,
   { lanes, envelopes }: LaneEnvelopes,
+  limit = setting('SLINGSHOT_INLINE_BYTES'),
 ): Promise<LaneEnvelopesMessage> {
   const bytes = Buffer.concat(envelopes.map((envelope) => envelope.bytes));
   const inline = bytes.toString('base64');
-  if (inline.length <= setting('SLINGSHOT_INLINE_BYTES')) return { lanes, envelopes: { inline } };
+  if (inline.length <= limit) return { lanes, envelopes: { inline } };
   return { lanes, envelopes: await storeObject(`${ownerPrefix(tenant)}/envelopes`, bytes) };
 }
 

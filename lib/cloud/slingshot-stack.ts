@@ -8,6 +8,7 @@ import { denoiseBlock } from './denoise-block.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
 import { generate } from './generate.ts';
 import { lambdaFunction } from './lambda-function.ts';
+import { inlineBytes } from './largest-state.ts';
 import { ModelEndpoint } from './model-endpoint.ts';
 
 export interface SlingshotStackProps extends StackProps {
@@ -23,7 +24,6 @@ export interface SlingshotStackProps extends StackProps {
 
 /** Whose the bucket's objects are: a tenant's, or nobody's. */
 const ownedPrefixes = ['tenants/*', 'shared/*'];
-const inlineBytes = 262_144 / 8;
 
 /** SageMaker gives an endpoint 60 seconds to answer. */
 const endpointTimeout = Duration.seconds(60);
@@ -46,7 +46,7 @@ export class SlingshotStack extends Stack {
     });
     const environment = {
       SLINGSHOT_BUCKET: bucket.bucketName,
-      SLINGSHOT_INLINE_BYTES: String(inlineBytes),
+      SLINGSHOT_INLINE_BYTES: String(inlineBytes(fleet)),
       SLINGSHOT_CATALOG: JSON.stringify(fleet.catalog),
       SLINGSHOT_KEPT: String(props.kept),
       SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(endpointTimeout.toMilliseconds()),

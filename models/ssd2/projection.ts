@@ -8,6 +8,9 @@ import { takeLargest } from './selection.ts';
 export const projections = ['sample', 'greedy', 'multi-hot'] as const;
 export type Projection = (typeof projections)[number];
 
+/** Of a nucleus, multi-hot takes its likeliest tokens, at most so many: all of them are in a step's state. */
+export const hottest = 64;
+
 /**
  * The tokens of each position, one but for multi-hot.
  *
@@ -24,7 +27,10 @@ export function project(
     if (projection === 'greedy') return [likeliest(position)];
     const members = nucleus(position, topP);
     const { ids, probabilities } = position;
-    if (projection === 'multi-hot') return members.map((i) => ids[i]);
+    if (projection === 'multi-hot') {
+      const hot = members.length > hottest ? takeLargest(position.logProbabilities, hottest) : members;
+      return hot.map((i) => ids[i]);
+    }
     let mass = 0;
     for (const i of members) mass += probabilities[i];
     let left = uniform(index) * mass;
