@@ -82,7 +82,7 @@ describe('prepare', () => {
     [{ prompt: 'x', context: 'y' }, 'context: needs a tenant'],
     [{ prompt: 'x', tenant: 'acme', contrast: 1 }, 'contrast: needs a context'],
     [{ prompt: 'xyz '.repeat(60) }, 'prompt: is'],
-    [{ prompt: 'x', tokens: 100 }, 'takes 40 in all'],
+    [{ prompt: 'x', tokens: 100 }, 'tokens: 100 are too many beside 1 of the prompt; at most 35'],
     [{ prompt: 'x', tenant: 'acme', context: 'xyz '.repeat(60) }, 'context and prompt together are'],
   ])('refuses %j', async (request, message) => {
     await expect(run(request)).rejects.toThrow(
