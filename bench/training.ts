@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readText } from '../models/files/read-text.ts';
 import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
 import { recipeObjective } from '../models/training/objectives/recipe-objective.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
@@ -12,7 +12,7 @@ const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipe
 
 /** The core's training step: all of it, and without the pass that makes previous logits. */
 export async function trainingRows(peak: number): Promise<Row[]> {
-  const recipe = parseRecipe(await readFile(recipeFile, 'utf8'), recipeFile);
+  const recipe = parseRecipe(await readText(recipeFile), recipeFile);
   const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % recipe.model.vocabulary);
   const parameters = parameterCount(recipe.model);
   const measured: Row[] = [];

@@ -9,6 +9,7 @@ import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
 import { readText, standardInput } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { projections } from '../../models/ssd2/projection.ts';
+import { endpointName } from '../../models/ssd2/routing.ts';
 import { viewFor } from '../terminal/block-view.ts';
 import { checkedRequest, count, nonNegative, positiveShare, seed, share, timeout } from '../terminal/options.ts';
 import { print } from '../terminal/output.ts';
@@ -159,5 +160,6 @@ async function textOf(option: string, file: string | undefined): Promise<string 
 }
 
 function traceLine({ block, step, t, routes, tokens, confidence, entropy, changed, milliseconds }: StepMessage) {
-  return { block, step, t, routes, tokens, meanTopProbability: confidence, entropy, changed, milliseconds };
+  const endpoints = Object.fromEntries(Object.entries(routes).map(([member, route]) => [member, endpointName(route)]));
+  return { block, step, t, routes: endpoints, tokens, meanTopProbability: confidence, entropy, changed, milliseconds };
 }

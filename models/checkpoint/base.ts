@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZodError } from 'zod';
+import { readText } from '../files/read-text.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { firstIssue } from '../zod-issue.ts';
 import { type BaseConfig, baseTensorShapes, parseBaseConfig } from './base-config.ts';
@@ -49,10 +49,13 @@ export async function loadBase(directory: string): Promise<Base> {
   };
 }
 
+/** A tokenizer's of a large vocabulary has about 30 MB. */
+const fileBytes = 2 ** 26;
+
 async function parsed<T>(directory: string, file: string, parse: (text: string) => T): Promise<T> {
   const path = join(directory, file);
   try {
-    return parse(await readFile(path, 'utf8'));
+    return parse(await readText(path, fileBytes));
   } catch (cause) {
     const what = cause instanceof ZodError ? firstIssue(cause, 'the file') : (cause as Error).message;
     throw new Error(`${path} cannot be used: ${what}`, { cause });

@@ -24,13 +24,21 @@ export class Session {
   }
 
   static async create(graph: Graph, { provider = 'cpu', threads }: RuntimeOptions = {}): Promise<Session> {
-    const session = await InferenceSession.create(encodeOnnx(graph), {
-      executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-    });
-    return new Session(session, graph);
+    const model = encodeOnnx(graph);
+    try {
+      const session = await InferenceSession.create(model, {
+        executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      });
+      return new Session(session, graph);
+    } catch (cause) {
+      if (provider === 'cpu') throw cause;
+      // The library tells of its own source files first.
+      const reason = (cause as Error).message.split(/ was false\. |: /).at(-1);
+      throw new Error(`graphs cannot run on ${provider} here: ${reason}`, { cause });
+    }
   }
 
   /**

@@ -6,18 +6,18 @@ const positive = z.int().positive();
 const transformerSchema = z.strictObject({
   backbone: z.literal('opt'),
   vocab_size: positive.max(65_536),
-  hidden_size: positive,
-  num_hidden_layers: positive,
-  num_attention_heads: positive,
-  ffn_dim: positive,
-  max_position_embeddings: positive,
+  hidden_size: positive.max(2 ** 16),
+  num_hidden_layers: positive.max(2 ** 10),
+  num_attention_heads: positive.max(2 ** 10),
+  ffn_dim: positive.max(2 ** 18),
+  max_position_embeddings: positive.max(2 ** 20),
   eos_token_id: z.int().nonnegative(),
   attention_bias: z.enum(['none', 'linear']).default('none'),
 });
 
 const ssd2Schema = transformerSchema.extend({
   model_type: z.literal('ssd2'),
-  block_size: positive,
+  block_size: positive.min(2),
   simplex: z.union([z.strictObject({ scale: z.number().positive() }), z.literal('posterior')]),
   self_conditioning: z.enum(['mean', 'separate']),
   context_mask: z.enum(['segment', 'causal', 'full']),

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import type { Tensor, Tensors } from '../checkpoint/safetensors.ts';
 import type { TokenSequence } from '../data/token-store.ts';
 import { tokenCounts } from '../data/token-store.ts';
@@ -6,9 +7,10 @@ import type { ParameterSpec } from '../ssd2/parameters.ts';
 
 /** What a training run keeps from step to step: a number a parameter of each. */
 export const bufferNames = ['weights', 'secondMoments', 'directions', 'lags'] as const;
-export type BufferName = (typeof bufferNames)[number];
 
 const alignment = 16;
+/** Of all buffers, gradients included. */
+const bytesPerParameter = 16;
 
 /** Lags are kept this much larger, where float16 is at its finest for them. */
 export const lagScale = 1024;
@@ -45,6 +47,12 @@ export class ParameterBuffers {
       return { name, shape, start, end };
     });
     this.decayEnd = decayEnd;
+    if (size * bytesPerParameter > totalmem()) {
+      const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+      throw new RangeError(
+        `training ${size} parameters takes ${gigabytes(size * bytesPerParameter)}, this machine has ${gigabytes(totalmem())}`,
+      );
+    }
     this.weights = new Float32Array(size);
     this.gradients = new Float32Array(size);
     this.secondMoments = new Float32Array(size);

@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { storageTypes } from '../checkpoint/model-directory.ts';
 import { executionProviders } from '../runtime/providers.ts';
@@ -84,6 +84,10 @@ const recipeSchema = z
     storage: z.enum(storageTypes).default('fp16'),
     provider: z.enum(executionProviders).default('cpu'),
   })
+  .refine(({ model, batch }) => model.kind !== 'ssd2' || (batch.blocks + 1) * model.block <= model.positions, {
+    path: ['batch', 'blocks'],
+    error: 'must leave a block for the context: at most max_position_embeddings / block_size - 1',
+  })
   .refine(
     ({ model, objective }) =>
       objective.nextTokenWeight === 0 || (model.kind === 'ssd2' && model.contextMask === 'causal'),
@@ -108,7 +112,11 @@ export type Recipe = z.infer<typeof recipeSchema>;
 export function parseRecipe(text: string, file: string): Recipe {
   let value: unknown;
   try {
-    value = parse(text);
+    const document = parseDocument(text);
+    // A tag that is not known is a warning there, printed by whoever asks for the value.
+    const [wrong] = [...document.errors, ...document.warnings];
+    if (wrong) throw wrong;
+    value = document.toJS();
   } catch (cause) {
     throw new Error(`${file} is not YAML: ${(cause as Error).message.split('\n')[0]}`);
   }

@@ -200,6 +200,13 @@ describe('a budget', () => {
 });
 
 describe('a run that cannot learn', () => {
+  it('since its model is larger than the machine says how large both are', () => {
+    const huge = { ...tinyConfig, width: 2 ** 16, feedForward: 2 ** 18, layers: 100 };
+    expect(() => new ParameterBuffers(parameterSpecs(huge))).toThrow(
+      /training \d+ parameters takes \d+\.\d GB, this machine has/,
+    );
+  });
+
   it('ends with what to do about it', async () => {
     const from = new Map(
       [...new ParameterBuffers(parameterSpecs(tinyConfig)).averages()].map(([name, tensor]) => [
@@ -217,6 +224,15 @@ describe('a recipe', () => {
     [tinyRecipeJson({ budget: { steps: 0 } }), 'tiny.yaml: budget.steps:'],
     [tinyRecipeJson({ budget: { steps: 1, tokens: 5 } }), 'give one of steps, tokens and minutes'],
     [tinyRecipeJson({ colour: 'red' }), 'colour'],
+    ['model: !custom {}', 'tiny.yaml is not YAML: Unresolved tag'],
+    [tinyRecipeJson({ batch: { sequences: 2, blocks: 8 } }), 'tiny.yaml: batch.blocks: must leave a block'],
+    [tinyRecipeJson({ model: modelJson({ ...tinyConfig, block: 40 }) }), 'tiny.yaml: batch.blocks: must leave a block'],
+    [tinyRecipeJson({ model: modelJson({ ...tinyConfig, block: 1 }) }), 'tiny.yaml: model.block_size: Too small'],
+    [tinyRecipeJson({ model: modelJson({ ...tinyConfig, width: 2 ** 20 }) }), 'tiny.yaml: model.hidden_size: Too big'],
+    [
+      tinyRecipeJson({ model: modelJson({ ...tinyConfig, layers: 1e9 }) }),
+      'tiny.yaml: model.num_hidden_layers: Too big',
+    ],
     [tinyRecipeJson({ model: { model_type: 'gpt' } }), 'tiny.yaml: model.model_type:'],
   ])('%# names what is wrong', (json, message) => {
     expect(() => parseRecipe(json, 'tiny.yaml')).toThrow(message);
