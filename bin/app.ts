@@ -1,19 +1,20 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { builtArtefacts } from '../lib/cloud/artefacts.ts';
+import { readSettings } from '../lib/cloud/settings.ts';
 import { SlingshotStack } from '../lib/cloud/slingshot-stack.ts';
-import { readFleet } from '../lib/fleet.ts';
+import { pinVersions, readFleet } from '../lib/fleet.ts';
+import { report } from './terminal/report.ts';
 
 /** The CDK app: `cdk synth`, `cdk deploy`. Settings are context values, `-c coreInstanceType=ml.g5.2xlarge`. */
-const app = new App();
-const setting = (name: string, fallback: string): string => app.node.tryGetContext(name) ?? fallback;
-const coreInstances: string | undefined = app.node.tryGetContext('coreInstances');
-new SlingshotStack(app, 'Slingshot', {
-  fleet: await readFleet(app.node.tryGetContext('models')),
-  artefacts: builtArtefacts,
-  kept: Number(setting('kept', '256')),
-  coreInstanceType: setting('coreInstanceType', 'ml.g5.xlarge'),
-  ...(coreInstances === undefined ? {} : { coreInstances: Number(coreInstances) }),
-  tenantInstanceType: setting('tenantInstanceType', 'ml.g4dn.xlarge'),
-});
-Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+try {
+  const app = new App();
+  const settings = readSettings(app.node.getAllContext());
+  new SlingshotStack(app, settings.stage === undefined ? 'Slingshot' : `Slingshot-${settings.stage}`, {
+    ...{ settings, artefacts: builtArtefacts },
+    fleet: await pinVersions(await readFleet(settings.models)),
+  });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+} catch (error) {
+  report(error);
+}

@@ -154,22 +154,27 @@ export function fleetFor(fleet: Fleet, { core = 'core', tenant }: { core?: strin
   return { ...fleet, models: fleet.models.filter(({ endpoint }) => used.has(endpointName(endpoint))) };
 }
 
-/** The fleet with each route's model pinned by its digest: an endpoint that serves another is not believed. */
-export async function pinVersions(fleet: Fleet): Promise<Fleet> {
-  const pinned = await Promise.all(
-    fleet.models.map(async ({ directory, endpoint }) => {
-      return [endpointName(endpoint), { ...endpoint, version: await modelVersion(directory) }] as const;
-    }),
-  );
-  const byName = new Map(pinned);
-  const pin = (routes: RoutingTable) =>
-    routes.map((route) => ({ ...route, endpoint: byName.get(endpointName(route.endpoint)) ?? route.endpoint }));
+/** The fleet with its models somewhere else. */
+export function withEndpoints(fleet: Fleet, place: (model: FleetModel) => Endpoint): Fleet {
+  const models = fleet.models.map((model) => ({ ...model, endpoint: place(model) }));
+  const placed = new Map(fleet.models.map(({ endpoint }, i) => [endpointName(endpoint), models[i].endpoint]));
+  const move = (routes: RoutingTable) =>
+    routes.map((route) => ({ ...route, endpoint: placed.get(endpointName(route.endpoint)) ?? route.endpoint }));
   const { cores, tenants } = fleet.catalog;
   return {
     ...fleet,
+    models,
     catalog: {
-      cores: mapValues(cores, ({ routes, template }) => ({ routes: pin(routes), template })),
-      tenants: mapValues(tenants, pin),
+      cores: mapValues(cores, ({ routes, template }) => ({ routes: move(routes), template })),
+      tenants: mapValues(tenants, move),
     },
   };
+}
+
+/** The fleet with each model pinned by its digest: an endpoint that serves another is not believed. */
+export async function pinVersions(fleet: Fleet): Promise<Fleet> {
+  const versions = new Map<FleetModel, string>();
+  // One after the other: a thousand models open together are more than a process may have open.
+  for (const model of fleet.models) versions.set(model, await modelVersion(model.directory));
+  return withEndpoints(fleet, (model) => ({ ...model.endpoint, version: versions.get(model) as string }));
 }

@@ -8,14 +8,19 @@ import { loadContextText, storeContextTokens } from '../shared/context-store.ts'
 import { setting } from '../shared/environment.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
+import { loadCatalog } from './load-catalog.ts';
 import { type Deployment, prepare } from './prepare.ts';
 
 let deployment: Promise<Deployment> | undefined;
 
 async function loadDeployment(): Promise<Deployment> {
   const directory = setting('SLINGSHOT_MODEL_DIRECTORY');
-  const [config, tokenizer] = await Promise.all([loadDiffusionConfig(directory), loadTokenizer(directory)]);
-  return { config, tokenizer, catalog: setting('SLINGSHOT_CATALOG'), kept: setting('SLINGSHOT_KEPT') };
+  const [config, tokenizer, catalog] = await Promise.all([
+    loadDiffusionConfig(directory),
+    loadTokenizer(directory),
+    loadCatalog(setting('SLINGSHOT_CATALOG')),
+  ]);
+  return { config, tokenizer, catalog, kept: setting('SLINGSHOT_KEPT') };
 }
 
 /** The execution's input, unchecked, and its name. */
@@ -27,7 +32,11 @@ export const handler = lambdaHandler(eventSchema, async ({ request, id }): Promi
   const { context: stored, watched, ...wanted } = parsed.data;
   const tenant = wanted.tenant ?? null;
   if (stored && tenant === null) throw new InvalidRequest('context: needs a tenant');
-  deployment ??= loadDeployment();
+  deployment ??= loadDeployment().catch((error) => {
+    // A function that stays warm asks again.
+    deployment = undefined;
+    throw error;
+  });
   const context = stored && tenant !== null ? { context: await loadContextText(tenant, stored) } : {};
   const { generation, prompts, contexts } = await prepare({ ...wanted, ...context }, await deployment);
   const store = (ids: readonly number[] | null) =>

@@ -1,17 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as z from 'zod';
-import { catalogSchema } from '../contracts/catalog.ts';
 
 const schema = z.object({
-  /** Which endpoints serve the core and each tenant, as JSON. */
-  SLINGSHOT_CATALOG: z.string().transform((text, context) => {
-    try {
-      return catalogSchema.parse(JSON.parse(text));
-    } catch (error) {
-      context.addIssue(`is no catalog: ${(error as Error).message}`);
-      return z.NEVER;
-    }
-  }),
+  /** The object that says which endpoints serve the core and each tenant, as `s3://bucket/key`. */
+  SLINGSHOT_CATALOG: z
+    .templateLiteral(['s3://', z.string().regex(/[^/]+/), '/', z.string().min(1)])
+    .transform((uri) => {
+      const [bucket, ...key] = uri.slice('s3://'.length).split('/');
+      return { bucket, key: key.join('/') };
+    }),
   /** Where config.json and tokenizer.json, which all members share, lie. */
   SLINGSHOT_MODEL_DIRECTORY: z.string(),
   /** Bucket of what does not travel through a state machine: large messages, private contexts, reports. */

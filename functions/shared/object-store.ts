@@ -39,12 +39,22 @@ export async function putObject(key: string, body: Uint8Array | string): Promise
   );
 }
 
-/** @throws StoreUnavailable, also when what comes back is not what was stored, or not all of it */
-export async function loadObject({ key, sha256 }: Stored): Promise<Uint8Array> {
-  const bytes = await attempt(key, async () => {
-    const { Body } = await s3().send(new GetObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key }));
+export interface ObjectPlace {
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/** @throws StoreUnavailable */
+export function getObject({ bucket, key }: ObjectPlace): Promise<Uint8Array> {
+  return attempt(key, async () => {
+    const { Body } = await s3().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
     return Body ? Body.transformToByteArray() : new Uint8Array(0);
   });
+}
+
+/** @throws StoreUnavailable, also when what comes back is not what was stored, or not all of it */
+export async function loadObject({ key, sha256 }: Stored): Promise<Uint8Array> {
+  const bytes = await getObject({ bucket: setting('SLINGSHOT_BUCKET'), key });
   if (createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
   throw new StoreUnavailable(`object ${key}: the ${bytes.length} bytes that came back are not those that were stored`);
 }

@@ -2,16 +2,20 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
+import { keyOf } from './customer-key.ts';
 
 /** Where logits envelopes lie that are too large to pass through a state machine. */
 export function envelopeBucket(scope: Construct): Bucket {
+  const encryptionKey = keyOf(scope);
   const bucket = new Bucket(scope, 'Envelopes', {
-    encryption: BucketEncryption.S3_MANAGED,
+    ...(encryptionKey
+      ? { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
+      : { encryption: BucketEncryption.S3_MANAGED }),
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     enforceSSL: true,
     // An envelope is read by the next state; a redriven execution may want it for some days.
     lifecycleRules: [{ expiration: Duration.days(14) }],
-    removalPolicy: RemovalPolicy.DESTROY,
+    removalPolicy: RemovalPolicy.RETAIN,
   });
   acknowledge(bucket, {
     S1: 'Access logs would outlive the envelopes, which are intermediate results that expire by themselves.',

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
-import { type CfnResource, type Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { CfnResource, Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { modelFiles } from '../../models/checkpoint/model-directory.ts';
 import { acknowledge } from './acknowledge.ts';
 import { functionFolder } from './function-folder.ts';
+import { logs } from './logs.ts';
+import { serviceRole } from './service-role.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -24,18 +25,11 @@ export interface LambdaFunctionProps {
 /** One folder of functions/ as a Lambda with a role of its own. */
 export function lambdaFunction(scope: Construct, id: string, props: LambdaFunctionProps): NodejsFunction {
   const { folder, timeout, tokenizerOf } = props;
-  const logGroup = new LogGroup(scope, `${id}Logs`, {
-    retention: RetentionDays.ONE_MONTH,
-    removalPolicy: RemovalPolicy.DESTROY,
-  });
-  const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-  role.addToPolicy(
-    new PolicyStatement({
-      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-      resources: [logGroup.logGroupArn],
-    }),
-  );
-  for (const statement of props.statements) role.addToPolicy(statement);
+  const logGroup = logs(scope, `${id}Logs`);
+  const role = serviceRole(scope, `${id}Role`, 'lambda.amazonaws.com', [
+    new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [logGroup.logGroupArn] }),
+    ...props.statements,
+  ]);
   acknowledge(role, {
     'IAM5[Resource::*]': 'X-Ray has no resources to restrict xray:PutTraceSegments and PutTelemetryRecords to.',
   });

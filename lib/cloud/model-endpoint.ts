@@ -1,84 +1,104 @@
-import { Stack } from 'aws-cdk-lib';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
 import type { FleetModel } from '../fleet.ts';
+import { acknowledge } from './acknowledge.ts';
 import type { Artefact, Artefacts } from './artefacts.ts';
-import { ModelDefinition } from './model-definition.ts';
+import { logs } from './logs.ts';
+import { ModelDefinition, mayWriteLogs } from './model-definition.ts';
+import { physicalName } from './physical-name.ts';
+import { serviceRole } from './service-role.ts';
 
 export interface ModelEndpointProps {
-  /** One model, which is all that the endpoint serves, or several, each an inference component of it. */
+  /** Its name; its inference components' begin with it. */
+  readonly name: string;
   readonly models: readonly FleetModel[];
   readonly artefacts: Artefacts;
   readonly image: Artefact;
-  /** A GPU instance type, such as ml.g5.xlarge. */
   readonly instanceType: string;
   readonly instances: number;
 }
 
 const variantName = 'main';
 const startupSeconds = 600;
-/** What a component may take of its instance beside one GPU. */
-const componentMemoryMebibytes = 4096;
+/** What a component may take of its instance, beside one GPU or one processor. */
+const componentMemoryMebibytes = { gpu: 4096, cpu: 1024 };
 
-/** A SageMaker real-time endpoint. */
+/** Whether an instance type has GPUs, by its family's letter. */
+export function hasGpus(instanceType: string): boolean {
+  return /^ml\.[gp]\d/.test(instanceType);
+}
+
+/**
+ * The inference component that a model runs as. A new version of the model is another component, so that no generation
+ * in flight gets answers of two.
+ */
+export function componentName(endpoint: string, { name, endpoint: { version } }: FleetModel): string {
+  return physicalName(endpoint, name, ...(version ? [version.slice(0, 8)] : []));
+}
+
+/** A SageMaker real-time endpoint, of which each model is an inference component. */
 export class ModelEndpoint extends Construct {
-  /** What its callers must be allowed to invoke. */
-  readonly arns: readonly string[];
-
   constructor(scope: Construct, id: string, props: ModelEndpointProps) {
     super(scope, id);
-    const { models, artefacts, image, instanceType, instances } = props;
-    const stack = Stack.of(this);
-    const shared = models.length > 1;
-    const { endpoint: endpointName } = models[0].endpoint;
-    const definitions = models.map(
-      (model) => new ModelDefinition(this, shared ? `Model-${model.name}` : 'Definition', model, artefacts, image),
-    );
+    const { name, models, artefacts, image, instanceType, instances } = props;
+    const logGroup = logs(this, 'Logs', `/aws/sagemaker/Endpoints/${name}`);
+    const componentLogs = Stack.of(this).formatArn({
+      service: 'logs',
+      resource: 'log-group',
+      resourceName: `/aws/sagemaker/InferenceComponents/${name}-*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    const role = serviceRole(this, 'Role', 'sagemaker.amazonaws.com', [
+      ...image.mayRead,
+      new PolicyStatement({ actions: mayWriteLogs, resources: [logGroup.logGroupArn, componentLogs] }),
+    ]);
+    acknowledge(role, {
+      'IAM5[Resource::*]': 'ecr:GetAuthorizationToken cannot be restricted to a repository.',
+      [`IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:/aws/sagemaker/InferenceComponents/${name}-*]`]:
+        "The logs of the endpoint's own components, whose names begin with its.",
+    });
     const config = new CfnEndpointConfig(this, 'Config', {
-      // An endpoint of components takes its models with them, and its own role instead of theirs.
-      ...(shared ? { executionRoleArn: definitions[0].role.roleArn } : {}),
+      executionRoleArn: role.roleArn,
+      enableNetworkIsolation: true,
       productionVariants: [
         {
           variantName,
           instanceType,
           initialInstanceCount: instances,
           containerStartupHealthCheckTimeoutInSeconds: startupSeconds,
-          ...(shared
-            ? { routingConfig: { routingStrategy: 'LEAST_OUTSTANDING_REQUESTS' } }
-            : { modelName: definitions[0].name, initialVariantWeight: 1 }),
+          routingConfig: { routingStrategy: 'LEAST_OUTSTANDING_REQUESTS' },
         },
       ],
     });
+    config.node.addDependency(role);
     const endpoint = new CfnEndpoint(this, 'Endpoint', {
-      endpointName,
+      endpointName: name,
       endpointConfigName: config.attrEndpointConfigName,
     });
-    endpoint.node.addDependency(config);
-    const arn = (resource: string, resourceName: string) =>
-      stack.formatArn({ service: 'sagemaker', resource, resourceName });
-    if (shared) for (const [i, { name }] of models.entries()) this.#component(name, definitions[i], endpoint);
-    this.arns = [
-      arn('endpoint', endpointName),
-      ...(shared ? models.map(({ name }) => arn('inference-component', name)) : []),
-    ];
-  }
-
-  /** One model on one GPU of the endpoint's. */
-  #component(name: string, definition: ModelDefinition, endpoint: CfnEndpoint): void {
-    const component = new CfnInferenceComponent(this, `Component-${name}`, {
-      inferenceComponentName: name,
-      endpointName: endpoint.endpointName as string,
-      variantName,
-      runtimeConfig: { copyCount: 1 },
-      specification: {
-        modelName: definition.name,
-        startupParameters: { containerStartupHealthCheckTimeoutInSeconds: startupSeconds },
-        computeResourceRequirements: {
-          numberOfAcceleratorDevicesRequired: 1,
-          minMemoryRequiredInMb: componentMemoryMebibytes,
+    endpoint.node.addDependency(config, logGroup);
+    const gpu = hasGpus(instanceType);
+    for (const model of models) {
+      const component = componentName(name, model);
+      const definition = new ModelDefinition(this, `Model-${model.name}`, {
+        ...{ model, artefacts, image, componentName: component, provider: gpu ? 'cuda' : 'cpu' },
+      });
+      const placed = new CfnInferenceComponent(definition, 'Component', {
+        inferenceComponentName: component,
+        endpointName: name,
+        variantName,
+        runtimeConfig: { copyCount: 1 },
+        specification: {
+          modelName: definition.name,
+          startupParameters: { containerStartupHealthCheckTimeoutInSeconds: startupSeconds },
+          computeResourceRequirements: {
+            ...(gpu ? { numberOfAcceleratorDevicesRequired: 1 } : { numberOfCpuCoresRequired: 1 }),
+            minMemoryRequiredInMb: componentMemoryMebibytes[gpu ? 'gpu' : 'cpu'],
+          },
         },
-      },
-    });
-    component.node.addDependency(endpoint, definition);
+      });
+      placed.node.addDependency(endpoint);
+    }
   }
 }

@@ -1,7 +1,7 @@
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, Stack } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
+  CustomerManagedEncryptionConfiguration,
   DefinitionBody,
   type IChainable,
   LogLevel,
@@ -10,6 +10,8 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { acknowledge, logicalId } from './acknowledge.ts';
+import { keyOf } from './customer-key.ts';
+import { logs } from './logs.ts';
 
 export interface StateMachineProps {
   readonly name: string;
@@ -25,17 +27,15 @@ export function stateMachine(
   scope: Construct,
   { name, type, start, timeout, functions }: StateMachineProps,
 ): StateMachine {
-  const destination = new LogGroup(scope, 'Logs', {
-    // Step Functions delivers only to groups of this prefix without a resource policy for each.
-    logGroupName: `/aws/vendedlogs/states/slingshot-${name}`,
-    retention: RetentionDays.ONE_MONTH,
-    removalPolicy: RemovalPolicy.DESTROY,
-  });
+  // Step Functions delivers only to groups of this prefix without a resource policy for each.
+  const destination = logs(scope, 'Logs', `/aws/vendedlogs/states/${Stack.of(scope).stackName}-${name}`);
+  const key = keyOf(scope);
   const machine = new StateMachine(scope, 'StateMachine', {
     stateMachineType: type,
     definitionBody: DefinitionBody.fromChainable(start),
     timeout,
     tracingEnabled: true,
+    ...(key ? { encryptionConfiguration: new CustomerManagedEncryptionConfiguration(key) } : {}),
     logs: { destination, level: LogLevel.ALL, includeExecutionData: false },
   });
   const versions = functions.map((called) => [

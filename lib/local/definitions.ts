@@ -91,7 +91,7 @@ function bucketName(logicalId: string): string {
 
 type ArnOf = (logicalId: string) => string;
 
-/** CloudFormation's Ref, Fn::GetAtt and Fn::Join, down to a string. */
+/** CloudFormation's Ref, Fn::GetAtt, Fn::Join and Fn::Sub, down to a string. */
 function resolve(value: unknown, arnOf: ArnOf): string {
   if (typeof value === 'string') return value;
   const [[name, argument]] = Object.entries(value as Record<string, unknown>);
@@ -100,15 +100,20 @@ function resolve(value: unknown, arnOf: ArnOf): string {
     return parts.map((part) => resolve(part, arnOf)).join(separator);
   }
   if (name === 'Fn::GetAtt') return arnOf((argument as [string, string])[0]);
-  if (name === 'Ref') {
-    const pseudo: Record<string, string> = {
-      'AWS::Partition': 'aws',
-      'AWS::Region': region,
-      'AWS::AccountId': account,
-    };
-    return pseudo[argument as string] ?? arnOf(argument as string);
+  if (name === 'Fn::Sub' && typeof argument === 'string') {
+    return argument.replaceAll(/\$\{([^}]+)\}/g, (_, reference) => refer(reference, arnOf));
   }
+  if (name === 'Ref') return refer(argument as string, arnOf);
   throw new Error(`the local cloud cannot resolve ${name}`);
+}
+
+function refer(name: string, arnOf: ArnOf): string {
+  const pseudo: Record<string, string> = {
+    'AWS::Partition': 'aws',
+    'AWS::Region': region,
+    'AWS::AccountId': account,
+  };
+  return pseudo[name] ?? arnOf(name);
 }
 
 /**

@@ -18,7 +18,7 @@ import { startS3 } from './s3.ts';
 import { startSageMaker } from './sagemaker.ts';
 import type { LocalService } from './service.ts';
 import { startStepFunctions } from './step-functions.ts';
-import { synthesise } from './synthesise.ts';
+import { localCatalog, synthesise } from './synthesise.ts';
 
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
@@ -38,7 +38,7 @@ export class LocalCloud {
   readonly #client: SFNClient;
   readonly #run: Run;
   readonly #resources: Resources;
-  /** The functions' settings. */
+  /** The settings of prepare, which reads what a caller stores. */
   readonly #environment: Readonly<Record<string, string>>;
   readonly #watched: boolean;
 
@@ -89,7 +89,8 @@ export class LocalCloud {
     );
     // Synthesis may fail before anyone waits for the models.
     starting.catch(() => {});
-    const template = synthesise(await pinVersions(fleet), options.kept, resources.folder('slingshot-synth-'));
+    const pinned = await pinVersions(fleet);
+    const template = synthesise(pinned, options.kept, resources.folder('slingshot-synth-'));
     const { machines, functions, buckets, outputs } = readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
@@ -101,16 +102,17 @@ export class LocalCloud {
       aws.add(service);
     };
     take(await startSageMaker(endpoints));
-    take(await startS3(buckets));
+    take(await startS3(buckets, [{ ...localCatalog, body: JSON.stringify(pinned.catalog) }]));
 
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
-    let environment: Readonly<Record<string, string>> = {};
+    const settingsOf = new Map<string, Readonly<Record<string, string>>>();
     for (const local of functions.values()) {
-      environment = {
+      const environment = {
         ...local.environment,
         SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory,
         SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(options.endpointTimeoutMilliseconds),
       };
+      settingsOf.set(local.folder, environment);
       handlers.set(local.arn, await load({ ...local, environment }));
     }
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
@@ -124,7 +126,14 @@ export class LocalCloud {
         ...(signal ? { signal } : {}),
         wait: (executionArn) => stepFunctions.executions.ended(executionArn),
       });
-    return new LocalCloud(endpoints, client, run, resources, environment, options.onStep !== undefined);
+    return new LocalCloud(
+      endpoints,
+      client,
+      run,
+      resources,
+      settingsOf.get('prepare') ?? {},
+      options.onStep !== undefined,
+    );
   }
 
   /** @throws ExecutionFailed */

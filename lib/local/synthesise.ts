@@ -1,5 +1,6 @@
 import { App } from 'aws-cdk-lib';
 import type { Artefacts } from '../cloud/artefacts.ts';
+import { settingsSchema } from '../cloud/settings.ts';
 import { SlingshotStack } from '../cloud/slingshot-stack.ts';
 import type { Fleet } from '../fleet.ts';
 
@@ -15,10 +16,14 @@ interface Resource {
   readonly Metadata?: Readonly<Record<string, unknown>>;
 }
 
+/** Where the local S3 has the catalog: the fleet's own, with the places where its models run here. */
+export const localCatalog = { bucket: 'catalog', key: 'catalog.json' };
+
 /** Models are served from their folders here. Assets would be hashed into a cache under the user's home, too. */
-const unbuilt: Artefacts = {
-  image: () => ({ uri: 'local', grantRead() {} }),
-  weights: (_, { name }) => ({ uri: `local:${name}`, grantRead() {} }),
+export const unbuiltArtefacts: Artefacts = {
+  image: () => ({ uri: 'local/serving', mayRead: [] }),
+  weights: (_, { name }) => ({ uri: `s3://local/${name}.tar.gz`, mayRead: [] }),
+  catalog: () => ({ uri: `s3://${localCatalog.bucket}/${localCatalog.key}`, mayRead: [] }),
 };
 
 /**
@@ -35,11 +40,7 @@ export function synthesise(fleet: Fleet, kept: number, outdir: string): Template
     // Takes seconds, and `cdk synth` does it before anything is deployed.
     builtinCloudFormationValidation: false,
   });
-  const stack = new SlingshotStack(app, 'Slingshot', {
-    ...{ fleet, kept },
-    artefacts: unbuilt,
-    coreInstanceType: 'ml.g5.xlarge',
-    tenantInstanceType: 'ml.g4dn.xlarge',
-  });
+  const settings = settingsSchema.parse({ kept });
+  const stack = new SlingshotStack(app, 'Slingshot', { fleet, settings, artefacts: unbuiltArtefacts });
   return app.synth().getStackArtifact(stack.artifactId).template;
 }
