@@ -1,0 +1,218 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { requestSchema } from '../../functions/contracts/request.ts';
+import { prepare } from '../../functions/prepare/prepare.ts';
+import { InvalidRequest } from '../../functions/shared/errors.ts';
+import { readFleet } from '../../lib/fleet.ts';
+import { close, listen } from '../../lib/local/listen.ts';
+import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../../models/checkpoint/safetensors.ts';
+import { BadRow } from '../../models/data/bad-row.ts';
+import { readDocuments } from '../../models/data/documents.ts';
+import { FileBytes } from '../../models/import/file-bytes.ts';
+import { openGguf } from '../../models/import/gguf-source.ts';
+import { ImportError } from '../../models/import/source.ts';
+import { Denoiser } from '../../models/inference/denoiser.ts';
+import {
+  decodeAnswer,
+  decodeInvocation,
+  encodeAnswer,
+  encodeInvocation,
+  ProtocolError,
+} from '../../models/serving/protocol.ts';
+import { createModelServer } from '../../models/serving/server.ts';
+import { formatNetworkConfig, parseNetworkConfig } from '../../models/ssd2/config.ts';
+import { compress, readEnvelope } from '../../models/ssd2/envelope.ts';
+import { checkEnvelope } from '../../models/ssd2/envelope-check.ts';
+import type { LaneStep } from '../../models/ssd2/step.ts';
+import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { parseRecipe } from '../../models/training/recipe.ts';
+import { softmax } from '../support/reference-network.ts';
+import { routedFleet, tinyConfig, tinyFleet, tinyModel, tinyTokenizer } from '../support/tiny-fleet.ts';
+import { tinyRecipeJson } from '../support/training.ts';
+import { ggufSample } from './gguf-sample.ts';
+import { Fault, refusing, type Target } from './target.ts';
+
+const { block, vocabulary } = tinyConfig;
+const kept = 8;
+
+function envelope() {
+  const rows = Array.from({ length: block }, (_, i) =>
+    softmax(Array.from({ length: vocabulary }, (_, v) => 3 * Math.sin(i * 7 + v))),
+  );
+  return compress(Float32Array.from(rows.flat(), Math.log), vocabulary, kept);
+}
+
+const lane: LaneStep = {
+  context: [5, 6, 7],
+  tokens: Array.from({ length: block }, (_, i) => [i + 20]),
+  previous: envelope(),
+  ...{ seed: 9, lane: 0, block: 0, step: 2, steps: 6 },
+};
+const invocation = encodeInvocation({
+  lanes: [lane, { ...lane, lane: 1, previous: null, tokens: null, step: 0 }],
+  kept,
+});
+const answer = encodeAnswer({
+  ...{ model: 'core', version: 'x', lanes: [{ seed: 9, lane: 0, block: 0, step: 2 }], envelopes: [envelope()] },
+  milliseconds: { context: 0, noise: 0, model: 1, compress: 0 },
+});
+
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+const parsed = (bytes: Buffer): unknown => {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return bytes.toString();
+  }
+};
+
+/** What talks to a caller. */
+async function wireTargets(): Promise<Target[]> {
+  const denoiser = await Denoiser.create(await tinyModel('core', 1));
+  const server = createModelServer(Promise.resolve({ denoiser, version: 'x' }));
+  const url = await listen(server);
+  const { config, tokenizer } = await tinyModel('core', 1);
+  const everywhere = [{ from: 0, to: 1, endpoint: { endpoint: 'x' } }];
+  const catalog = {
+    cores: { core: { routes: everywhere, template: 'plain' as const } },
+    tenants: { acme: everywhere },
+  };
+  return [
+    {
+      ...{ name: 'envelope', share: 0.2, good: [envelope().bytes] },
+      take: refusing((bytes) => checkEnvelope(readEnvelope(bytes), { positions: block, vocabulary, kept }), RangeError),
+    },
+    {
+      ...{ name: 'call of an endpoint', share: 0.15, good: [invocation] },
+      take: refusing(decodeInvocation, ProtocolError),
+    },
+    { name: "endpoint's answer", share: 0.15, good: [answer], take: refusing(decodeAnswer, ProtocolError) },
+    {
+      ...{ name: 'request body', share: 0.1, good: [invocation] },
+      take: async (body) => {
+        const { status } = await fetch(`${url}/invocations`, { method: 'POST', body });
+        if (status >= 500) throw new Fault(`status ${status}`);
+        return status === 200;
+      },
+      close: async () => {
+        await close(server);
+        await denoiser.release();
+      },
+    },
+    {
+      ...{ name: 'request', share: 0.05 },
+      good: [
+        json({ prompt: 'To create a queue', tokens: 5, steps: 4, seed: 3, visit: 2 }),
+        json({ prompt: 'To', tenant: 'acme', weight: 0.5, context: 'A worker', contrast: 1, tokens: 5, topP: 0.9 }),
+      ],
+      take: refusing(async (bytes) => {
+        const request = requestSchema.safeParse(parsed(bytes));
+        if (!request.success) throw new InvalidRequest('refused');
+        await prepare(request.data, { config, tokenizer, catalog, kept });
+      }, InvalidRequest),
+    },
+  ];
+}
+
+/** What lies in a model's folder. */
+async function modelTargets(folder: string): Promise<Target[]> {
+  const tensors = new Map([
+    ['a', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],
+    ['b', { shape: [4], data: Float16Array.of(1, 2, 3, 4) }],
+    ['c', { shape: [3], data: Int8Array.of(1, 2, 3) }],
+  ]);
+  const gguf = join(folder, 'fuzz.gguf');
+  return [
+    {
+      ...{ name: 'safetensors', share: 0.1, good: [Buffer.concat(encodeSafetensors(tensors, { format: 'pt' }))] },
+      take: refusing(decodeSafetensors, SafetensorsError),
+    },
+    {
+      ...{ name: 'config.json', share: 0.03, good: [json(formatNetworkConfig(tinyConfig))] },
+      take: refusing((bytes) => parseNetworkConfig(parsed(bytes)), z.ZodError),
+    },
+    {
+      ...{ name: 'tokenizer.json', share: 0.02, good: [Buffer.from(await tinyTokenizer())] },
+      take: refusing(
+        async (bytes) => {
+          const tokenizer = Tokenizer.parse(bytes.toString());
+          await tokenizer.decode(await tokenizer.encode('To create a queue'));
+          // What is not JSON is said to be so by JSON.parse, in the words that the file's reader puts its name before.
+        },
+        Error,
+        SyntaxError,
+      ),
+    },
+    {
+      ...{ name: 'GGUF', share: 0.05, good: [ggufSample()] },
+      take: refusing(async (bytes) => {
+        await writeFile(gguf, bytes);
+        await using file = await FileBytes.open(gguf);
+        await openGguf(file);
+      }, ImportError),
+    },
+  ];
+}
+
+/** What people write by hand. */
+async function textTargets(folder: string): Promise<Target[]> {
+  const rows = [
+    json({ text: 'The queue holds messages until a worker reads them.' }),
+    json({ instruction: 'What is a queue?', context: '', response: 'It holds messages.' }),
+  ];
+  const lines = join(folder, 'fuzz.jsonl');
+  const { folder: models, remove } = await tinyFleet();
+  const read = async (bytes: Buffer, format: 'text' | 'instructions') => {
+    await writeFile(lines, bytes);
+    for await (const _ of readDocuments([lines], format, { policy: 'fail' })) void _;
+  };
+  const good = [Buffer.concat(rows.flatMap((row) => [row, Buffer.from('\n')])), ...rows];
+  return [
+    {
+      ...{ name: 'recipe', share: 0.06, good: [Buffer.from(tinyRecipeJson()), Buffer.from(yaml)] },
+      take: refusing((bytes) => parseRecipe(bytes.toString(), 'fuzz.yaml'), Error),
+    },
+    { name: 'JSON Lines of texts', share: 0.03, good, take: refusing((bytes) => read(bytes, 'text'), BadRow) },
+    {
+      ...{ name: 'JSON Lines of instructions', share: 0.03, good },
+      take: refusing((bytes) => read(bytes, 'instructions'), BadRow),
+    },
+    {
+      ...{ name: 'fleet.json', share: 0.03 },
+      good: [json({ cores: { core: 'core' }, tenants: { acme: 'acme' } }), json(routedFleet)],
+      take: refusing(async (bytes) => {
+        await writeFile(join(models, 'fleet.json'), bytes);
+        await readFleet(models);
+      }, Error),
+      close: remove,
+    },
+  ];
+}
+
+const yaml = `model: { model_type: ssd2, backbone: opt }
+seed: 3
+batch: &batch
+  sequences: 2
+  blocks: 3
+budget: { steps: 12 }
+optimiser:
+  learningRate: 1e-2
+  warmup: 2
+validation: { every: 4, batches: 1 }
+checkpointEvery: 4
+`;
+
+/** All targets, and what ends them. */
+export async function makeTargets(): Promise<{ targets: Target[]; close: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'slingshot-fuzz-'));
+  const targets = [...(await wireTargets()), ...(await modelTargets(folder)), ...(await textTargets(folder))];
+  return {
+    targets,
+    async close() {
+      for (const target of targets) await target.close?.();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
