@@ -2,6 +2,7 @@ import type { NextToken } from '../autoregressive/next-token.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type Perplexity, perplexity } from './perplexity.ts';
 import { table } from './table.ts';
+import { autoregressiveJudge } from './text-judge.ts';
 import { type TextMetrics, textMetrics } from './text-metrics.ts';
 
 export type SampleMetrics = TextMetrics & Perplexity;
@@ -18,7 +19,7 @@ export async function measureSamples(
   domain?: ReadonlySet<string>,
 ): Promise<SampleMetrics> {
   const pairs = prompts.flatMap((prompt, i) => samples[i].map((text) => ({ prompt, text })));
-  return { ...textMetrics(samples, domain), ...(await perplexity(judge, tokenizer, pairs)) };
+  return { ...textMetrics(samples, domain), ...(await perplexity(autoregressiveJudge(judge, tokenizer), pairs)) };
 }
 
 export function metricsTable(

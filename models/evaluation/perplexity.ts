@@ -1,12 +1,5 @@
-import type { NextToken } from '../autoregressive/next-token.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { bootstrapInterval } from './statistics.ts';
-
-/** A text that was generated after a prompt. */
-export interface Sample {
-  readonly prompt: string;
-  readonly text: string;
-}
+import type { Sample, TextCost, TextJudge } from './text-judge.ts';
 
 export interface Perplexity {
   readonly perplexity: number;
@@ -14,22 +7,15 @@ export interface Perplexity {
   readonly interval: readonly [number, number];
 }
 
-/** exp(total cross-entropy / tokens) of texts given their prompts, under an autoregressive model; empty texts are left out. */
-export async function perplexity(
-  judge: NextToken,
-  tokenizer: Tokenizer,
-  samples: readonly Sample[],
-): Promise<Perplexity> {
-  const costs: { nats: number; tokens: number }[] = [];
-  for (const { prompt, text } of samples) {
-    const before = (await tokenizer.encode(prompt)).length;
-    const ids = (await tokenizer.encode(prompt + text)).slice(0, judge.config.positions);
-    if (ids.length <= before) continue;
-    const losses = (await judge.losses(ids)).subarray(before - 1);
-    costs.push({ nats: losses.reduce((a, b) => a + b, 0), tokens: losses.length });
+/** exp(total cross-entropy / tokens) of texts given their prompts; empty texts are left out. */
+export async function perplexity(judge: TextJudge, samples: readonly Sample[]): Promise<Perplexity> {
+  const costs: TextCost[] = [];
+  for (const sample of samples) {
+    const cost = await judge.cost(sample);
+    if (cost.tokens > 0) costs.push(cost);
   }
   if (costs.length === 0) return { perplexity: Number.NaN, interval: [Number.NaN, Number.NaN] };
-  const of = (some: readonly { nats: number; tokens: number }[]) =>
+  const of = (some: readonly TextCost[]) =>
     Math.exp(some.reduce((a, { nats }) => a + nats, 0) / some.reduce((a, { tokens }) => a + tokens, 0));
   return { perplexity: of(costs), interval: bootstrapInterval(costs, of) };
 }

@@ -50,20 +50,44 @@ export function bootstrapInterval<T>(
   statistic: (sample: readonly T[]) => number,
   seed = 0,
 ): [number, number] {
+  return bootstrapIntervals(items, [statistic], seed)[0];
+}
+
+/** The same of several statistics at once. */
+export function bootstrapIntervals<T>(
+  items: readonly T[],
+  statistics: readonly ((sample: readonly T[]) => number)[],
+  seed = 0,
+): [number, number][] {
   const resamplings = 2000;
-  const values = Float64Array.from({ length: resamplings }, (_, step) =>
-    statistic(
-      items.map((_, position) => {
-        const draw = uniform({ seed, lane: bootstrapLane, block: 0, step, position });
-        return items[Math.floor(draw * items.length)];
-      }),
-    ),
-  ).sort();
-  const at = (share: number) => values[Math.round(share * (resamplings - 1))];
-  return [at(0.025), at(0.975)];
+  const values = statistics.map(() => new Float64Array(resamplings));
+  for (let step = 0; step < resamplings; step++) {
+    const sample = items.map((_, position) => {
+      const draw = uniform({ seed, lane: bootstrapLane, block: 0, step, position });
+      return items[Math.floor(draw * items.length)];
+    });
+    statistics.forEach((statistic, i) => {
+      values[i][step] = statistic(sample);
+    });
+  }
+  return values.map((own) => {
+    own.sort();
+    return [own[Math.round(0.025 * (resamplings - 1))], own[Math.round(0.975 * (resamplings - 1))]];
+  });
 }
 
 const bootstrapLane = 2 ** 31 + 16;
+
+/**
+ * A statistic of independent items with the jackknife's interval, from what it is without each. For statistics that items
+ * drawn twice would distort, such as the number of different words.
+ */
+export function jackknife<T>(items: readonly T[], statistic: (some: readonly T[]) => number): Estimate {
+  const without = items.map((_, left) => statistic(items.filter((_, i) => i !== left)));
+  const mean = without.reduce((a, b) => a + b, 0) / items.length;
+  const squares = without.reduce((a, value) => a + (value - mean) ** 2, 0);
+  return { mean: statistic(items), margin: z * Math.sqrt((squares * (items.length - 1)) / items.length) };
+}
 
 /** "3.412 ± 0.021" */
 export function formatEstimate({ mean, margin }: Estimate, digits = 3): string {

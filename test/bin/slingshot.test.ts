@@ -206,6 +206,63 @@ describe('slingshot evaluate text', () => {
   });
 });
 
+describe('slingshot evaluate samples', () => {
+  const row = (prompt: string, text: string, weight?: number) => `${JSON.stringify({ prompt, text, weight })}\n`;
+  const files = () =>
+    ['samples-0.jsonl', 'samples-1.jsonl', 'documents.jsonl', 'judge-text.jsonl'].map((name) => join(work, name));
+  const measure = async (...more: string[]) => {
+    const [copied, own, documents, judgeText] = files();
+    const text = (start: number) => [0, 1, 2, 3].map((i) => sentences[(start + i) % 4]).join(' ');
+    await writeFile(documents, sentences.map((_, i) => `${JSON.stringify({ text: text(i) })}\n`).join(''));
+    await writeFile(judgeText, sentences.map((_, i) => `${JSON.stringify({ text: text(3 - i) })}\n`).join(''));
+    await writeFile(copied, sentences.map((sentence) => row('The queue', ` ${sentence}`)).join(''));
+    const words = (i: number) => sentences[i].split(' ').reverse().join(' ');
+    await writeFile(own, [0, 1, 2, 3].map((i) => row('The queue', ` ${words(i)}`, i % 2)).join(''));
+    return slingshot(
+      ...['evaluate', 'samples', '--text', copied, own, '--real', documents, '--training', documents],
+      ...['--tokenizer', join(tiny.folder, 'core'), ...more],
+    );
+  };
+
+  it('sets copies and loose words beside real text, a weight by itself, under either judge', async () => {
+    const [, , , judgeText] = files();
+    const { stdout, stderr } = await measure('--judge-text', judgeText, '--json');
+    expect(stderr).toBe('');
+    const { judge, results } = JSON.parse(stdout);
+    expect(judge).toBe(`5-gram of 4 documents of ${judgeText}`);
+    const names = ['real text', 'samples-0.jsonl', 'samples-1.jsonl, weight 0', 'samples-1.jsonl, weight 1'];
+    expect(results.map(({ name }: { name: string }) => name)).toEqual(names);
+    const [real, copied, loose] = results;
+    expect(copied.knownTrigrams.value).toBe(1);
+    // With the space before it.
+    expect(copied.longestCopy.most).toBe(1 + Math.max(...sentences.map(({ length }) => length)));
+    expect(loose.natsPerCharacter.value).toBeGreaterThan(2 * real.natsPerCharacter.value);
+    expect(loose.knownTrigrams.value).toBeLessThan(0.1);
+
+    const model = join(work, 'samples-judge');
+    await saveModel(model, autoregressiveConfig, await tinyTokenizer(), tinyWeights(autoregressiveConfig, 3));
+    const table = await measure('--judge', model);
+    expect(table.stdout).toMatch(/judge: .*samples-judge; real text in stretches of \d+ words after 2;/);
+    expect(table.stdout).toMatch(/\| real text +\| +\d+ \| +\d+\.\d \| \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\) \|/);
+  });
+
+  it.each([
+    [[], 'who is to judge? Give --judge-text PATHS or --judge FOLDER'],
+    [
+      ['--judge', 'a', '--judge-text', 'b'],
+      "option '--judge-text <paths...>' cannot be used with option '--judge <folder>'",
+    ],
+    [['--judge', 'nowhere'], 'no model in nowhere'],
+    [['--judge-text', '/nowhere'], '/nowhere: no such file or folder'],
+    [['--text', program], 'slingshot.ts:1: not a JSON object with "prompt" and "text"'],
+  ])('%j fails in a line', async (args, message) => {
+    const { code, stderr } = await measure(...args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
 describe('slingshot evaluate judge', () => {
   it('compares what two models answered, by a chat-completions service', async () => {
     const server = createServer((request, response) => {

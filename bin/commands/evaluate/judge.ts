@@ -27,7 +27,8 @@ export function judgeCommand(): Command {
 
 async function runJudge(options: JudgeOptions): Promise<void> {
   const { compare } = await import('../../../models/evaluation/pairwise-judge.ts');
-  const [a, b] = [await readAnswers(options.a), await readAnswers(options.b)];
+  const { readSamples } = await import('../../../models/evaluation/read-samples.ts');
+  const [a, b] = [await readSamples(options.a), await readSamples(options.b)];
   const missing = a.findIndex(({ prompt }, i) => b[i]?.prompt !== prompt);
   if (a.length === 0) throw new Error(`${options.a} has no answers`);
   if (missing >= 0 || a.length !== b.length) {
@@ -47,15 +48,4 @@ async function runJudge(options: JudgeOptions): Promise<void> {
   print(`A won ${counted('a')}, B won ${counted('b')}, ${counted('tie')} ties of ${pairs.length} pairs`);
   print(`A's win rate, a tie counting half: ${result.winRate.toFixed(3)}, 95 % ${low} to ${high}`);
   print(`${result.inconsistent} pairs were judged otherwise in the other order, and count as ties`);
-}
-
-async function readAnswers(file: string): Promise<{ prompt: string; text: string }[]> {
-  const { readJsonRows } = await import('../../../models/data/rows.ts');
-  const expected = 'a JSON object with "prompt" and "text"';
-  const answers: { prompt: string; text: string }[] = [];
-  const rows = readJsonRows([file], { policy: 'fail' }, expected, ({ prompt, text }) =>
-    typeof prompt === 'string' && typeof text === 'string' ? { prompt, text } : undefined,
-  );
-  for await (const answer of rows) answers.push(answer);
-  return answers;
 }
