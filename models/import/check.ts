@@ -2,7 +2,8 @@ import { ZodError, z } from 'zod';
 import { type BaseConfig, baseTensorShapes, parseBaseConfig } from '../checkpoint/base-config.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { firstIssue } from '../zod-issue.ts';
-import { ImportError, type SourceTensor, type TokenizerJson } from './source.ts';
+import { ImportError } from './import-error.ts';
+import type { SourceTensor, TokenizerJson } from './source.ts';
 
 /** @throws ImportError when a field is missing or not what is read */
 export function checkedConfig(path: string, value: unknown): BaseConfig {

@@ -1,5 +1,6 @@
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { ImportError, type TokenizerJson } from './source.ts';
+import { ImportError } from './import-error.ts';
+import type { TokenizerJson } from './source.ts';
 
 /** How often a tokenizer's pieces occur in texts, by id. `onTexts` is told of texts done, and null at the end. */
 export async function countPieces(

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { ImportError } from './source.ts';
+import { ImportError } from './import-error.ts';
 
 const gitLfsPointer = 'version https://git-lfs';
 
@@ -45,6 +46,16 @@ export class FileBytes implements AsyncDisposable {
       done += bytesRead;
     }
     return buffer;
+  }
+
+  /** Hexadecimal. */
+  async sha256(): Promise<string> {
+    const hash = createHash('sha256');
+    const piece = 2 ** 24;
+    for (let from = 0; from < this.size; from += piece) {
+      hash.update(await this.read(from, Math.min(piece, this.size - from)));
+    }
+    return hash.digest('hex');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,12 @@
+import { basename } from 'node:path';
 import { type BaseConfig, isFamily, type LlamaConfig } from '../checkpoint/base-config.ts';
 import { rowBytes } from '../checkpoint/tensor-format.ts';
 import { checkedConfig, checkedTensors, checkedTokenizer } from './check.ts';
 import type { FileBytes } from './file-bytes.ts';
 import { type Gguf, type GgufTensor, readGguf } from './gguf.ts';
 import { ggufTokenizer, ggufTokenizerConfig } from './gguf-tokenizer.ts';
-import { ImportError, type Provenance, type Source, type SourceTensor } from './source.ts';
+import { ImportError } from './import-error.ts';
+import type { Provenance, Source, SourceTensor } from './source.ts';
 
 /** GGUF's names of what a layer has, and Hugging Face's. */
 const layerParts = new Map([
@@ -40,7 +42,10 @@ export async function openGguf(file: FileBytes): Promise<Source> {
     tokenizer,
     tokenizerConfig: ggufTokenizerConfig(gguf),
     tensors: checkedTensors(tensors, config, (name) => `${file.path}: tensor ${ggufName(name)}`),
-    provenance: provenance(gguf, file.path),
+    provenance: provenance(gguf, file),
+    changes: [
+      "The tensors have Hugging Face's names, and the rows of the query and key projections Hugging Face's order.",
+    ],
     close: () => file[Symbol.asyncDispose](),
   };
 }
@@ -142,10 +147,11 @@ function halvesApart(stored: Uint8Array, row: number, heads: number): Uint8Array
   return out;
 }
 
-function provenance({ metadata }: Gguf, file: string): Provenance {
+function provenance({ metadata }: Gguf, file: FileBytes): Provenance {
   const said = (key: string) => {
     const value = metadata.get(`general.${key}`);
     return typeof value === 'string' ? { [key]: value } : {};
   };
-  return { file, ...said('name'), ...said('organization'), ...said('license') };
+  const name = basename(file.path);
+  return { name, ...said('name'), ...said('organization'), ...said('license'), files: [file] };
 }

@@ -1,5 +1,6 @@
 import type { Gguf, GgufValue } from './gguf.ts';
-import { type AddedToken, ImportError, type TokenizerConfig, type TokenizerJson } from './source.ts';
+import { ImportError } from './import-error.ts';
+import type { AddedToken, TokenizerConfig, TokenizerJson } from './source.ts';
 
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
 

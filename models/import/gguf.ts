@@ -1,6 +1,6 @@
 import { rowBytes, type TensorFormat } from '../checkpoint/tensor-format.ts';
 import type { FileBytes } from './file-bytes.ts';
-import { ImportError } from './source.ts';
+import { ImportError } from './import-error.ts';
 
 export type GgufValue = number | string | boolean | readonly GgufValue[];
 

@@ -8,7 +8,8 @@ import { type TensorFormat, tensorFormats } from '../checkpoint/tensor-format.ts
 import { firstIssue } from '../zod-issue.ts';
 import { checkedConfig, checkedTensors, checkedTokenizer } from './check.ts';
 import { FileBytes } from './file-bytes.ts';
-import { ImportError, type Source, type SourceTensor, type TokenizerConfig } from './source.ts';
+import { ImportError } from './import-error.ts';
+import type { Source, SourceTensor, TokenizerConfig } from './source.ts';
 
 const singleFile = 'model.safetensors';
 
@@ -41,7 +42,8 @@ export async function openHuggingFace(folder: string): Promise<Source> {
       tokenizer,
       tokenizerConfig: await tokenizerConfig(folder, names),
       tensors: checkedTensors(tensors, config, naming),
-      provenance: { file: folder, name: nameOf(settings, folder) },
+      provenance: { name: nameOf(settings, folder), ...licenseFile(folder, names), files },
+      changes: [],
       close,
     };
   } catch (error) {
@@ -113,6 +115,11 @@ function rotaryBase(settings: Record<string, unknown>, refuse: (key: string, wha
 function nameOf(settings: Record<string, unknown>, folder: string): string {
   const { _name_or_path: name } = settings;
   return typeof name === 'string' && name !== '' ? name : basename(folder);
+}
+
+function licenseFile(folder: string, names: readonly string[]): { licenseFile?: string } {
+  const name = names.find((name) => /^licen[cs]e(\.(txt|md))?$/i.test(name));
+  return name === undefined ? {} : { licenseFile: join(folder, name) };
 }
 
 async function tokenizerConfig(folder: string, names: readonly string[]): Promise<TokenizerConfig> {

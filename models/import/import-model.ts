@@ -1,10 +1,12 @@
 import { randomInt } from 'node:crypto';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { baseFiles } from '../checkpoint/base.ts';
 import { writeSharded } from '../checkpoint/sharded-weights.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { ImportError, type Source } from './source.ts';
+import { ImportError } from './import-error.ts';
+import { modelCard, notice } from './model-card.ts';
+import type { Source } from './source.ts';
 
 /**
  * Writes a source as a model folder: all of it, or nothing.
@@ -24,6 +26,11 @@ export async function writeModelFolder(
     await write(baseFiles.config, json(source.config));
     await write(baseFiles.tokenizer, `${JSON.stringify(source.tokenizer)}\n`);
     await write(baseFiles.tokenizerConfig, json(source.tokenizerConfig));
+    await write('README.md', await modelCard(source));
+    await write('NOTICE', notice(source));
+    if (source.provenance.licenseFile !== undefined) {
+      await copyFile(source.provenance.licenseFile, join(temporary, 'LICENSE'));
+    }
     await writeSharded(temporary, source.tensors, onTensor);
     await rm(out, { recursive: true, force: true });
     await rename(temporary, out);

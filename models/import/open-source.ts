@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import { FileBytes } from './file-bytes.ts';
 import { openGguf } from './gguf-source.ts';
 import { openHuggingFace } from './hugging-face-source.ts';
+import { ImportError } from './import-error.ts';
 import { withEveryByte } from './select-tokens.ts';
-import { ImportError, type Source } from './source.ts';
+import type { Source } from './source.ts';
 
 /**
  * Opens a GGUF file or a Hugging Face folder, its tokenizer made to hold any text.

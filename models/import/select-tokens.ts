@@ -1,7 +1,8 @@
 import { tokenTensors } from '../checkpoint/base-config.ts';
 import { rowBytes } from '../checkpoint/tensor-format.ts';
 import { byteLetters, isNeverInUtf8 } from '../tokenizer/byte-letters.ts';
-import { ImportError, pieceCount, type Source, type SourceTensor, type TokenizerJson } from './source.ts';
+import { ImportError } from './import-error.ts';
+import { pieceCount, type Source, type SourceTensor, type TokenizerJson } from './source.ts';
 
 /** A source with only some of its tokens, numbered in the order of `ids`: their rows stay as they are, to the bit. */
 export function withTokens(source: Source, ids: readonly number[]): Source {
@@ -12,7 +13,9 @@ export function withTokens(source: Source, ids: readonly number[]): Source {
     bos_token_id: bos === null ? null : (renumbered.get(bos) ?? null),
     eos_token_id: eos === null ? null : (renumbered.get(eos) ?? null),
   };
-  return withRows({ ...source, config, tokenizer: renumberedTokenizer(source.tokenizer, renumbered) }, ids);
+  const tokenizer = renumberedTokenizer(source.tokenizer, renumbered);
+  const change = `Of ${source.config.vocab_size} tokens, ${ids.length} were kept and numbered anew, with their rows as they were.`;
+  return withRows({ ...source, config, tokenizer, changes: [...source.changes, change] }, ids);
 }
 
 /**
@@ -35,7 +38,17 @@ export function withEveryByte(source: Source, path: string): Source {
   const added = missing.map((letter, i): [string, number] => [letter, pieces + i]);
   const model = { ...tokenizer.model, vocab: { ...vocab, ...Object.fromEntries(added) } };
   const rows = [...Array(pieces).keys(), ...missing.map(() => vocab[control as string])];
-  return withRows({ ...source, tokenizer: { ...tokenizer, model } }, rows);
+  const changes = [...source.changes];
+  if (pieces < config.vocab_size) {
+    changes.push(`The last ${config.vocab_size - pieces} rows, which no token has, were left out of the token tables.`);
+  }
+  if (missing.length > 0) {
+    changes.push(
+      `The tokenizer had no token for ${missing.length} bytes that rare UTF-8 texts have: they follow the others, each ` +
+        "with a copy of a control byte's row.",
+    );
+  }
+  return withRows({ ...source, tokenizer: { ...tokenizer, model }, changes }, rows);
 }
 
 function withRows(source: Source, rows: readonly number[]): Source {

@@ -1,10 +1,6 @@
 import type { BaseConfig } from '../checkpoint/base-config.ts';
 import type { TensorFormat } from '../checkpoint/tensor-format.ts';
-
-/** A checkpoint that cannot be imported; the message names the file, what is wrong in it, and what to do. */
-export class ImportError extends Error {
-  override name = 'ImportError';
-}
+import type { FileBytes } from './file-bytes.ts';
 
 /** A tensor of a source: its elements stay where they are until asked for. */
 export interface SourceTensor {
@@ -52,10 +48,14 @@ export interface TokenizerConfig {
 
 /** Where a model comes from, as far as its files say. */
 export interface Provenance {
-  readonly file: string;
-  readonly name?: string;
+  readonly name: string;
   readonly organization?: string;
+  /** The licence's name. */
   readonly license?: string;
+  /** The licence's text, a file. */
+  readonly licenseFile?: string;
+  /** The files with the weights. */
+  readonly files: readonly FileBytes[];
 }
 
 /** A checkpoint of another project, open for reading. */
@@ -66,5 +66,7 @@ export interface Source {
   /** By Hugging Face's names: those that the config asks for, each of its shape. */
   readonly tensors: ReadonlyMap<string, SourceTensor>;
   readonly provenance: Provenance;
+  /** What of the files was changed, as sentences. */
+  readonly changes: readonly string[];
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import { BadRow } from '../../models/data/bad-row.ts';
 import { readDocuments } from '../../models/data/documents.ts';
 import { FileBytes } from '../../models/import/file-bytes.ts';
 import { openGguf } from '../../models/import/gguf-source.ts';
-import { ImportError } from '../../models/import/source.ts';
+import { ImportError } from '../../models/import/import-error.ts';
 import { Denoiser } from '../../models/inference/denoiser.ts';
 import {
   decodeAnswer,
