@@ -6,7 +6,14 @@ import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import type { ModelConfig } from '../models/ssd2/config.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
-import { autoregressive, baseModel, type Lab, type Trained } from './lab.ts';
+import {
+  autoregressive,
+  autoregressiveTokensPerStep,
+  baseModel,
+  type Lab,
+  type Trained,
+  tokensPerStep,
+} from './lab.ts';
 import type { Report } from './report.ts';
 
 const weights = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
@@ -58,8 +65,8 @@ export async function collaboration(lab: Lab): Promise<Report> {
   return {
     title: '6. Collaboration of core and tenant',
     setup:
-      `A core of ${parameterCount(core).toLocaleString('en')} parameters trained on a tenth of the core's corpus, tenants of four sizes on ` +
-      `contact-center, ${lab.steps} steps each of 1,000 noised tokens (AR: 1,192 tokens), seeds ${lab.seeds.join(', ')}; the loss is on ` +
+      `A core of ${count(parameterCount(core))} parameters trained on a tenth of the core's corpus, tenants of four sizes on ` +
+      `contact-center, ${lab.steps} steps each of ${count(tokensPerStep)} noised tokens (AR: ${count(autoregressiveTokensPerStep)} tokens), seeds ${lab.seeds.join(', ')}; the loss is on ` +
       `contact-center's held-out text, the gain what the best of the weights 0, 0.1 ... 1 gains over the better of the two.`,
     tables: [
       {
@@ -93,6 +100,10 @@ export async function collaboration(lab: Lab): Promise<Report> {
 }
 
 /** How much lower the best weight's loss is than the lower of both ends. */
+function count(value: number): string {
+  return value.toLocaleString('en');
+}
+
 function gain(losses: readonly number[]): number {
   return Math.min(losses[0], losses[losses.length - 1]) - Math.min(...losses);
 }

@@ -40,6 +40,8 @@ export const baseBatch = { sequences: 8, blocks: 5, accumulate: 1 };
 
 /** Noised tokens. */
 export const tokensPerStep = baseBatch.sequences * baseBatch.blocks * baseModel.block;
+/** Of the autoregressive model, which learns all tokens of a sequence but the first. */
+export const autoregressiveTokensPerStep = baseBatch.sequences * ((baseBatch.blocks + 1) * baseModel.block - 1);
 
 /** What tells one training of an experiment from another. */
 export interface Training {
@@ -80,9 +82,8 @@ export function recipeOf({ model, seed, steps, objective, learningRate = 0.003 }
 export interface Trained {
   readonly directory: string;
   readonly model: Model<NetworkConfig>;
-  /** Of training, and on how many tokens. */
+  /** Of training. */
   readonly seconds: number;
-  readonly tokens: number;
 }
 
 export interface LabOptions {
@@ -182,8 +183,8 @@ export class Lab {
         if (!existsSync(summary)) await this.#train(training, recipe, directory, summary, key);
       });
     }
-    const { seconds, tokens } = JSON.parse(readFileSync(summary, 'utf8'));
-    return { directory, model: await loadAnyModel(directory), seconds, tokens };
+    const { seconds } = JSON.parse(readFileSync(summary, 'utf8'));
+    return { directory, model: await loadAnyModel(directory), seconds };
   }
 
   async #train(training: Training, recipe: Recipe, directory: string, summary: string, key: string): Promise<void> {
@@ -202,7 +203,7 @@ export class Lab {
       },
     });
     await saveModel(directory, model, (await this.tokenizer()).json, buffers.averages(), 'fp32');
-    await writeAtomically(summary, JSON.stringify({ key, seconds, tokens: steps * tokensPerStep }));
+    await writeAtomically(summary, JSON.stringify({ key, seconds }));
   }
 
   /** One training a seed. */

@@ -25,8 +25,14 @@ export interface SequenceSource {
   sequence(n: number): GridSequence;
 }
 
-/** Lanes of the noise that training draws from, apart from each other and from generation's small numbers. */
-export const noiseLanes = { order: 2 ** 31, batch: 2 ** 31 + 1, noise: 2 ** 31 + 2, shift: 2 ** 31 + 3 };
+/**
+ * Streams of random numbers that training and evaluation draw from, apart from each other and from generation's lanes,
+ * which are small numbers. Weights are drawn from the first of those, before there is any generation.
+ */
+export const noiseLanes = {
+  ...{ weights: 0, order: 2 ** 31, batch: 2 ** 31 + 1, noise: 2 ** 31 + 2, shift: 2 ** 31 + 3 },
+  bootstrap: 2 ** 31 + 16,
+};
 
 export function sequenceSource(corpus: Corpus, shape: GridShape, seed: number, endOfText: number): SequenceSource {
   return corpus.responses

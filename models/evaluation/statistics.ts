@@ -1,3 +1,4 @@
+import { noiseLanes } from '../data/sequences.ts';
 import { uniform } from '../ssd2/noise.ts';
 
 /** A mean with its 95 % confidence interval, mean - margin .. mean + margin. */
@@ -63,7 +64,7 @@ export function bootstrapIntervals<T>(
   const values = statistics.map(() => new Float64Array(resamplings));
   for (let step = 0; step < resamplings; step++) {
     const sample = items.map((_, position) => {
-      const draw = uniform({ seed, lane: bootstrapLane, block: 0, step, position });
+      const draw = uniform({ seed, lane: noiseLanes.bootstrap, block: 0, step, position });
       return items[Math.floor(draw * items.length)];
     });
     statistics.forEach((statistic, i) => {
@@ -75,8 +76,6 @@ export function bootstrapIntervals<T>(
     return [own[Math.round(0.025 * (resamplings - 1))], own[Math.round(0.975 * (resamplings - 1))]];
   });
 }
-
-const bootstrapLane = 2 ** 31 + 16;
 
 /**
  * A statistic of independent items with the jackknife's interval, from what it is without each. For statistics that items

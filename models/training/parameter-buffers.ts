@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import type { Tensor, Tensors } from '../checkpoint/safetensors.ts';
+import { noiseLanes } from '../data/sequences.ts';
 import type { TokenSequence } from '../data/token-store.ts';
 import { tokenCounts } from '../data/token-store.ts';
 import { gaussianRow } from '../ssd2/noise.ts';
@@ -93,7 +94,7 @@ export class ParameterBuffers {
       else if ('logPrior' in initial) data.set(logFrequencies(tokens, shape[0]));
       else if ('copyOf' in initial) data.set(views.get(initial.copyOf)?.data as Float32Array);
       else {
-        gaussianRow({ seed, lane: 0, block: 0, step: 0, position: index }, data);
+        gaussianRow({ seed, lane: noiseLanes.weights, block: 0, step: 0, position: index }, data);
         for (let i = 0; i < data.length; i++) data[i] *= initial.deviation;
       }
     });

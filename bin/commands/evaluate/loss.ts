@@ -58,6 +58,7 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   const model = await loadAnyModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
+  if (options.tenant !== undefined) await checkTogether(inFolder(options.model), [inFolder(options.tenant)]);
   const { format } = options;
   const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
   const { data, seed, batches, provider } = options;
@@ -66,13 +67,13 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   if (!isDiffusion(model)) throw new Error(`${options.model} is of no known type`);
   const { denoisingLoss } = await import('../../../models/evaluation/denoising-loss.ts');
   const tenant = options.tenant === undefined ? undefined : await loadModel(join(options.models, options.tenant));
-  if (options.tenant !== undefined) await checkTogether(inFolder(options.model), [inFolder(options.tenant)]);
   const weights = tenant ? options.weights : [0];
   const onProgress = showProgress('batches');
   const result = await denoisingLoss(corpus, model, tenant, {
     ...{ weights, seed, runtime, onProgress },
     ...(batches === undefined ? {} : { batches }),
   });
+  for (const { weight, overall } of result.evaluations) checkNumber(overall.mean, `with weight ${weight} `);
   const about = { model: options.model, tenant: options.tenant, data, seed };
   if (options.json) print(JSON.stringify({ ...about, ...result }));
   else {
@@ -82,6 +83,11 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   }
   await drawing?.write(await picture(about, result.evaluations));
   await drawing?.close();
+}
+
+/** A loss that is none is no result. */
+function checkNumber(loss: number, when = ''): void {
+  if (!Number.isFinite(loss)) throw new Error(`the loss ${when}is ${loss}: the model's logits are no numbers`);
 }
 
 /** What there is for denoising models alone. */
@@ -101,6 +107,7 @@ async function nextTokens(
   const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
   const options = { runtime: { provider }, onProgress: showProgress('windows') };
   const [loss] = await nextTokenLoss([loaded], tokens, [0], options);
+  checkNumber(loss.mean);
   if (json) return print(JSON.stringify({ model, data, loss }));
   print(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
 }
