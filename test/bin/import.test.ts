@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadBase } from '../../models/checkpoint/base.ts';
-import { llamaTensors, tinyLlama, tinyTokenizer, writeHuggingFace } from '../support/checkpoints.ts';
+import { byteLevelTokenizer, llamaTensors, tinyLlama, writeHuggingFace } from '../support/checkpoints.ts';
 import { sentences } from '../support/tiny-fleet.ts';
 
 const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.ts');
@@ -24,7 +24,11 @@ describe('slingshot import', () => {
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'slingshot-import-cli-'));
     source = join(work, 'source');
-    await writeHuggingFace(source, { config: tinyLlama, tokenizer: await tinyTokenizer(), tensors: llamaTensors() });
+    await writeHuggingFace(source, {
+      config: tinyLlama,
+      tokenizer: await byteLevelTokenizer(),
+      tensors: llamaTensors(),
+    });
     await writeFile(join(work, 'corpus.txt'), sentences.join('\n'));
     await writeFile(join(work, 'licence'), 'as you like');
   });

@@ -28,10 +28,10 @@ import { checkEnvelope } from '../../models/ssd2/envelope-check.ts';
 import type { LaneStep } from '../../models/ssd2/step.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { parseRecipe } from '../../models/training/recipe.ts';
+import { byteLevelTokenizer, gguf, llamaTensors } from '../support/checkpoints.ts';
 import { softmax } from '../support/reference-network.ts';
 import { routedFleet, tinyConfig, tinyFleet, tinyModel, tinyTokenizer } from '../support/tiny-fleet.ts';
 import { tinyRecipeJson } from '../support/training.ts';
-import { ggufSample } from './gguf-sample.ts';
 import { Fault, refusing, type Target } from './target.ts';
 
 const { block, vocabulary } = tinyConfig;
@@ -123,7 +123,8 @@ async function modelTargets(folder: string): Promise<Target[]> {
     ['b', { shape: [4], data: Float16Array.of(1, 2, 3, 4) }],
     ['c', { shape: [3], data: Int8Array.of(1, 2, 3) }],
   ]);
-  const gguf = join(folder, 'fuzz.gguf');
+  const path = join(folder, 'fuzz.gguf');
+  const checkpoint = gguf({ tensors: llamaTensors(), tokenizer: await byteLevelTokenizer(), type: 'Q4_1' });
   return [
     {
       ...{ name: 'safetensors', share: 0.1, good: [Buffer.concat(encodeSafetensors(tensors, { format: 'pt' }))] },
@@ -146,10 +147,10 @@ async function modelTargets(folder: string): Promise<Target[]> {
       ),
     },
     {
-      ...{ name: 'GGUF', share: 0.05, good: [ggufSample()] },
+      ...{ name: 'GGUF', share: 0.05, good: [checkpoint] },
       take: refusing(async (bytes) => {
-        await writeFile(gguf, bytes);
-        await using file = await FileBytes.open(gguf);
+        await writeFile(path, bytes);
+        await using file = await FileBytes.open(path);
         await openGguf(file);
       }, ImportError),
     },

@@ -103,8 +103,14 @@ function eighths(shape: readonly number[], draw: () => number): Matrix {
   return { shape, values: Array.from({ length: count }, () => Math.floor(draw() * 16) / 8 - 1) };
 }
 
+/** The parts of a tokenizer.json that tests change. */
+export interface TinyTokenizer {
+  added_tokens: object[];
+  model: { vocab: Record<string, number>; merges: [string, string][] };
+}
+
 /** A byte-level BPE's tokenizer.json, its end-of-text a special token. */
-export async function tinyTokenizer(size = 300): Promise<Record<string, never>> {
+export async function byteLevelTokenizer(size = 300): Promise<TinyTokenizer> {
   const tokenizer = JSON.parse(await trainTokenizer(sentences, size));
   const matching = { single_word: false, lstrip: false, rstrip: false, normalized: false };
   tokenizer.added_tokens = [{ id: 0, content: '<|endoftext|>', ...matching, special: true }];
@@ -223,7 +229,7 @@ function array(fields: readonly Field[]): Field {
 
 export interface GgufModel {
   readonly tensors: ReadonlyMap<string, Matrix>;
-  readonly tokenizer: { readonly model: { vocab: Record<string, number>; merges: [string, string][] } };
+  readonly tokenizer: Pick<TinyTokenizer, 'model'>;
   /** How matrices are stored; other tensors are F32. */
   readonly type?: GgmlType;
   /** Instead of the usual fields, or besides; without a value a field is left out. */

@@ -10,7 +10,7 @@ import { openSource } from '../../../models/import/open-source.ts';
 import { withTokens } from '../../../models/import/select-tokens.ts';
 import type { Source } from '../../../models/import/source.ts';
 import { Tokenizer } from '../../../models/tokenizer/tokenizer.ts';
-import { llamaTensors, tinyLlama, tinyTokenizer, writeHuggingFace } from '../../support/checkpoints.ts';
+import { byteLevelTokenizer, llamaTensors, tinyLlama, writeHuggingFace } from '../../support/checkpoints.ts';
 import { sentences } from '../../support/tiny-fleet.ts';
 
 describe('a cut vocabulary', () => {
@@ -25,7 +25,7 @@ describe('a cut vocabulary', () => {
     folder = await mkdtemp(join(tmpdir(), 'slingshot-cut-'));
     const config = { ...tinyLlama, vocab_size: 320, eos_token_id: 5 };
     const tensors = llamaTensors(config);
-    await writeHuggingFace(join(folder, 'source'), { config, tokenizer: await tinyTokenizer(320), tensors });
+    await writeHuggingFace(join(folder, 'source'), { config, tokenizer: await byteLevelTokenizer(320), tensors });
     source = await openSource(join(folder, 'source'));
     const texts = (async function* () {
       yield* sentences.slice(0, 2);

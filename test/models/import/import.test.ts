@@ -9,6 +9,7 @@ import { writeModelFolder } from '../../../models/import/import-model.ts';
 import { openSource } from '../../../models/import/open-source.ts';
 import type { Source } from '../../../models/import/source.ts';
 import {
+  byteLevelTokenizer,
   type GgmlType,
   type GgufModel,
   gguf,
@@ -17,20 +18,20 @@ import {
   llamaTensors,
   type Matrix,
   optTensors,
+  type TinyTokenizer,
   tinyLlama,
   tinyOpt,
-  tinyTokenizer,
   writeHuggingFace,
 } from '../../support/checkpoints.ts';
 
 let folder: string;
-let tokenizer: never;
+let tokenizer: TinyTokenizer;
 let number = 0;
 const tensors = llamaTensors();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slingshot-import-'));
-  tokenizer = (await tinyTokenizer()) as never;
+  tokenizer = await byteLevelTokenizer();
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -96,8 +97,8 @@ describe('a GGUF file', () => {
 
   it('splits digits as its pre-tokenizer says', async () => {
     const digits = async (pre: string) => {
-      const vocab = { ...(tokenizer as GgufModel['tokenizer']).model.vocab, 12: 300 };
-      const merges = [...(tokenizer as GgufModel['tokenizer']).model.merges, ['1', '2'] as [string, string]];
+      const vocab = { ...tokenizer.model.vocab, 12: 300 };
+      const merges = [...tokenizer.model.merges, ['1', '2'] as [string, string]];
       const table = { shape: [301, 64], values: Array(301 * 64).fill(0.5) };
       const wider = new Map(tensors).set('model.embed_tokens.weight', table).set('lm_head.weight', table);
       const fields = { 'tokenizer.ggml.pre': ggufField.text(pre) };
@@ -166,7 +167,7 @@ describe('a Hugging Face folder', () => {
 
 describe('any text', () => {
   it('survives, also where the tokenizer had no piece for some bytes', async () => {
-    const { model } = tokenizer as GgufModel['tokenizer'];
+    const { model } = tokenizer;
     // The letters of bytes 4 and 0xf1 give way to others.
     const vocab = Object.fromEntries(
       Object.entries(model.vocab).filter(([piece]) => piece !== '\u0104' && piece !== 'ñ'),
@@ -378,8 +379,8 @@ describe('what cannot be imported', () => {
   });
 
   it('a folder whose tokenizer has more tokens than the model has rows, or gaps between its ids', async () => {
-    const { model } = tokenizer as GgufModel['tokenizer'];
-    const changed = (vocab: Record<string, number>) => ({ ...(tokenizer as object), model: { ...model, vocab } });
+    const { model } = tokenizer;
+    const changed = (vocab: Record<string, number>) => ({ ...tokenizer, model: { ...model, vocab } });
     const more = await huggingFaceFolder({ tokenizer: changed({ ...model.vocab, extra: 300 }) });
     expect(await failure(more)).toMatch(/301 pieces, but the model has 300 rows/);
     const gap = await huggingFaceFolder({ tokenizer: changed({ ...model.vocab, extra: 302 }) });

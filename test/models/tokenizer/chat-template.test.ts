@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ChatTemplate } from '../../../models/tokenizer/chat-template.ts';
 import { Tokenizer } from '../../../models/tokenizer/tokenizer.ts';
-import { tinyTokenizer } from '../../support/checkpoints.ts';
+import { byteLevelTokenizer } from '../../support/checkpoints.ts';
 
 const source =
   "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] | trim + '<|im_end|>\\n' }}{% endfor %}" +
@@ -13,7 +13,7 @@ describe('a chat template', () => {
   const [start, end] = [300, 301];
 
   beforeAll(async () => {
-    const json = (await tinyTokenizer()) as unknown as { added_tokens: object[] };
+    const json = await byteLevelTokenizer();
     const special = (content: string, id: number) => ({ ...json.added_tokens[0], content, id });
     json.added_tokens.push(special('<|im_start|>', start), special('<|im_end|>', end));
     tokenizer = Tokenizer.parse(JSON.stringify(json));
