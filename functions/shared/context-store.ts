@@ -14,9 +14,8 @@ export function storeContextText(tenant: string, text: string): Promise<Stored> 
 
 /** @throws InvalidRequest when the reference is to something that is not the tenant's */
 export async function loadContextText(tenant: string, stored: Stored): Promise<string> {
-  if (!stored.key.startsWith(`${contextPrefix(tenant)}/`)) {
-    throw new InvalidRequest(`context: its key must begin with ${contextPrefix(tenant)}/`);
-  }
+  const key = `${contextPrefix(tenant)}/${stored.sha256}`;
+  if (stored.key !== key) throw new InvalidRequest(`context: its key must be ${key}`);
   return Buffer.from(await loadObject(stored)).toString();
 }
 

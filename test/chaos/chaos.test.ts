@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ChaosResult, runChaos } from './run.ts';
-import { endpointFaults, functionFaults, marker, processFaults, storeFaults, tenants } from './schedule.ts';
+import { endpointFaults, functionFaults, processFaults, secret, storeFaults } from './schedule.ts';
 
 let result: ChaosResult;
 let temporary: string;
@@ -36,25 +36,25 @@ describe('200 runs of two tenants at once, under random faults', () => {
     expect(all.filter((kind) => !struck.has(kind))).toEqual([]);
   });
 
+  // A fault of the bucket strikes whoever calls it next, and on a busy machine an endpoint may be late by itself.
+  const byOthers = /^(StoreUnavailable|EndpointTimeout):/;
+
   it('end in the text where nothing struck them', () => {
-    // A process that is down strikes all, and a fault of the bucket whoever calls it next.
-    const spared = result.outcomes.filter(
-      ({ faults, outage, detail }) => faults.length === 0 && !outage && !detail.startsWith('StoreUnavailable'),
-    );
-    expect(spared.filter(({ verdict }) => verdict !== 'text')).toEqual([]);
+    const spared = result.outcomes.filter(({ faults, outage }) => faults.length === 0 && !outage);
+    expect(spared.filter(({ verdict, detail }) => verdict !== 'text' && !byOthers.test(detail))).toEqual([]);
     expect(spared.length).toBeGreaterThan(0);
   });
 
   it('mostly end in the text where something did', () => {
-    const struck = result.outcomes.filter(({ faults }) => faults.length > 0);
-    expect(struck.length).toBeGreaterThan(100);
+    const struck = result.outcomes.filter(({ faults, detail }) => faults.length > 0 && !byOthers.test(detail));
+    expect(struck.length).toBeGreaterThan(50);
     expect(struck.filter(({ verdict }) => verdict === 'text').length).toBeGreaterThan(struck.length / 2);
   });
 
-  it("never reach another tenant's model, and put no private context into an error", () => {
+  it("never reach another tenant's model, and put no private context into a state or an error", () => {
     expect(result.strays).toEqual([]);
-    const details = result.outcomes.map(({ detail }) => detail).join('\n');
-    for (const tenant of tenants) expect(details).not.toContain(marker(tenant));
+    expect(result.leaks).toEqual([]);
+    expect(result.outcomes.map(({ detail }) => detail).join()).not.toContain(secret);
   });
 
   it('leave no function running, no process and no folder', async () => {

@@ -79,6 +79,8 @@ export interface FaultyCloud {
   readonly running: () => number;
   /** Calls that reached a model which has nothing to do with the run. */
   readonly strays: readonly string[];
+  /** Events and results of functions that held a private context. */
+  readonly leaks: readonly string[];
   /** While the process of a model was down or frozen, in milliseconds of `performance.now()`. */
   readonly outages: readonly { readonly from: number; to: number }[];
   stop(): Promise<void>;
@@ -128,7 +130,7 @@ export async function startFaultyCloud(
   // Functions make their client at the first call, which is still to come.
   process.env.AWS_ENDPOINT_URL_S3 = await listen(store);
   return {
-    ...{ cloud, direct, strays, outages },
+    ...{ cloud, direct, strays, outages, leaks: functions.leaks },
     running: () => functions.running,
     async stop() {
       await cloud.stop();

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { functionFaults } from './schedule.ts';
+import { type functionFaults, secret } from './schedule.ts';
 
 export type FunctionFault = (typeof functionFaults)[number];
 
 type Handler = (event: unknown) => Promise<unknown>;
 
-/** Lets calls of a handler go wrong, as Lambda does; counts those that run. */
+/** Lets calls of a handler go wrong, as Lambda does; counts those that run, and reads what a history would keep. */
 export class FaultyFunctions {
   running = 0;
+  /** Events and results that hold what only the bucket may. */
+  readonly leaks: string[] = [];
   readonly #next: (run: number) => FunctionFault | undefined;
 
   constructor(next: (run: number) => FunctionFault | undefined) {
@@ -18,7 +20,11 @@ export class FaultyFunctions {
     return async (event) => {
       this.running++;
       try {
-        return await this.#call(handler, event);
+        const result = await this.#call(handler, event);
+        for (const [what, value] of Object.entries({ event, result })) {
+          if (JSON.stringify(value)?.includes(secret)) this.leaks.push(`${what} of run ${seedIn(event)}`);
+        }
+        return result;
       } finally {
         this.running--;
       }

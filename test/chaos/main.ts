@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(help);
   const started = performance.now();
   let done = 0;
-  const { outcomes, strays, leftRunning } = await runChaos(
+  const { outcomes, strays, leaks, leftRunning } = await runChaos(
     Number(values.runs),
     Number(values.seed),
     Number(values['at-once']),
@@ -62,9 +62,11 @@ async function main(): Promise<void> {
     ({ detail }) => detail.split(':')[0],
   );
   console.table(Object.entries(names).map(([error, of]) => ({ error, runs: of?.length })));
-  console.log(`${strays.length} calls at another tenant's model, ${leftRunning} functions still running, ${seconds} s`);
-  if (values.out) writeFileSync(values.out, JSON.stringify({ ...values, seconds, strays, leftRunning, outcomes }));
-  if (row(outcomes).wrong + strays.length + leftRunning > 0) process.exitCode = 1;
+  const crossed = `${strays.length} calls at another tenant's model, ${leaks.length} private contexts in states`;
+  console.log(`${crossed}, ${leftRunning} functions still running, ${seconds} s`);
+  if (values.out)
+    writeFileSync(values.out, JSON.stringify({ ...values, seconds, strays, leaks, leftRunning, outcomes }));
+  if (row(outcomes).wrong + strays.length + leaks.length + leftRunning > 0) process.exitCode = 1;
 }
 
 await main();

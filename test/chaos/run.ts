@@ -29,6 +29,8 @@ export interface ChaosResult {
   readonly outcomes: readonly Outcome[];
   /** Calls that reached a tenant's model on another's behalf. */
   readonly strays: readonly string[];
+  /** Events and results of functions that held a private context. */
+  readonly leaks: readonly string[];
   /** Handlers that still ran when every run had ended. */
   readonly leftRunning: number;
 }
@@ -61,7 +63,7 @@ export async function runChaos(
     await Promise.all(Array.from({ length: atOnce }, worker));
     // A function that was given up on, its caller's time being over, may still be at work.
     for (let waited = 0; faulty.running() > 0 && waited < 5000; waited += 50) await sleep(50);
-    return { outcomes, strays: [...faulty.strays], leftRunning: faulty.running() };
+    return { outcomes, strays: [...faulty.strays], leaks: [...faulty.leaks], leftRunning: faulty.running() };
   } finally {
     await faulty.stop();
   }
