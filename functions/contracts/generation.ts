@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { someTokenIdsSchema } from '../../models/ssd2/decoding.ts';
+import { countSchema, someTokenIdsSchema } from '../../models/ssd2/decoding.ts';
 import { callSchema, generationSchema, laneIndicesSchema, stepMessageSchema } from '../../models/ssd2/generation.ts';
 import { endpointSchema } from '../../models/ssd2/routing.ts';
 import { bytesMessageSchema, privateContextSchema } from './stored.ts';
@@ -49,6 +49,9 @@ const stepSchema = z
   .readonly();
 export type StepState = z.infer<typeof stepSchema>;
 
+/** How often a block was started again in an execution of its own. */
+const retriesSchema = z.strictObject({ timedOut: countSchema, redrives: countSchema }).readonly();
+
 const promptsSchema = z.array(someTokenIdsSchema).min(1).readonly();
 const laneContextsSchema = z.array(privateContextSchema.nullable()).readonly();
 
@@ -61,6 +64,7 @@ export const stateSchema = z
     /** By a call's `context` and by lane: what that member alone sees before the prompt. */
     contexts: z.array(laneContextsSchema).readonly(),
     step: stepSchema,
+    retries: retriesSchema,
   })
   .readonly();
 export type State = z.infer<typeof stateSchema>;
@@ -104,7 +108,11 @@ export const reductionSchema = z
   .readonly();
 
 /** To denoise-visit. */
-export const visitSchema = stateSchema.unwrap().extend({ startedAt: startedAtSchema }).readonly();
+export const visitSchema = stateSchema
+  .unwrap()
+  .omit({ retries: true })
+  .extend({ startedAt: startedAtSchema })
+  .readonly();
 
 /** What a denoise step of a lane tells of itself, for whoever watches. */
 export const reportSchema = stepMessageSchema

@@ -46,5 +46,6 @@ export const handler = lambdaHandler(eventSchema, async ({ request, id }): Promi
     prompts,
     contexts: await Promise.all(contexts.map((own) => Promise.all(own.map(store)))),
     step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue' },
+    retries: { timedOut: 0, redrives: 0 },
   };
 });

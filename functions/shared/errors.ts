@@ -28,3 +28,6 @@ export class BadAnswer extends NamedError {}
 
 /** The bucket did not take or give an object, or gave only a part of it; worth another try. */
 export class StoreUnavailable extends NamedError {}
+
+/** The bucket refused: the object is not there, or may not be read or written. */
+export class StoreRejected extends NamedError {}

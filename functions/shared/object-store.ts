@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Stored } from '../contracts/stored.ts';
 import { setting } from './environment.ts';
-import { StoreUnavailable } from './errors.ts';
+import { StoreRejected, StoreUnavailable } from './errors.ts';
 
 let client: S3Client | undefined;
 /** Path-style addressing is what a bucket on loopback needs. */
@@ -23,7 +23,7 @@ export function ownerPrefix(tenant: string | null): string {
 /**
  * Stores bytes under their digest, so that storing them twice, after a retry, leaves one object.
  *
- * @throws StoreUnavailable
+ * @throws StoreUnavailable, StoreRejected
  */
 export async function storeObject(prefix: string, bytes: Uint8Array): Promise<Stored> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -32,7 +32,7 @@ export async function storeObject(prefix: string, bytes: Uint8Array): Promise<St
   return { key, sha256 };
 }
 
-/** @throws StoreUnavailable */
+/** @throws StoreUnavailable, StoreRejected */
 export async function putObject(key: string, body: Uint8Array | string): Promise<void> {
   await attempt(key, () =>
     s3().send(new PutObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key, Body: body })),
@@ -44,7 +44,7 @@ export interface ObjectPlace {
   readonly key: string;
 }
 
-/** @throws StoreUnavailable */
+/** @throws StoreUnavailable, StoreRejected */
 export function getObject({ bucket, key }: ObjectPlace): Promise<Uint8Array> {
   return attempt(key, async () => {
     const { Body } = await s3().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
@@ -52,7 +52,7 @@ export function getObject({ bucket, key }: ObjectPlace): Promise<Uint8Array> {
   });
 }
 
-/** @throws StoreUnavailable, also when what comes back is not what was stored, or not all of it */
+/** @throws StoreRejected, and StoreUnavailable also when what comes back is not what was stored, or not all of it */
 export async function loadObject({ key, sha256 }: Stored): Promise<Uint8Array> {
   const bytes = await getObject({ bucket: setting('SLINGSHOT_BUCKET'), key });
   if (createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
@@ -63,7 +63,15 @@ async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const { name, message } = cause as Error;
-    throw new StoreUnavailable(`object ${key}: ${name}: ${message}`, { cause });
+    const { name, message, $metadata } = cause as Error & { $metadata?: { httpStatusCode?: number } };
+    const line = `object ${key}: ${name}: ${message}`;
+    if (isFinal(name, $metadata?.httpStatusCode)) throw new StoreRejected(line, { cause });
+    throw new StoreUnavailable(line, { cause });
   }
+}
+
+/** Whether the bucket will say so again. It calls a request that came in too slowly a bad one. */
+function isFinal(name: string, status: number | undefined): boolean {
+  if (status === undefined || name === 'RequestTimeout') return false;
+  return status >= 300 && status < 500 && status !== 408 && status !== 429;
 }

@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   Choice,
@@ -13,13 +12,13 @@ import {
 import { Construct } from 'constructs';
 import { stateMachine } from './state-machine.ts';
 import { lambdaTask } from './task.ts';
+import { retries, type TimeBudget } from './time-budget.ts';
 
 export interface DenoiseBlockProps {
   readonly invokeModel: IFunction;
   readonly reduce: IFunction;
   readonly denoiseVisit: IFunction;
-  /** How long one call of an endpoint may take, everything included. */
-  readonly callTimeout: Duration;
+  readonly budget: TimeBudget;
 }
 
 /**
@@ -28,12 +27,13 @@ export interface DenoiseBlockProps {
  */
 export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): StateMachine {
   const scope = new Construct(parent, 'DenoiseBlock');
+  const { budget } = props;
   const visitSize = new Choice(scope, 'One step a visit?', { stateName: 'One step a visit?' });
   const askModel = lambdaTask(scope, 'Ask model', {
     function: props.invokeModel,
-    timeout: props.callTimeout,
+    timeout: budget.call,
+    retries: retries.call,
     comment: 'One member of the ensemble answers for one step',
-    retryEndpoints: true,
   });
   const fanOut = new MapState(scope, 'Ask models', {
     stateName: 'Ask models',
@@ -53,7 +53,8 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
   const startedAt = JsonPath.stringAt('$$.Execution.StartTime');
   const reduce = lambdaTask(scope, 'Reduce', {
     function: props.reduce,
-    timeout: Duration.seconds(30),
+    timeout: budget.compute,
+    retries: retries.compute,
     comment: 'Merge the logits, project, decide what comes next',
     payload: TaskInput.fromObject({
       run: JsonPath.objectAt('$.run'),
@@ -65,7 +66,8 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
   });
   const visit = lambdaTask(scope, 'Visit', {
     function: props.denoiseVisit,
-    timeout: Duration.seconds(100),
+    timeout: budget.visit,
+    retries: retries.visit,
     comment: 'Several steps in one function, which fans out itself',
     payload: TaskInput.fromObject({
       run: JsonPath.objectAt('$.run'),
@@ -74,7 +76,6 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
       step: JsonPath.objectAt('$.step'),
       startedAt,
     }),
-    retryEndpoints: true,
     resultPath: '$.step',
   });
   const blockDone = new Choice(scope, 'Go on?', { stateName: 'Go on?' });
@@ -88,7 +89,7 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
     name: 'DenoiseBlock',
     type: StateMachineType.EXPRESS,
     start: visitSize,
-    timeout: Duration.minutes(5),
+    timeout: budget.denoiseBlock,
     functions: [props.invokeModel, props.reduce, props.denoiseVisit],
   });
 }

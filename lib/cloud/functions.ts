@@ -1,4 +1,4 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -7,8 +7,10 @@ import { acknowledge, logicalId } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
 import { type LambdaFunctionProps, lambdaFunction } from './lambda-function.ts';
+import type { TimeBudget } from './time-budget.ts';
 
 export interface FunctionsProps {
+  readonly budget: TimeBudget;
   readonly bucket: Bucket;
   readonly catalog: Artefact;
   /** Names of the endpoints that may be invoked. */
@@ -22,31 +24,28 @@ export interface FunctionsProps {
 }
 
 export type Functions = Readonly<
-  Record<'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'finish', NodejsFunction>
+  Record<'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'finish' | 'settleBlock', NodejsFunction>
 >;
 
-/** Whose the bucket's objects are: a tenant's, or nobody's. */
-const ownedPrefixes = ['tenants/*', 'shared/*'];
-
-/** SageMaker gives an endpoint 60 seconds to answer. */
-const endpointTimeout = Duration.seconds(60);
-/** How long one call of an endpoint may take, everything included. */
-export const callTimeout = Duration.seconds(70);
+/** What functions keep in the bucket: a tenant's, or nobody's. */
+const objectKeys = {
+  envelopes: ['tenants/*/envelopes/*', 'shared/envelopes/*'],
+  reports: ['tenants/*/reports/*', 'shared/reports/*'],
+  contexts: ['tenants/*/contexts/*'],
+};
 
 /** The functions of both state machines, each with the settings and rights that it needs and no others. */
 export function functions(scope: Construct, props: FunctionsProps): Functions {
-  const { bucket, catalog, endpoints, tokenizerOf } = props;
+  const { budget, bucket, catalog, endpoints, tokenizerOf } = props;
   const stack = Stack.of(scope);
   const store = { SLINGSHOT_BUCKET: bucket.bucketName, SLINGSHOT_INLINE_BYTES: String(props.inlineBytes) };
-  const invoking = { ...store, SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(endpointTimeout.toMilliseconds()) };
+  const invoking = { ...store, SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()) };
   const preparing = { ...store, SLINGSHOT_CATALOG: catalog.uri, SLINGSHOT_KEPT: String(props.kept) };
-  const mayStore = [
-    new PolicyStatement({
-      actions: ['s3:GetObject', 's3:PutObject'],
-      resources: ownedPrefixes.map((prefix) => bucket.arnForObjects(prefix)),
-    }),
-    ...mayUseKey(scope),
-  ];
+  const may = (actions: string[], kind: keyof typeof objectKeys) =>
+    new PolicyStatement({ actions, resources: objectKeys[kind].map((key) => bucket.arnForObjects(key)) });
+  const mayPass = [may(['s3:GetObject', 's3:PutObject'], 'envelopes'), ...mayUseKey(scope)];
+  const mayReport = may(['s3:PutObject'], 'reports');
+  const mayReadContexts = may(['s3:GetObject'], 'contexts');
   const arn = (resource: string, resourceName: string) =>
     stack.formatArn({ service: 'sagemaker', resource, resourceName });
   const components = `${stack.stackName}-*`;
@@ -56,10 +55,12 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   });
   const accepted = {
     ...Object.fromEntries(
-      ownedPrefixes.map((prefix) => [
-        `IAM5[Resource::<${logicalId(bucket)}.Arn>/${prefix}]`,
-        'Keys under it are digests of their content, not known beforehand.',
-      ]),
+      Object.values(objectKeys)
+        .flat()
+        .map((key) => [
+          `IAM5[Resource::<${logicalId(bucket)}.Arn>/${key}]`,
+          'Keys have the names of tenants, and digests of content, which are not known beforehand.',
+        ]),
     ),
     [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
       "Components of the stack's own endpoints, which are named; a policy has no room for each of a thousand tenants.",
@@ -72,21 +73,26 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     if (made.role) acknowledge(made.role, accepted);
     return made;
   };
-  const short = Duration.seconds(30);
+  const { call, visit, compute } = budget;
   return {
     invokeModel: make('InvokeModel', {
-      ...{ folder: 'invoke-model', timeout: callTimeout },
-      ...{ environment: invoking, statements: [mayInvoke, ...mayStore] },
+      ...{ folder: 'invoke-model', timeout: call },
+      ...{ environment: invoking, statements: [mayInvoke, mayReadContexts, ...mayPass] },
     }),
-    reduce: make('Reduce', { folder: 'reduce', timeout: short, environment: store, statements: mayStore }),
+    reduce: make('Reduce', {
+      ...{ folder: 'reduce', timeout: compute },
+      ...{ environment: store, statements: [mayReport, ...mayPass] },
+    }),
     denoiseVisit: make('DenoiseVisit', {
-      ...{ folder: 'denoise-visit', timeout: Duration.seconds(100) },
-      ...{ environment: invoking, statements: [mayInvoke, ...mayStore] },
+      ...{ folder: 'denoise-visit', timeout: visit },
+      ...{ environment: invoking, statements: [mayInvoke, mayReadContexts, mayReport, ...mayPass] },
     }),
     prepare: make('Prepare', {
-      ...{ folder: 'prepare', timeout: short, tokenizerOf },
-      ...{ environment: preparing, statements: [...catalog.mayRead, ...mayStore] },
+      ...{ folder: 'prepare', timeout: compute, tokenizerOf },
+      environment: preparing,
+      statements: [...catalog.mayRead, may(['s3:GetObject', 's3:PutObject'], 'contexts'), ...mayUseKey(scope)],
     }),
-    finish: make('Finish', { folder: 'finish', timeout: short, tokenizerOf }),
+    finish: make('Finish', { folder: 'finish', timeout: compute, tokenizerOf }),
+    settleBlock: make('SettleBlock', { folder: 'settle-block', timeout: compute }),
   };
 }

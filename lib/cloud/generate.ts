@@ -3,7 +3,6 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   Choice,
   Condition,
-  Fail,
   JsonPath,
   Pass,
   type StateMachine,
@@ -15,22 +14,37 @@ import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { stateMachine } from './state-machine.ts';
 import { lambdaTask, retry } from './task.ts';
+import { retries, type TimeBudget } from './time-budget.ts';
 
 export interface GenerateProps {
   readonly prepare: IFunction;
   readonly finish: IFunction;
+  readonly settleBlock: IFunction;
   readonly denoiseBlock: StateMachine;
+  readonly budget: TimeBudget;
 }
+
+/** Faults of Step Functions, as its SDK integration names them, which another try may cure. */
+const curableByService = [
+  'Sfn.SfnException',
+  'Sfn.SdkClientException',
+  'Sfn.ThrottlingException',
+  'Sfn.InternalServerException',
+  'Sfn.ServiceUnavailableException',
+  'States.Timeout',
+];
 
 /**
  * A whole generation: prepare, block after block, finish. Steps live in DenoiseBlock's executions, because a Standard
  * execution's history ends at 25,000 events.
  */
-export function generate(parent: Construct, { prepare, finish, denoiseBlock }: GenerateProps): StateMachine {
+export function generate(parent: Construct, props: GenerateProps): StateMachine {
+  const { prepare, finish, settleBlock, denoiseBlock, budget } = props;
   const scope = new Construct(parent, 'Generate');
   const preparing = lambdaTask(scope, 'Prepare', {
     function: prepare,
-    timeout: Duration.seconds(30),
+    timeout: budget.compute,
+    retries: retries.compute,
     comment: 'Tokenize the prompt, resolve models and routes',
     payload: TaskInput.fromObject({
       request: JsonPath.entirePayload,
@@ -48,15 +62,21 @@ export function generate(parent: Construct, { prepare, finish, denoiseBlock }: G
       StateMachineArn: denoiseBlock.stateMachineArn,
       'Input.$': 'States.JsonToString($)',
     },
-    taskTimeout: Timeout.duration(Duration.minutes(6)),
+    // The execution's own time, and a minute for the service.
+    taskTimeout: Timeout.duration(budget.denoiseBlock.plus(Duration.minutes(1))),
   });
-  denoising.addRetry(retry(['Sfn.SfnException', 'Sfn.SdkClientException', 'States.Timeout'], 3));
+  denoising.addRetry(retry(curableByService, retries.denoiseBlock));
   // StartSyncExecution succeeds even where the execution that it started did not.
   const blockSucceeded = new Choice(scope, 'Block succeeded?', { stateName: 'Block succeeded?' });
-  const failed = new Fail(scope, 'Block failed', {
-    stateName: 'Block failed',
-    errorPath: '$.Error',
-    causePath: '$.Cause',
+  const settling = lambdaTask(scope, 'Settle block', {
+    function: settleBlock,
+    timeout: budget.compute,
+    retries: retries.compute,
+    comment: 'A block that failed: from its start again, or the end. Redriving an execution begins here',
+    payload: TaskInput.fromObject({
+      block: JsonPath.entirePayload,
+      redrives: JsonPath.numberAt('$$.Execution.RedriveCount'),
+    }),
   });
   const readBlock = new Pass(scope, 'Read block', {
     stateName: 'Read block',
@@ -66,7 +86,8 @@ export function generate(parent: Construct, { prepare, finish, denoiseBlock }: G
   const textDone = new Choice(scope, 'Text done?', { stateName: 'Text done?' });
   const finishing = lambdaTask(scope, 'Finish', {
     function: finish,
-    timeout: Duration.seconds(30),
+    timeout: budget.compute,
+    retries: retries.compute,
     comment: 'Tokens to text',
     payload: TaskInput.fromObject({
       run: JsonPath.objectAt('$.run'),
@@ -74,14 +95,15 @@ export function generate(parent: Construct, { prepare, finish, denoiseBlock }: G
     }),
   });
   preparing.next(denoising).next(blockSucceeded);
-  blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(failed);
+  blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(settling);
+  settling.next(denoising);
   readBlock.next(textDone);
   textDone.when(Condition.isPresent('$.step.calls[0]'), denoising).otherwise(finishing);
   return stateMachine(scope, {
     name: 'Generate',
     type: StateMachineType.STANDARD,
     start: preparing,
-    timeout: Duration.hours(1),
-    functions: [prepare, finish],
+    timeout: budget.generate,
+    functions: [prepare, finish, settleBlock],
   });
 }

@@ -38,6 +38,7 @@ function largestState(
   };
   return {
     run: { contract: 1, id: longName, tenant: longName, visit: count, watched: false },
+    retries: { timedOut: count, redrives: count },
     // Prompt and text share the positions: whichever has them, they are as long.
     prompts: each(lanes, ids(positions)),
     contexts: each(mostMembers, each(lanes, { ...stored, tokens: count })),

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, type Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Endpoint } from '../../models/ssd2/routing.ts';
 import { type Fleet, type FleetModel, withEndpoints } from '../fleet.ts';
@@ -6,18 +6,21 @@ import type { Artefacts } from './artefacts.ts';
 import { customerKey, mayUseKey } from './customer-key.ts';
 import { denoiseBlock } from './denoise-block.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
-import { callTimeout, functions } from './functions.ts';
+import { functions } from './functions.ts';
 import { generate } from './generate.ts';
 import { inlineBytes } from './largest-state.ts';
 import { componentName, ModelEndpoint } from './model-endpoint.ts';
 import { physicalName } from './physical-name.ts';
 import type { Settings } from './settings.ts';
 import { spreadTenants, tenantStack } from './tenant-endpoints.ts';
+import { timeBudget } from './time-budget.ts';
 
 export interface SlingshotStackProps extends StackProps {
   readonly fleet: Fleet;
   readonly artefacts: Artefacts;
   readonly settings: Settings;
+  /** How long an endpoint may take to answer. */
+  readonly endpointTimeout?: Duration;
 }
 
 /** All of Slingshot: model endpoints, functions, and the state machines that drive them. */
@@ -27,14 +30,16 @@ export class SlingshotStack extends Stack {
     const { fleet, artefacts, settings } = props;
     if (settings.customerKey) customerKey(this);
     const { endpoints, catalog } = this.#serveModels(props);
+    const budget = timeBudget(props.endpointTimeout);
     const made = functions(this, {
+      budget,
       bucket: envelopeBucket(this),
       catalog: artefacts.catalog(this, catalog),
       inlineBytes: inlineBytes({ catalog, shape: fleet.shape }),
       ...{ endpoints, kept: settings.kept, tokenizerOf: fleet.core.directory },
     });
-    const block = denoiseBlock(this, { ...made, callTimeout });
-    const generation = generate(this, { ...made, denoiseBlock: block });
+    const block = denoiseBlock(this, { ...made, budget });
+    const generation = generate(this, { ...made, denoiseBlock: block, budget });
     // Starting the block's executions takes the key that they are kept under, too.
     for (const statement of mayUseKey(this)) generation.addToRolePolicy(statement);
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });

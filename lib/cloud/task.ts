@@ -16,23 +16,34 @@ export function retry(errors: string[], maxAttempts: number): RetryProps {
   };
 }
 
-/** Faults of the Lambda service, not of the function. */
-const lambdaFaults = [
+/**
+ * What another try may cure: faults of the Lambda service; a function that ran out of time or memory, or was ended; an
+ * endpoint or the bucket that was not there, late, or gave something else. Not what will be refused again.
+ */
+export const curable = [
   'Lambda.ServiceException',
   'Lambda.AWSLambdaException',
   'Lambda.SdkClientException',
   'Lambda.TooManyRequestsException',
   'Lambda.ClientExecutionTimeoutException',
+  'Lambda.Unknown',
+  'Runtime.ExitError',
+  'Sandbox.Timedout',
+  'States.Timeout',
+  'EndpointUnavailable',
+  'EndpointTimeout',
+  'BadAnswer',
+  'StoreUnavailable',
 ];
 
 export interface LambdaTaskProps {
   readonly function: IFunction;
   readonly timeout: Duration;
+  /** How often it is tried again. */
+  readonly retries: number;
   readonly comment: string;
   /** The state's input when absent. */
   readonly payload?: TaskInput;
-  /** Also tried again: an endpoint that was not there, or not in time. */
-  readonly retryEndpoints?: boolean;
   readonly resultPath?: string;
 }
 
@@ -48,10 +59,7 @@ export function lambdaTask(scope: Construct, name: string, props: LambdaTaskProp
     taskTimeout: Timeout.duration(props.timeout),
     ...(props.resultPath ? { resultPath: props.resultPath } : {}),
   });
-  task.addRetry(retry(lambdaFaults, 4));
-  if (props.retryEndpoints) {
-    task.addRetry(retry(['EndpointUnavailable', 'BadAnswer'], 3));
-    task.addRetry(retry(['EndpointTimeout', 'States.Timeout'], 1));
-  }
+  // One count for all errors, so that their tries do not add up.
+  task.addRetry(retry(curable, props.retries));
   return task;
 }

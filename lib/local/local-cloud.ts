@@ -23,7 +23,17 @@ import { localCatalog, synthesise } from './synthesise.ts';
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
 
-type Run = (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
+interface Parts {
+  readonly endpoints: Map<string, string>;
+  readonly generateArn: string;
+  readonly client: SFNClient;
+  readonly run: (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
+  readonly resources: Resources;
+  /** The settings of functions that use the bucket. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whether somebody wants to see the steps. */
+  readonly watched: boolean;
+}
 
 /**
  * All of Slingshot on this machine: the state machines of the synthesised template, their handlers in this process, and
@@ -35,27 +45,14 @@ export class LocalCloud {
   static #started = false;
   /** The container behind each endpoint, by endpoint name; tests put others in their place. */
   readonly endpoints: Map<string, string>;
-  readonly #client: SFNClient;
-  readonly #run: Run;
-  readonly #resources: Resources;
-  /** The settings of prepare, which reads what a caller stores. */
-  readonly #environment: Readonly<Record<string, string>>;
-  readonly #watched: boolean;
+  /** Of the Generate state machine. */
+  readonly generateArn: string;
+  readonly #parts: Parts;
 
-  private constructor(
-    endpoints: Map<string, string>,
-    client: SFNClient,
-    run: Run,
-    resources: Resources,
-    environment: Readonly<Record<string, string>>,
-    watched: boolean,
-  ) {
-    this.endpoints = endpoints;
-    this.#client = client;
-    this.#run = run;
-    this.#resources = resources;
-    this.#environment = environment;
-    this.#watched = watched;
+  private constructor(parts: Parts) {
+    this.endpoints = parts.endpoints;
+    this.generateArn = parts.generateArn;
+    this.#parts = parts;
   }
 
   /** @param load gives a function's handler; tests put faults around it */
@@ -90,7 +87,7 @@ export class LocalCloud {
     // Synthesis may fail before anyone waits for the models.
     starting.catch(() => {});
     const pinned = await pinVersions(fleet);
-    const template = synthesise(pinned, options.kept, resources.folder('slingshot-synth-'));
+    const template = synthesise(pinned, options, resources.folder('slingshot-synth-'));
     const { machines, functions, buckets, outputs } = readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
@@ -110,7 +107,6 @@ export class LocalCloud {
       const environment = {
         ...local.environment,
         SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory,
-        SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(options.endpointTimeoutMilliseconds),
       };
       settingsOf.set(local.folder, environment);
       handlers.set(local.arn, await load({ ...local, environment }));
@@ -126,29 +122,28 @@ export class LocalCloud {
         ...(signal ? { signal } : {}),
         wait: (executionArn) => stepFunctions.executions.ended(executionArn),
       });
-    return new LocalCloud(
-      endpoints,
-      client,
-      run,
-      resources,
-      settingsOf.get('prepare') ?? {},
-      options.onStep !== undefined,
-    );
+    return new LocalCloud({
+      ...{ endpoints, generateArn, client, run, resources },
+      environment: settingsOf.get('prepare') ?? {},
+      watched: options.onStep !== undefined,
+    });
   }
 
   /** @throws ExecutionFailed */
   async generate({ context, ...request }: GenerationRequest, signal?: AbortSignal): Promise<GenerationResult> {
     const { tenant } = request;
     const stored =
-      context && tenant ? await withEnvironment(this.#environment, () => storeContextText(tenant, context)) : undefined;
+      context && tenant
+        ? await withEnvironment(this.#parts.environment, () => storeContextText(tenant, context))
+        : undefined;
     if (context && !stored) throw new InvalidRequest('context: needs a tenant');
-    const input = { ...request, watched: this.#watched, ...(stored ? { context: stored } : {}) };
-    return onlyLane(await this.#run(input, signal));
+    const input = { ...request, watched: this.#parts.watched, ...(stored ? { context: stored } : {}) };
+    return onlyLane(await this.#parts.run(input, signal));
   }
 
   async stop(): Promise<void> {
-    this.#client.destroy();
-    await this.#resources.stop();
+    this.#parts.client.destroy();
+    await this.#parts.resources.stop();
   }
 }
 

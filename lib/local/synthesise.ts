@@ -1,7 +1,8 @@
-import { App } from 'aws-cdk-lib';
+import { App, Duration } from 'aws-cdk-lib';
 import type { Artefacts } from '../cloud/artefacts.ts';
 import { settingsSchema } from '../cloud/settings.ts';
 import { SlingshotStack } from '../cloud/slingshot-stack.ts';
+import type { EngineOptions } from '../engine.ts';
 import type { Fleet } from '../fleet.ts';
 
 /** A CloudFormation template, as far as the local cloud reads it. */
@@ -32,7 +33,11 @@ export const unbuiltArtefacts: Artefacts = {
  *
  * @param outdir a folder for what the CDK writes
  */
-export function synthesise(fleet: Fleet, kept: number, outdir: string): Template {
+export function synthesise(
+  fleet: Fleet,
+  { kept, endpointTimeoutMilliseconds }: Pick<EngineOptions, 'kept' | 'endpointTimeoutMilliseconds'>,
+  outdir: string,
+): Template {
   const app = new App({
     outdir,
     context: { 'aws:cdk:bundling-stacks': [] },
@@ -41,6 +46,9 @@ export function synthesise(fleet: Fleet, kept: number, outdir: string): Template
     builtinCloudFormationValidation: false,
   });
   const settings = settingsSchema.parse({ kept });
-  const stack = new SlingshotStack(app, 'Slingshot', { fleet, settings, artefacts: unbuiltArtefacts });
+  const stack = new SlingshotStack(app, 'Slingshot', {
+    ...{ fleet, settings, artefacts: unbuiltArtefacts },
+    endpointTimeout: Duration.millis(endpointTimeoutMilliseconds),
+  });
   return app.synth().getStackArtifact(stack.artifactId).template;
 }

@@ -86,7 +86,7 @@ describe('the state machines', () => {
       Prepare: 'Task',
       'Denoise block': 'Task',
       'Block succeeded?': 'Choice',
-      'Block failed': 'Fail',
+      'Settle block': 'Task',
       'Read block': 'Pass',
       'Text done?': 'Choice',
       Finish: 'Task',
@@ -119,7 +119,7 @@ describe('the state machines', () => {
         ...(state.ItemProcessor ? tasks(state.ItemProcessor) : []),
       ]);
     const all = Object.values(definitions).flatMap(tasks);
-    expect(all).toHaveLength(6);
+    expect(all).toHaveLength(7);
     for (const [name, { TimeoutSeconds, Retry }] of all) {
       expect(TimeoutSeconds, name).toBeGreaterThan(0);
       expect(Retry, name).not.toHaveLength(0);
@@ -151,7 +151,7 @@ describe('the state machines', () => {
 
 describe('the functions', () => {
   it('run on the current Node with tracing, each under a role of its own', () => {
-    template.resourceCountIs('AWS::Lambda::Function', 5);
+    template.resourceCountIs('AWS::Lambda::Function', 6);
     template.allResourcesProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
       TracingConfig: { Mode: 'Active' },
@@ -159,7 +159,7 @@ describe('the functions', () => {
     const roles = Object.values(template.findResources('AWS::Lambda::Function')).map(
       ({ Properties }) => Properties.Role['Fn::GetAtt'][0],
     );
-    expect(new Set(roles).size).toBe(5);
+    expect(new Set(roles).size).toBe(6);
   });
 
   const statements = (folder: string) => {

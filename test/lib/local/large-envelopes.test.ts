@@ -74,9 +74,9 @@ describe('envelopes too large to pass through a state machine', () => {
     await expect(load({ lanes: [0], envelopes })).rejects.toThrow(expect.objectContaining(failure));
   });
 
-  it('that are gone are StoreUnavailable too', async () => {
+  it('that are gone are StoreRejected, which no retry cures', async () => {
     const gone = { key: 'tenants/acme/envelopes/gone', sha256: '0'.repeat(64) };
-    const failure = { name: 'StoreUnavailable', message: expect.stringContaining('NoSuchKey') };
+    const failure = { name: 'StoreRejected', message: expect.stringContaining('NoSuchKey') };
     await expect(load({ lanes: [0], envelopes: gone })).rejects.toThrow(expect.objectContaining(failure));
   });
 });

@@ -1,4 +1,10 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  DescribeExecutionCommand,
+  RedriveExecutionCommand,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StepMessage } from '../../../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../../../functions/contracts/request.ts';
@@ -129,6 +135,48 @@ describe('when an endpoint fails', () => {
       (error: Error) => error,
     );
     expect(failure).toMatchObject({ name, message: expect.stringContaining(message) });
+  });
+
+  it('until its last try, a redrive goes on from the block that failed, to the same text', async () => {
+    const client = new SFNClient({ disableHostPrefix: true, maxAttempts: 1 });
+    const until = async (executionArn: string, done: (status: string) => boolean) => {
+      for (;;) {
+        const execution = await client.send(new DescribeExecutionCommand({ executionArn }));
+        if (done(execution.status ?? '')) return execution;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    let calls = 0;
+    await stand(async (incoming, outgoing) => {
+      // The first block's four steps are answered.
+      if (calls++ < 4) void pass(incoming, outgoing);
+      else outgoing.writeHead(500).end('gone');
+    });
+    const input = JSON.stringify(request);
+    const { executionArn = '' } = await client.send(
+      new StartExecutionCommand({ stateMachineArn: cloud.generateArn, input }),
+    );
+    const failed = await until(executionArn, (status) => status !== 'RUNNING');
+    expect(failed).toMatchObject({ status: 'FAILED', error: 'EndpointUnavailable' });
+    cloud.endpoints.set('slingshot-core', real());
+    const before = calls;
+    await client.send(new RedriveExecutionCommand({ executionArn }));
+    const { output = '', status } = await until(executionArn, (status) => status !== 'RUNNING');
+    expect(status).toBe('SUCCEEDED');
+    const { text } = await direct.generate(request);
+    expect(JSON.parse(output).lanes).toMatchObject([{ text, steps: 12 }]);
+    expect(calls).toBe(before);
+    client.destroy();
+  });
+
+  it.each([404, 413, 302])('to serve, with status %i, the request is not tried again', async (status) => {
+    let calls = 0;
+    await stand((_, outgoing) => {
+      calls++;
+      outgoing.writeHead(status).end('no');
+    });
+    await expect(cloud.generate(request)).rejects.toThrow(expect.objectContaining({ name: 'EndpointRejected' }));
+    expect(calls).toBe(1);
   });
 
   it('to exist, the request is refused at once', async () => {

@@ -1,0 +1,35 @@
+import { type State, stateSchema } from '../contracts/generation.ts';
+import type { BlockFailure } from '../contracts/settlement.ts';
+
+/** How often a block whose execution took too long is started again, in a generation. */
+export const timeoutRetries = 2;
+
+/**
+ * Decides what becomes of a block that did not succeed: it starts again from where its execution started, when its time
+ * was up, or when somebody redrives the generation; else the generation fails as the block did.
+ *
+ * @param redrives how often the generation was redriven so far
+ * @throws Error under the name that the block failed with
+ */
+export function settleBlock({ Status, Input, Error: name, Cause }: BlockFailure, redrives: number): State {
+  const state = stateSchema.parse(JSON.parse(Input));
+  const { retries } = state;
+  if (redrives > retries.redrives) return { ...state, retries: { timedOut: 0, redrives } };
+  if (Status === 'TIMED_OUT' && retries.timedOut < timeoutRetries) {
+    return { ...state, retries: { ...retries, timedOut: retries.timedOut + 1 } };
+  }
+  const unnamed = Status === 'TIMED_OUT' ? 'BlockTimedOut' : 'BlockFailed';
+  const { generation } = state.step;
+  const place = `block ${generation.block}, from step ${generation.step} on`;
+  const message = Cause === undefined ? `${place}: its execution ended as ${Status}` : messageOf(Cause);
+  throw Object.assign(new Error(message), { name: name || unnamed });
+}
+
+/** A function's failure arrives as JSON with the message inside. */
+function messageOf(cause: string): string {
+  try {
+    return JSON.parse(cause).errorMessage ?? cause;
+  } catch {
+    return cause;
+  }
+}
