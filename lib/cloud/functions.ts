@@ -29,9 +29,9 @@ export type Functions = Readonly<
 
 /** What functions keep in the bucket: a tenant's, or nobody's. */
 const objectKeys = {
-  envelopes: ['tenants/*/envelopes/*', 'shared/envelopes/*'],
-  reports: ['tenants/*/reports/*', 'shared/reports/*'],
-  contexts: ['tenants/*/contexts/*'],
+  envelopes: '*/envelopes/*',
+  reports: '*/reports/*',
+  contexts: 'tenants/*/contexts/*',
 };
 
 /** The functions of both state machines, each with the settings and rights that it needs and no others. */
@@ -42,7 +42,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   const invoking = { ...store, SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()) };
   const preparing = { ...store, SLINGSHOT_CATALOG: catalog.uri, SLINGSHOT_KEPT: String(props.kept) };
   const may = (actions: string[], kind: keyof typeof objectKeys) =>
-    new PolicyStatement({ actions, resources: objectKeys[kind].map((key) => bucket.arnForObjects(key)) });
+    new PolicyStatement({ actions, resources: [bucket.arnForObjects(objectKeys[kind])] });
   const mayPass = [may(['s3:GetObject', 's3:PutObject'], 'envelopes'), ...mayUseKey(scope)];
   const mayReport = may(['s3:PutObject'], 'reports');
   const mayReadContexts = may(['s3:GetObject'], 'contexts');
@@ -55,12 +55,10 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   });
   const accepted = {
     ...Object.fromEntries(
-      Object.values(objectKeys)
-        .flat()
-        .map((key) => [
-          `IAM5[Resource::<${logicalId(bucket)}.Arn>/${key}]`,
-          'Keys have the names of tenants, and digests of content, which are not known beforehand.',
-        ]),
+      Object.values(objectKeys).map((key) => [
+        `IAM5[Resource::<${logicalId(bucket)}.Arn>/${key}]`,
+        'Keys have the names of tenants, and digests of content, which are not known beforehand.',
+      ]),
     ),
     [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
       "Components of the stack's own endpoints, which are named; a policy has no room for each of a thousand tenants.",

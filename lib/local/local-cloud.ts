@@ -17,11 +17,16 @@ import { Resources } from './resources.ts';
 import { startS3 } from './s3.ts';
 import { startSageMaker } from './sagemaker.ts';
 import type { LocalService } from './service.ts';
-import { startStepFunctions } from './step-functions.ts';
+import { startStepFunctions, type Watch } from './step-functions.ts';
 import { localCatalog, synthesise } from './synthesise.ts';
 
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
+
+export interface LocalOptions extends EngineOptions {
+  /** Sees what the histories of the executions would have. */
+  readonly watch?: Watch;
+}
 
 interface Parts {
   readonly endpoints: Map<string, string>;
@@ -58,7 +63,7 @@ export class LocalCloud {
   /** @param load gives a function's handler; tests put faults around it */
   static async start(
     fleet: Fleet,
-    overrides: Partial<EngineOptions> = {},
+    overrides: Partial<LocalOptions> = {},
     load: typeof loadHandler = loadHandler,
   ): Promise<LocalCloud> {
     if (LocalCloud.#started) throw new Error('there is one local cloud a process');
@@ -75,7 +80,7 @@ export class LocalCloud {
 
   static async #start(
     fleet: Fleet,
-    options: EngineOptions,
+    options: LocalOptions,
     resources: Resources,
     load: typeof loadHandler,
   ): Promise<LocalCloud> {
@@ -114,7 +119,7 @@ export class LocalCloud {
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
-    const stepFunctions = await startStepFunctions(machines.values(), handlers);
+    const stepFunctions = await startStepFunctions(machines.values(), handlers, options.watch);
     take(stepFunctions);
     client = new SFNClient({ disableHostPrefix: true, maxAttempts: 1 });
     const run = (input: ExecutionInput, signal?: AbortSignal) =>

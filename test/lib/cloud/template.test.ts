@@ -185,13 +185,32 @@ describe('the functions', () => {
 
   it('prepare alone reads the catalog, and nobody has it in the environment', () => {
     const reads = (folder: string) =>
-      statements(folder).filter(({ Action, Resource }) => Action === 's3:GetObject' && !Array.isArray(Resource));
+      statements(folder).filter(
+        ({ Action, Resource }) => Action === 's3:GetObject' && JSON.stringify(Resource).includes('-assets-'),
+      );
     expect(reads('prepare')).toHaveLength(1);
     expect(JSON.stringify(reads('prepare')[0].Resource)).toMatch(/cdk-hnb659fds-assets-.*[0-9a-f]{64}\.json/);
     for (const folder of ['invoke-model', 'reduce', 'denoise-visit', 'finish']) expect(reads(folder)).toEqual([]);
     for (const { Properties } of resourcesOf(all, 'AWS::Lambda::Function')) {
       expect(JSON.stringify(Properties.Environment.Variables)).not.toContain('acme');
     }
+  });
+
+  it('have what they keep in the bucket for themselves: contexts for prepare and whoever asks models', () => {
+    const kinds = (folder: string) =>
+      statements(folder).flatMap(({ Action, Resource }) =>
+        (JSON.stringify(Resource).match(/(?<=\*\/)(contexts|envelopes|reports)/g) ?? []).map((kind) => [
+          kind,
+          ...[Action].flat().map((action) => String(action).replace('s3:', '')),
+        ]),
+      );
+    const envelopes = ['envelopes', 'GetObject', 'PutObject'];
+    const reports = ['reports', 'PutObject'];
+    expect(kinds('prepare')).toEqual([['contexts', 'GetObject', 'PutObject']]);
+    expect(kinds('invoke-model')).toEqual([['contexts', 'GetObject'], envelopes]);
+    expect(kinds('denoise-visit')).toEqual([['contexts', 'GetObject'], reports, envelopes]);
+    expect(kinds('reduce')).toEqual([reports, envelopes]);
+    for (const folder of ['finish', 'settle-block']) expect(kinds(folder)).toEqual([]);
   });
 
   it('that need no endpoint and no bucket may use none', () => {
@@ -303,7 +322,7 @@ describe('the stack', () => {
       expect(Properties.EncryptionConfiguration).toMatchObject({ Type: 'CUSTOMER_MANAGED_KMS_KEY', KmsKeyId: key });
     }
     const groups = resourcesOf(all, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(5 + 2 + 2 + 2);
+    expect(groups).toHaveLength(6 + 2 + 2 + 2);
     for (const { Properties } of groups) expect(Properties.KmsKeyId).toEqual(key);
     template.hasResource('AWS::KMS::Key', { Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
 
