@@ -26,6 +26,8 @@ export interface RunOptions extends Omit<TrainingOptions, 'from'> {
   readonly onStart?: (tokens: number) => void;
 }
 
+const tokenFolder = 'tokens';
+
 /**
  * A recipe's whole run in `folder`: data to tokens, training, loss-curve.svg, and the finished model.
  *
@@ -38,7 +40,7 @@ export async function runRecipe(recipe: Recipe, folder: string, options: RunOpti
 }
 
 async function runLocked(recipe: Recipe, folder: string, options: RunOptions): Promise<boolean> {
-  await removeLeftovers(folder);
+  for (const used of [folder, join(folder, tokenFolder)]) if (existsSync(used)) await removeLeftovers(used);
   const trainFiles = await filesOf(recipe, 'train', options.corpora);
   const validationFiles = await filesOf(recipe, 'validation', options.corpora);
   const tokenizerJson = await tokenizerFor(recipe, folder, trainFiles);
@@ -48,7 +50,7 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   }
   const from = recipe.from === undefined ? undefined : await weightsOf(recipe.from, tokenizerJson);
   const corpus = (name: string, files: readonly string[]): Promise<Corpus> =>
-    tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, 'tokens'), name, {
+    tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {
       policy: recipe.data.onBadRow,
       onBadRow: (error) => options.onBadRow?.(error),
       onProgress: (documents, tokens) => options.onTokenized?.(name, documents, tokens),
