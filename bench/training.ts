@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { readText } from '../models/files/read-text.ts';
-import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
-import { recipeObjective } from '../models/training/objectives/recipe-objective.ts';
+import { parameterCount } from '../models/ssd2/parameters.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
 import { parseRecipe } from '../models/training/recipe.ts';
+import { traineeOf } from '../models/training/trainee.ts';
 import { TrainingStepper } from '../models/training/training-stepper.ts';
 import type { Row } from './row.ts';
 import { medianMilliseconds } from './timing.ts';
@@ -14,17 +14,18 @@ const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipe
 export async function trainingRows(peak: number): Promise<Row[]> {
   const recipe = parseRecipe(await readText(recipeFile), recipeFile);
   const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % recipe.model.vocabulary);
-  const parameters = parameterCount(recipe.model);
+  const parameters = parameterCount(traineeOf(recipe, { tokens }).specs);
   const measured: Row[] = [];
   for (const [name, selfConditioning] of [
     ['plain', 0],
     ['self-conditioned', 1],
   ] as const) {
     const before = process.memoryUsage().rss;
-    const buffers = new ParameterBuffers(parameterSpecs(recipe.model));
-    buffers.initialise(recipe.seed, tokens);
     const changed = { ...recipe, objective: { ...recipe.objective, selfConditioning } };
-    const objective = recipeObjective(changed, { tokens }, recipe.seed);
+    const trainee = traineeOf(changed, { tokens });
+    const buffers = new ParameterBuffers(trainee.specs);
+    buffers.initialise(recipe.seed, tokens);
+    const objective = trainee.objective({ tokens }, recipe.seed);
     const stepper = await TrainingStepper.create(changed, objective, buffers);
     let step = 0;
     const milliseconds = await medianMilliseconds(7, () => stepper.step(++step, 1e-4));

@@ -2,7 +2,7 @@ import { NextToken } from '../models/autoregressive/next-token.ts';
 import { isAutoregressive } from '../models/checkpoint/model-directory.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
-import { parameterCount } from '../models/ssd2/parameters.ts';
+import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
 import { type Generated, GenerationBench } from './generation.ts';
 import { autoregressive, autoregressiveTokensPerStep, baseModel, type Lab, tokensPerStep } from './lab.ts';
 import { type Report, setupOf } from './report.ts';
@@ -63,7 +63,10 @@ export async function againstAutoregressive(lab: Lab): Promise<Report> {
         caption: `${bench.prompts.length} held-out prompts, 50 tokens each, top-p 0.9:`,
         markdown: table(
           ['', 'parameters', 'log perplexity', 'distinct-1', '-2', '-3', 'repetition', 'Zipf', 'self-BLEU', 'tokens/s'],
-          [row('SSD-2', diffusion, parameterCount(baseModel)), row('AR', next, parameterCount(model))],
+          [
+            row('SSD-2', diffusion, parameterCount(parameterSpecs(baseModel))),
+            row('AR', next, parameterCount(parameterSpecs(model))),
+          ],
         ),
       },
     ],

@@ -43,7 +43,12 @@ export async function collaboration(lab: Lab): Promise<Report> {
         const small = await lab.train({ model: make(model), domain: 'contact-center', seed, steps: lab.steps });
         bySeed.push(await losses(lab, big, small));
       }
-      curves.push({ kind, ratio, exact: parameterCount(make(core)) / parameterCount(make(model)), bySeed });
+      curves.push({
+        kind,
+        ratio,
+        exact: parameterCount(parameterSpecs(make(core))) / parameterCount(parameterSpecs(make(model))),
+        bySeed,
+      });
     }
   }
   const gains = curves.map(({ bySeed }) => meanOf(bySeed.map((losses) => gain(losses))));
@@ -65,7 +70,7 @@ export async function collaboration(lab: Lab): Promise<Report> {
   return {
     title: '6. Collaboration of core and tenant',
     setup:
-      `A core of ${count(parameterCount(core))} parameters trained on a tenth of the core's corpus, tenants of four sizes on ` +
+      `A core of ${count(parameterCount(parameterSpecs(core)))} parameters trained on a tenth of the core's corpus, tenants of four sizes on ` +
       `contact-center, ${lab.steps} steps each of ${count(tokensPerStep)} noised tokens (AR: ${count(autoregressiveTokensPerStep)} tokens), seeds ${lab.seeds.join(', ')}; the loss is on ` +
       `contact-center's held-out text, the gain what the best of the weights 0, 0.1 ... 1 gains over the better of the two.`,
     tables: [

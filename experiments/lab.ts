@@ -12,7 +12,7 @@ import { makeFolder } from '../models/files/make-folder.ts';
 import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
 import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
-import type { Recipe } from '../models/training/recipe.ts';
+import type { NetworkRecipe, Recipe } from '../models/training/recipe.ts';
 import { train } from '../models/training/trainer.ts';
 
 /** The texts that experiments train on; `core` is a tenth of the core's corpus. */
@@ -55,7 +55,13 @@ export interface Training {
 }
 
 /** What a training asks of the trainer. */
-export function recipeOf({ model, seed, steps, objective, learningRate = 0.003 }: Omit<Training, 'domain'>): Recipe {
+export function recipeOf({
+  model,
+  seed,
+  steps,
+  objective,
+  learningRate = 0.003,
+}: Omit<Training, 'domain'>): NetworkRecipe {
   return {
     model,
     data: { format: 'text', onBadRow: 'fail' },

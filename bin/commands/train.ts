@@ -3,7 +3,6 @@ import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import { readText } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
-import { parameterCount } from '../../models/ssd2/parameters.ts';
 import type { Metrics } from '../../models/training/metrics.ts';
 import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
 import { count, threads } from '../terminal/options.ts';
@@ -81,9 +80,9 @@ async function runTraining(options: TrainOptions): Promise<void> {
       onTokenized: (name, documents, tokens) => {
         if (onTerminal) process.stderr.write(`\r${name}: ${documents} documents, ${tokens} tokens\u001b[K`);
       },
-      onStart: (tokens) => {
+      onStart: (tokens, parameters) => {
         if (onTerminal) process.stderr.write('\r\u001b[K');
-        print(`${parameterCount(recipe.model)} parameters, ${tokens} tokens of text, ${budget(recipe)}`);
+        print(`${parameters} parameters, ${tokens} tokens of text, ${budget(recipe)}`);
         began = performance.now();
         if (onTerminal) bar.start(1, 0, { loss: '-', speed: '-', left: '-' });
       },

@@ -111,7 +111,8 @@ function describe(error: unknown): string {
 export const storageTypes = ['fp32', 'fp16', 'bf16', 'int8'] as const;
 export type StorageType = (typeof storageTypes)[number];
 
-function stored(weights: Weights, type: StorageType): ReadonlyMap<string, StoredTensor> {
+/** Weights as a storage type has them. */
+export function stored(weights: Weights, type: StorageType): ReadonlyMap<string, StoredTensor> {
   if (type === 'int8') return quantiseAll(weights);
   const narrow = (data: Float32Array) => {
     if (type === 'fp32') return data;

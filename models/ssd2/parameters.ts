@@ -75,6 +75,6 @@ export function parameterSpecs(config: NetworkConfig): ParameterSpec[] {
   return [...specs.filter((spec) => spec.decay), ...specs.filter((spec) => !spec.decay)];
 }
 
-export function parameterCount(config: NetworkConfig): number {
-  return parameterSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+export function parameterCount(specs: readonly ParameterSpec[]): number {
+  return specs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }

@@ -125,7 +125,7 @@ export class ParameterBuffers {
 }
 
 /** The logarithm of each token's share of a text; a token that does not occur counts half. */
-function logFrequencies(tokens: TokenSequence, vocabulary: number): Float32Array {
+export function logFrequencies(tokens: TokenSequence, vocabulary: number): Float32Array {
   const counts = tokenCounts(tokens, vocabulary);
   return Float32Array.from(counts, (count) => Math.log((count + 0.5) / (tokens.length + vocabulary / 2)));
 }

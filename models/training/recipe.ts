@@ -1,8 +1,9 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { storageTypes } from '../checkpoint/model-directory.ts';
+import { isAdapterJson, parseAdapterConfig } from '../network/adapter-config.ts';
 import { executionProviders } from '../runtime/providers.ts';
-import { parseNetworkConfig } from '../ssd2/config.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../ssd2/config.ts';
 import { firstIssue } from '../zod-issue.ts';
 
 const share = z.number().min(0).max(1);
@@ -13,7 +14,7 @@ const recipeSchema = z
     /** The model's config.json. */
     model: z.unknown().transform((json, context) => {
       try {
-        return parseNetworkConfig(json);
+        return isAdapterJson(json) ? parseAdapterConfig(json) : parseNetworkConfig(json);
       } catch (error) {
         for (const { path, message } of (error as z.ZodError).issues) {
           context.addIssue({ code: 'custom', path: [...path], message });
@@ -40,6 +41,8 @@ const recipeSchema = z
       /** Whole sequences, each of `blocks` noised blocks. */
       sequences: count,
       blocks: count,
+      /** Times that each block is noised over one pass of the clean tokens; of an adapter. */
+      noisings: count.optional(),
       /** Batches whose gradients are added up for one step. */
       accumulate: count.default(1),
     }),
@@ -55,6 +58,10 @@ const recipeSchema = z
           .tuple([share, share])
           .refine(([from, to]) => from < to, 'must ascend')
           .default([0, 1]),
+        /** Timesteps drawn evenly, or for the most part evenly in information; of an adapter. */
+        noise: z.enum(['uniform', 'information']).optional(),
+        /** The share of blocks that hold clean tokens among the noised; of an adapter. */
+        cleanTokens: share.optional(),
         /** The probability that a step is trained with the model's own previous logits. */
         selfConditioning: share.default(0.5),
         /**
@@ -95,15 +102,30 @@ const recipeSchema = z
   )
   .refine(
     ({ model, objective }) =>
-      objective.selfConditioning === 0 || (model.kind === 'ssd2' && model.contextMask !== 'full'),
+      objective.selfConditioning === 0 ||
+      model.kind === 'adapter' ||
+      (model.kind === 'ssd2' && model.contextMask !== 'full'),
     {
       path: ['objective', 'selfConditioning'],
       message: 'must be 0 for an autoregressive model and for context_mask full, which is SSD-LM',
     },
+  )
+  .refine(
+    ({ model, batch, objective }) =>
+      model.kind === 'adapter' ||
+      [batch.noisings, objective.noise, objective.cleanTokens].every((given) => given === undefined),
+    { path: ['objective'], message: "noisings, noise and cleanTokens are an adapter's, of model_type ssd2-adapter" },
   );
 
 /** All that fixes a training run. */
 export type Recipe = z.infer<typeof recipeSchema>;
+
+/** A recipe of a model that is trained whole. */
+export type NetworkRecipe = Recipe & { readonly model: NetworkConfig };
+
+export function isNetworkRecipe(recipe: Recipe): recipe is NetworkRecipe {
+  return recipe.model.kind !== 'adapter';
+}
 
 /**
  * @param text YAML, of which JSON is a part

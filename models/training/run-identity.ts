@@ -26,8 +26,9 @@ export function runIdentity(
   from: Weights | undefined,
 ): RunIdentity {
   const { budget, provider, checkpointEvery, storage, tokenizer, from: directory, data, ...fixed } = recipe;
+  const model = fixed.model.kind === 'adapter' ? { ...fixed.model, base: undefined } : fixed.model;
   return {
-    recipe: runIdentitySchema.shape.recipe.parse(JSON.parse(JSON.stringify(fixed))),
+    recipe: runIdentitySchema.shape.recipe.parse(JSON.parse(JSON.stringify({ ...fixed, model }))),
     train: fingerprint(train.tokens),
     validation: fingerprint(validation.tokens),
     from: from ? weightsDigest(from) : null,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { loadAdapter, loadRunnableBase, type RunnableBase, saveAdapter } from '../checkpoint/adapter-directory.ts';
 import { loadAnyModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
 import type { BadRow } from '../data/bad-row.ts';
 import { readDocuments } from '../data/documents.ts';
@@ -10,20 +11,23 @@ import { withFolderLock } from '../files/folder-lock.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { readText } from '../files/read-text.ts';
 import type { Weights } from '../ssd2/graphs.ts';
+import type { InformationTable } from '../ssd2/information.ts';
+import { parameterCount } from '../ssd2/parameters.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
 import { lossCurve } from './loss-curve.ts';
 import { readMetrics } from './metrics.ts';
 import type { Recipe } from './recipe.ts';
+import { type Trainee, traineeOf } from './trainee.ts';
 import { type TrainingOptions, train } from './trainer.ts';
 
-export interface RunOptions extends Omit<TrainingOptions, 'from'> {
+export interface RunOptions extends Omit<TrainingOptions, 'from' | 'trainee'> {
   /** The folder that the recipe's data paths start from. */
   readonly corpora: string;
   readonly onBadRow?: (error: BadRow) => void;
   readonly onTokenized?: (what: string, documents: number, tokens: number) => void;
   /** Called once data, tokenizer and weights are there. */
-  readonly onStart?: (tokens: number) => void;
+  readonly onStart?: (tokens: number, parameters: number) => void;
 }
 
 const tokenFolder = 'tokens';
@@ -48,7 +52,8 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   if (tokenizer.size !== recipe.model.vocabulary) {
     throw new Error(`the tokenizer has ${tokenizer.size} tokens, the recipe's model ${recipe.model.vocabulary}`);
   }
-  const from = recipe.from === undefined ? undefined : await weightsOf(recipe.from, tokenizerJson);
+  const base = recipe.model.kind === 'adapter' ? await loadRunnableBase(recipe.model.base) : undefined;
+  const from = recipe.from === undefined ? undefined : await weightsOf(recipe, recipe.from, tokenizerJson);
   const corpus = (name: string, files: readonly string[]): Promise<Corpus> =>
     tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {
       policy: recipe.data.onBadRow,
@@ -56,11 +61,11 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
       onProgress: (documents, tokens) => options.onTokenized?.(name, documents, tokens),
     });
   const data = { train: await corpus('train', trainFiles), validation: await corpus('validation', validationFiles) };
-  options.onStart?.(data.train.tokens.length);
+  const trainee = traineeOf(recipe, data.train, base?.network);
+  options.onStart?.(data.train.tokens.length, parameterCount(trainee.specs));
   try {
-    const buffers = await train(recipe, data, folder, { ...options, ...(from ? { from } : {}) });
-    if (!options.signal?.aborted)
-      await saveModel(folder, recipe.model, tokenizerJson, buffers.averages(), recipe.storage);
+    const weights = (await train(recipe, data, folder, { ...options, trainee, ...(from ? { from } : {}) })).averages();
+    if (!options.signal?.aborted) await saveTrained(recipe, trainee, base, folder, tokenizerJson, weights);
   } catch (error) {
     // Where there is no room for a picture either, it is the first error that matters.
     await drawLosses(folder).catch(() => {});
@@ -68,6 +73,20 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   }
   await drawLosses(folder);
   return !options.signal?.aborted;
+}
+
+async function saveTrained(
+  { model, storage }: Recipe,
+  { information }: Trainee,
+  base: RunnableBase | undefined,
+  folder: string,
+  tokenizerJson: string,
+  weights: Weights,
+): Promise<void> {
+  if (model.kind !== 'adapter') return saveModel(folder, model, tokenizerJson, weights, storage);
+  const { timesteps, open } = information as InformationTable;
+  const baseDigest = (base as RunnableBase).digest;
+  await saveAdapter(folder, { ...model, baseDigest, information: { timesteps, open } }, model.base, weights, storage);
 }
 
 async function drawLosses(folder: string): Promise<void> {
@@ -89,7 +108,8 @@ async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora:
 /** The recipe's, or the starting model's, or this run's own from before, or a new one. */
 async function tokenizerFor({ tokenizer, from, model, data }: Recipe, folder: string, files: readonly string[]) {
   const own = join(folder, modelFiles.tokenizer);
-  const given = tokenizer ?? (from === undefined ? undefined : join(from, modelFiles.tokenizer));
+  const shared = model.kind === 'adapter' ? model.base : from;
+  const given = tokenizer ?? (shared === undefined ? undefined : join(shared, modelFiles.tokenizer));
   if (given !== undefined) return readText(given, tokenizerBytes);
   if (existsSync(own)) return readText(own, tokenizerBytes);
   const json = await trainTokenizer(piecesToLearnFrom(files, data), model.vocabulary);
@@ -102,7 +122,8 @@ async function* piecesToLearnFrom(files: readonly string[], { format, onBadRow }
     if (part.kind === 'piece') yield part.text;
 }
 
-async function weightsOf(directory: string, tokenizerJson: string): Promise<Weights> {
+async function weightsOf({ model }: Recipe, directory: string, tokenizerJson: string): Promise<Weights> {
+  if (model.kind === 'adapter') return (await loadAdapter(directory)).adapter;
   const { weights } = await loadAnyModel(directory);
   if ((await readText(join(directory, modelFiles.tokenizer), tokenizerBytes)) !== tokenizerJson) {
     throw new Error(`the weights in ${directory} are of another tokenizer than the recipe's`);

@@ -5,13 +5,12 @@ import type { Corpus } from '../data/tokenize.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import type { Weights } from '../ssd2/graphs.ts';
-import { parameterSpecs } from '../ssd2/parameters.ts';
 import { appendMetrics, dropMetricsAfter, type Metrics } from './metrics.ts';
-import { recipeObjective } from './objectives/recipe-objective.ts';
 import { ParameterBuffers } from './parameter-buffers.ts';
 import { RangeMeans } from './range-means.ts';
 import { learningRateAt, type Recipe } from './recipe.ts';
 import { runIdentity } from './run-identity.ts';
+import { type Trainee, traineeOf } from './trainee.ts';
 import { loadTrainingCheckpoint, saveTrainingCheckpoint, type TrainingState } from './training-checkpoint.ts';
 import { TrainingStepper } from './training-stepper.ts';
 import { Validator } from './validator.ts';
@@ -25,6 +24,8 @@ export interface TrainingOptions {
   readonly runtime?: RuntimeOptions;
   /** What a new run starts from instead of fresh weights. */
   readonly from?: Weights;
+  /** What is trained; an adapter's needs its base to be made. */
+  readonly trainee?: Trainee;
   /** Called after each step; `steps` is the budget, once it is known. */
   readonly onStep?: (step: number, steps: number | null, loss: number, tokensPerSecond: number) => void;
   readonly onMetrics?: (metrics: Metrics) => void;
@@ -52,18 +53,15 @@ export async function train(
 ): Promise<ParameterBuffers> {
   await makeFolder(folder);
   const checkpoint = join(folder, checkpointFile);
-  const buffers = new ParameterBuffers(parameterSpecs(recipe.model));
-  const objective = recipeObjective(recipe, data.train, recipe.seed);
+  const trainee = options.trainee ?? traineeOf(recipe, data.train);
+  const buffers = new ParameterBuffers(trainee.specs);
+  const objective = trainee.objective(data.train, recipe.seed);
   const tokensPerStep = objective.rows * recipe.batch.accumulate;
   let state: TrainingState = await start(recipe, data, checkpoint, buffers, tokensPerStep, options.from);
   await dropMetricsAfter(folder, state.step);
   const runtime = { provider: recipe.provider, ...options.runtime };
   const stepper = await TrainingStepper.create(recipe, objective, buffers, runtime);
-  const held = recipeObjective(
-    { ...recipe, objective: { ...recipe.objective, selfConditioning: 0 } },
-    data.validation,
-    recipe.seed + 1,
-  );
+  const held = trainee.validation(data.validation, recipe.seed + 1);
   const validator = new Validator(held, recipe.validation.batches, buffers, runtime);
   let window = new Window(state.window);
   let failures = 0;

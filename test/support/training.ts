@@ -1,5 +1,5 @@
 import { formatNetworkConfig, type NetworkConfig } from '../../models/ssd2/config.ts';
-import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
+import { isNetworkRecipe, type NetworkRecipe, parseRecipe } from '../../models/training/recipe.ts';
 import { tinyConfig } from './tiny-fleet.ts';
 
 /** A recipe that trains the tiny model for a few steps; `changes` are its JSON's fields. */
@@ -16,8 +16,10 @@ export function tinyRecipeJson(changes: Record<string, unknown> = {}): string {
   });
 }
 
-export function tinyRecipe(changes: Record<string, unknown> = {}): Recipe {
-  return parseRecipe(tinyRecipeJson(changes), 'tiny.yaml');
+export function tinyRecipe(changes: Record<string, unknown> = {}): NetworkRecipe {
+  const recipe = parseRecipe(tinyRecipeJson(changes), 'tiny.yaml');
+  if (!isNetworkRecipe(recipe)) throw new Error('the tiny model is no adapter');
+  return recipe;
 }
 
 export function modelJson(config: NetworkConfig): unknown {

@@ -27,6 +27,8 @@ export interface AdapterOptions {
   /** Times that each block is noised, over one pass of its clean tokens. */
   readonly noisings: number;
   readonly seed: number;
+  /** The range that timesteps are drawn from. */
+  readonly timesteps: readonly [number, number];
   readonly noise: 'uniform' | 'information';
   /** The share of blocks that hold clean tokens among the noised. */
   readonly cleanTokens: number;
@@ -172,17 +174,23 @@ export class AdapterObjective implements Objective {
  */
 export function blockTimesteps(
   block: number,
-  { noise, cleanTokens }: Pick<AdapterOptions, 'noise' | 'cleanTokens'>,
+  { noise, cleanTokens, timesteps: [least, most] }: Pick<AdapterOptions, 'noise' | 'cleanTokens' | 'timesteps'>,
   information: InformationTable,
   draw: (i: number) => number,
 ): Float32Array {
-  const at = (q: number) => Math.max(information.timestepAt(q), cleanTimestep + 1e-3);
+  const within = (t: number) => Math.max(cleanTimestep + 1e-3, Math.min(most, Math.max(least, t)));
+  // A draw outside of the range is drawn again as one inside, so that a specialist's range is filled evenly.
+  const at = (q: number) => {
+    const t = information.timestepAt(q);
+    return within(t > least && t <= most ? t : least + (most - least) * q);
+  };
   const u = 1 - draw(0);
-  const t = noise === 'uniform' ? u : draw(1) < 0.7 ? at(u) : 0.2 + 0.8 * u;
-  const timesteps = new Float32Array(block).fill(Math.max(t, cleanTimestep + 1e-3));
+  const even = least + (most - least) * u;
+  const t = noise === 'uniform' || draw(1) >= 0.7 ? within(even) : at(u);
+  const timesteps = new Float32Array(block).fill(t);
   const kind = draw(2);
   if (kind >= cleanTokens) return timesteps;
-  if (draw(3) < 1 / 3) timesteps.fill(1);
+  if (draw(3) < 1 / 3) timesteps.fill(most);
   if (kind < cleanTokens / 2) {
     const settled = 1 + Math.floor(draw(4) * (block - 1));
     if (draw(5) < 0.5) {

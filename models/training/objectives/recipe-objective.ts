@@ -1,6 +1,6 @@
 import { sequenceSource } from '../../data/sequences.ts';
 import type { Corpus } from '../../data/tokenize.ts';
-import type { Recipe } from '../recipe.ts';
+import type { NetworkRecipe } from '../recipe.ts';
 import { AutoregressiveObjective } from './autoregressive.ts';
 import type { Objective } from './objective.ts';
 import { SsdLmObjective } from './ssd-lm.ts';
@@ -11,7 +11,7 @@ const autoregressiveBlock = 25;
 
 /** What a recipe trains a model for: the model's kind and mask say which of the three it is. */
 export function recipeObjective(
-  { model, batch, objective }: Pick<Recipe, 'model' | 'batch' | 'objective'>,
+  { model, batch, objective }: Pick<NetworkRecipe, 'model' | 'batch' | 'objective'>,
   corpus: Corpus,
   seed: number,
 ): Objective {

@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
+import { ZodError } from 'zod';
+import { writeAtomically } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/make-folder.ts';
+import { adapterSpecs } from '../network/adapter.ts';
+import { type AdapterConfig, formatAdapterConfig, parseAdapterConfig } from '../network/adapter-config.ts';
+import type { LlamaShape } from '../network/llama.ts';
+import { type LlamaBase, llamaBase } from '../network/llama-base.ts';
+import type { Weights } from '../ssd2/graphs.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { firstIssue } from '../zod-issue.ts';
+import { type Base, loadBase } from './base.ts';
+import type { LlamaConfig } from './base-config.ts';
+import { ModelError, modelFiles, type StorageType, stored } from './model-directory.ts';
+import { dequantiseAll } from './quantisation.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+
+/** A base, ready to compute with. */
+export interface RunnableBase extends Omit<Base, 'config'> {
+  readonly config: LlamaConfig;
+  readonly network: LlamaBase;
+}
+
+/** An SSD-2 model that is an adapter over a base. */
+export interface AdaptedModel {
+  readonly name: string;
+  readonly config: AdapterConfig;
+  readonly tokenizer: Tokenizer;
+  readonly base: RunnableBase;
+  /** The adapter's tensors, see adapterSpecs. */
+  readonly adapter: Weights;
+}
+
+const bases = new Map<string, Promise<RunnableBase>>();
+
+/**
+ * A base of the llama family; of one folder it is read once in a process.
+ *
+ * @throws ModelError
+ */
+export function loadRunnableBase(directory: string): Promise<RunnableBase> {
+  const path = resolve(directory);
+  const known = bases.get(path);
+  if (known) return known;
+  const loading = readBase(path);
+  bases.set(path, loading);
+  loading.catch(() => bases.delete(path));
+  return loading;
+}
+
+async function readBase(directory: string): Promise<RunnableBase> {
+  const base = await loadBase(directory).catch((cause: Error) => {
+    throw new ModelError(cause.message, { cause });
+  });
+  const { config, tensors } = base;
+  if (config.model_type !== 'llama') {
+    throw new ModelError(`${directory}: a base of family ${config.model_type} cannot be run yet, only llama`);
+  }
+  const tensor = (name: string) => {
+    const found = tensors.get(name);
+    if (!found) throw new ModelError(`${directory}: tensor ${name} is missing`);
+    return found.toFloat32();
+  };
+  return { ...base, config, network: llamaBase(llamaShape(config), tensor, config.tie_word_embeddings) };
+}
+
+function llamaShape(config: LlamaConfig): LlamaShape {
+  return {
+    vocabulary: config.vocab_size,
+    width: config.hidden_size,
+    layers: config.num_hidden_layers,
+    heads: config.num_attention_heads,
+    groups: config.num_key_value_heads,
+    feedForward: config.intermediate_size,
+    normEpsilon: config.rms_norm_eps,
+    rotaryBase: config.rope_theta,
+  };
+}
+
+/** @throws ModelError saying which file is missing, damaged, or does not go with the base */
+export async function loadAdapter(directory: string): Promise<AdaptedModel> {
+  const config = await readAdapterConfig(directory);
+  const base = await loadRunnableBase(resolve(directory, config.base));
+  const fail = (what: string): never => {
+    throw new ModelError(`${directory}: ${what}`);
+  };
+  if (config.baseDigest !== undefined && config.baseDigest !== base.digest) {
+    fail(`it was trained on another base than ${config.base}: its digest is ${base.digest}, not ${config.baseDigest}`);
+  }
+  if (config.vocabulary !== base.config.vocab_size) {
+    fail(`it has a vocabulary of ${config.vocabulary}, its base of ${base.config.vocab_size}`);
+  }
+  const path = join(directory, modelFiles.weights);
+  const bytes = await readFile(path).catch((cause) => {
+    throw new ModelError(`no model in ${directory}: ${modelFiles.weights} cannot be read (${cause.message})`, {
+      cause,
+    });
+  });
+  let adapter: Weights;
+  try {
+    adapter = dequantiseAll(decodeSafetensors(bytes).tensors);
+  } catch (cause) {
+    throw new ModelError(`${path} is damaged: ${(cause as Error).message}`, { cause });
+  }
+  for (const { name, shape } of adapterSpecs(base.network.shape, config)) {
+    const found = adapter.get(name)?.shape;
+    if (String(found) !== String(shape)) {
+      fail(`tensor ${name} ${found ? `has shape [${found}]` : 'is missing'}, the base and rank need [${shape}]`);
+    }
+  }
+  return { name: basename(directory), config, tokenizer: base.tokenizer, base, adapter };
+}
+
+/** @throws ModelError */
+export async function readAdapterConfig(directory: string): Promise<AdapterConfig> {
+  const path = join(directory, modelFiles.config);
+  try {
+    return parseAdapterConfig(JSON.parse(await readFile(path, 'utf8')));
+  } catch (cause) {
+    const what = cause instanceof ZodError ? firstIssue(cause, 'the file') : (cause as Error).message;
+    throw new ModelError(`${path} cannot be used: ${what}`, { cause });
+  }
+}
+
+/**
+ * Writes an adapter's folder.
+ *
+ * @param base its folder, which the config will name relative to the adapter's own
+ */
+export async function saveAdapter(
+  directory: string,
+  config: AdapterConfig,
+  base: string,
+  weights: Weights,
+  type: StorageType,
+): Promise<void> {
+  await makeFolder(directory);
+  const json = formatAdapterConfig({ ...config, base: relative(resolve(directory), resolve(base)) });
+  await writeAtomically(join(directory, modelFiles.config), `${JSON.stringify(json, null, 2)}\n`);
+  await writeAtomically(
+    join(directory, modelFiles.weights),
+    encodeSafetensors(stored(weights, type), { format: 'pt' }),
+  );
+}

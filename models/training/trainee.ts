@@ -1,0 +1,52 @@
+import { sequenceSource } from '../data/sequences.ts';
+import type { Corpus } from '../data/tokenize.ts';
+import { adapterSpecs } from '../network/adapter.ts';
+import type { LlamaBase } from '../network/llama-base.ts';
+import { type InformationTable, informationTable } from '../ssd2/information.ts';
+import { type ParameterSpec, parameterSpecs } from '../ssd2/parameters.ts';
+import { AdapterObjective } from './objectives/adapter.ts';
+import type { Objective } from './objectives/objective.ts';
+import { recipeObjective } from './objectives/recipe-objective.ts';
+import { logFrequencies } from './parameter-buffers.ts';
+import type { Recipe } from './recipe.ts';
+
+/** What a recipe trains: its tensors, and the objective over a text. */
+export interface Trainee {
+  readonly specs: readonly ParameterSpec[];
+  /** Of the training text, where the noise is drawn by it. */
+  readonly information?: InformationTable;
+  objective(corpus: Corpus, seed: number): Objective;
+  /** The objective that validation measures: every token of a block noised, nothing known of the step before. */
+  validation(corpus: Corpus, seed: number): Objective;
+}
+
+/**
+ * @param train the training text, whose token frequencies are the prior
+ * @param base what an adapter is trained over
+ */
+export function traineeOf(recipe: Recipe, train: Corpus, base?: LlamaBase): Trainee {
+  const { model, batch, objective } = recipe;
+  if (model.kind !== 'adapter') {
+    const held = { ...objective, selfConditioning: 0 };
+    return {
+      specs: parameterSpecs(model),
+      objective: (corpus, seed) => recipeObjective({ model, batch, objective }, corpus, seed),
+      validation: (corpus, seed) => recipeObjective({ model, batch, objective: held }, corpus, seed),
+    };
+  }
+  if (!base) throw new Error('an adapter is trained over a base, and none was given');
+  const information = informationTable(logFrequencies(train.tokens, model.vocabulary));
+  const { sequences, blocks, noisings = 1 } = batch;
+  const { timesteps, noise = 'uniform', cleanTokens = 0, selfConditioning } = objective;
+  const over = (corpus: Corpus, seed: number, changes: Partial<ConstructorParameters<typeof AdapterObjective>[2]>) => {
+    const options = { sequences, blocks, noisings, seed, timesteps, noise, cleanTokens, selfConditioning, ...changes };
+    const source = sequenceSource(corpus, { block: model.block, blocks }, seed, model.endOfText);
+    return new AdapterObjective(base, model, options, source, information);
+  };
+  return {
+    specs: adapterSpecs(base.shape, model),
+    information,
+    objective: (corpus, seed) => over(corpus, seed, {}),
+    validation: (corpus, seed) => over(corpus, seed, { cleanTokens: 0, selfConditioning: 0, noise: 'uniform' }),
+  };
+}
