@@ -1,4 +1,3 @@
-import type { ModelConfig } from '../ssd2/config.ts';
 import { checkEnvelope } from '../ssd2/envelope-check.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 
@@ -13,11 +12,18 @@ export class LaneError extends RangeError {
   }
 }
 
+/** What of a model's config limits a lane. */
+export interface LaneLimits {
+  readonly vocabulary: number;
+  readonly positions: number;
+  readonly block: number;
+}
+
 /**
  * @param path what the lane is called in messages
  * @throws LaneError when a lane does not fit the model
  */
-export function checkLane(config: ModelConfig, lane: LaneStep, path: string): void {
+export function checkLane(config: LaneLimits, lane: LaneStep, path: string): void {
   const { vocabulary, positions, block } = config;
   const room = positions - block;
   if (lane.context.length < 1 || lane.context.length > room) {

@@ -17,7 +17,7 @@ import type { LlamaBase } from './llama-base.ts';
  * - gate [lanes * rows, 1], 1 where the adapter is on; positions int64 [lanes * rows]
  * - ownBias [lanes, 1, 1, heads a group * rows, rows], contextBias [lanes, 1, 1, 1, context]
  * - keysN [lanes, groups, head width, context], valuesN [lanes, groups, context, head width]
- * - rows.size, tokenRows.size, simplexRows.size int64 [1]
+ * - lanes.size, rows.size int64 [1]
  * - asked int64 [asked], rows counted over all lanes; the adapter's tensors by their names
  *
  * -> logits [asked, vocabulary], the network's own; newKeysN, newValuesN, of all rows
@@ -33,7 +33,7 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape, positions: num
   );
   const parameters = (name: string) => fed.get(name) as Value;
 
-  for (const symbol of ['rows', 'tokenRows', 'simplexRows']) graph.sizeInput(symbol);
+  for (const symbol of ['lanes', 'rows']) graph.sizeInput(symbol);
   const tokens = graph.input('tokens', ['lanes*tokenRows'], 'int64');
   const simplexRows = 'lanes*simplexRows';
   const x = graph.input('x', [simplexRows, vocabulary]);

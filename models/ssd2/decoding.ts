@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { formSchema } from './form.ts';
 import { haltingSchema } from './halting.ts';
 import { projections } from './projection.ts';
 import { routingSchema } from './routing.ts';
@@ -19,6 +20,8 @@ export const seedSchema = z.int().nonnegative();
 export const modelOptions = {
   /** N, the number of evenly spaced timesteps from 1 down; how many of them run is up to `halting`. */
   steps: countSchema.min(1),
+  /** How, where it is not as published; the block's noise is then one for all its steps. */
+  form: formSchema.optional(),
 };
 const modelOptionsSchema = z.object(modelOptions).readonly();
 export type ModelOptions = z.infer<typeof modelOptionsSchema>;
@@ -29,8 +32,8 @@ const memberSchema = z
   .readonly();
 export type Member = z.infer<typeof memberSchema>;
 
-/** Whether members see the merged logits of the step before, or each its own. */
-export const selfConditionings = ['fused', 'own'] as const;
+/** Whether members see the merged logits of the step before, each its own, or nothing of it. */
+export const selfConditionings = ['fused', 'own', 'none'] as const;
 
 /** What stays the same through a generation. */
 export const decodingSchema = z

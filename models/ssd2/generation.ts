@@ -2,8 +2,7 @@ import * as z from 'zod';
 import { countSchema, decodingSchema, modelOptionsOf, seedSchema, tokenIdsSchema } from './decoding.ts';
 import type { LogitsEnvelope } from './envelope.ts';
 import { endpointAt, endpointSchema } from './routing.ts';
-import { timestepOf } from './schedule.ts';
-import { blockStateSchema, type LaneStep, reduceStep, startOfBlock, stepReportSchema } from './step.ts';
+import { blockStateSchema, type LaneStep, reduceStep, startOfBlock, stepReportSchema, stepTimestep } from './step.ts';
 
 /** One sequence of a generation. */
 const laneSchema = z
@@ -76,7 +75,7 @@ export function startLane(seed: number): Lane {
 export function callsOf({ decoding, step, lanes }: Generation): Call[] {
   const running = lanes.flatMap(({ done, state }, index) => (done || state.done ? [] : [index]));
   if (running.length === 0) return [];
-  const t = timestepOf(step, decoding.steps);
+  const t = stepTimestep(decoding, step);
   const conditioned = step > 0 && decoding.selfConditioning === 'own';
   return decoding.members.map(({ name, routes }, index) => {
     return {
@@ -103,6 +102,7 @@ export function laneSteps(
       ...{ seed, lane, block, step },
       context: [...contexts[index], ...committed],
       tokens: state.tokens,
+      ...(state.settled ? { settled: state.settled } : {}),
       previous: previous && envelopeOf(previous, index),
     };
   });

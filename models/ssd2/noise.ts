@@ -13,7 +13,7 @@ export interface NoiseAddress {
   readonly position: number;
 }
 
-const uses = { gaussian: 0, uniform: 1 };
+const uses = { gaussian: 0, uniform: 1, gumbel: 2 };
 
 function addressKey({ seed, lane, block, step, position }: NoiseAddress, use: keyof typeof uses): Words {
   const sequence = threefry([seed >>> 0, Math.floor(seed / 2 ** 32)], [lane, block]);
@@ -25,6 +25,12 @@ function addressKey({ seed, lane, block, step, position }: NoiseAddress, use: ke
 export function uniform(address: NoiseAddress): number {
   const [word] = threefry(addressKey(address, 'uniform'), [0, 0]);
   return (word + 0.5) / 2 ** 32;
+}
+
+/** The standard Gumbel noise -ln(-ln u) of a position's token, in operations that IEEE 754 rounds exactly. */
+export function gumbel(address: NoiseAddress, token: number): number {
+  const [word] = threefry(addressKey(address, 'gumbel'), [token, 0]);
+  return -exactLog(-exactLog((word + 0.5) / 2 ** 32));
 }
 
 const words = new Uint32Array(2048);

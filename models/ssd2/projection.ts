@@ -1,4 +1,5 @@
 import type { MergedLogits, MergedPosition } from './ensemble.ts';
+import { gumbel, type NoiseAddress } from './noise.ts';
 import { takeLargest } from './selection.ts';
 
 /**
@@ -41,6 +42,20 @@ export function project(
     });
     return [ids[chosen ?? members[members.length - 1]]];
   });
+}
+
+/**
+ * One sample of the nucleus as the largest of log-probability + Gumbel noise (the Gumbel-max trick): with the noise of a
+ * position fixed, nearby distributions choose the same token.
+ */
+export function perturbedChoice(position: MergedPosition, topP: number, address: NoiseAddress): number {
+  const { ids, logProbabilities } = position;
+  let best = { token: -1, score: Number.NEGATIVE_INFINITY };
+  for (const i of nucleus(position, topP)) {
+    const score = logProbabilities[i] + gumbel(address, ids[i]);
+    if (score > best.score) best = { token: ids[i], score };
+  }
+  return best.token;
 }
 
 export function likeliest({ ids, logProbabilities }: MergedPosition): number {

@@ -9,9 +9,10 @@ import {
 } from './decoding.ts';
 import { compressMerged, type MergedLogits, merge } from './ensemble.ts';
 import type { LogitsEnvelope } from './envelope.ts';
+import { type Form, formTimestep } from './form.ts';
 import { meanEntropy, stepsToRun } from './halting.ts';
 import { uniform } from './noise.ts';
-import { likeliest, project } from './projection.ts';
+import { likeliest, perturbedChoice, project } from './projection.ts';
 import { timestepOf } from './schedule.ts';
 
 /** Where noise is drawn for: it is a pure function of these, the position and the vocabulary index. */
@@ -30,7 +31,7 @@ export const projectedSchema = z.array(someTokenIdsSchema).readonly().nullable()
 
 /** What one lane asks of a model at one step, beside its self-conditioning: enough to rebuild the noised simplex. */
 export const laneStepSchema = z
-  .strictObject({ ...modelOptions, ...noiseAddress, context: someTokenIdsSchema, tokens: projectedSchema })
+  .strictObject({ ...modelOptions, ...noiseAddress, context: someTokenIdsSchema, tokens: projectedSchema, settled: countSchema.optional() })
   .readonly();
 export type LaneStep = z.infer<typeof laneStepSchema> & {
   /** The logits of the step before that this model sees; null where it sees none. */
@@ -44,6 +45,8 @@ export const blockStateSchema = z
     /** The likeliest tokens so far, and for how many steps they have not changed. */
     argmax: tokenIdsSchema,
     unchanged: countSchema,
+    /** Positions from the left whose tokens stay. */
+    settled: countSchema.optional(),
     done: z.boolean(),
   })
   .readonly();
@@ -82,7 +85,7 @@ export function reduceStep(
   state: BlockState,
   answers: ReadonlyMap<string, LogitsEnvelope>,
 ): { state: BlockState; merged: LogitsEnvelope | null; report: StepReport } {
-  const { members, steps, halting, projection, topP, vocabulary, kept } = decoding;
+  const { members, vocabulary, kept } = decoding;
   const { step } = address;
   const merged = merge(
     members.map(({ name, coefficient }) => {
@@ -91,20 +94,76 @@ export function reduceStep(
       return { coefficient, envelope };
     }),
   );
-  const argmax = merged.map(likeliest);
-  const changed = argmax.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
-  const unchanged = changed.length === 0 ? state.unchanged + 1 : 0;
   const entropy = meanEntropy(merged);
+  const next = decoding.form
+    ? formStep(decoding, decoding.form, address, state, merged)
+    : publishedStep(decoding, address, state, merged, entropy);
+  const changed = next.argmax.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
+  return {
+    state: next,
+    merged: decoding.selfConditioning === 'fused' ? compressMerged(merged, vocabulary, kept) : null,
+    report: {
+      step,
+      t: stepTimestep(decoding, step),
+      tokens: next.argmax,
+      confidence: confidence(merged),
+      entropy,
+      changed,
+    },
+  };
+}
+
+/** The timestep that a step is told by, and models are routed by. */
+export function stepTimestep({ form, steps }: Decoding, step: number): number {
+  return form ? formTimestep(form, step) : timestepOf(step, steps);
+}
+
+/** Fresh noise a step; the block's tokens are the argmax of the last merged logits. */
+function publishedStep(
+  { steps, halting, projection, topP }: Decoding,
+  address: NoiseAddress,
+  state: BlockState,
+  merged: MergedLogits,
+  entropy: number,
+): BlockState {
+  const argmax = merged.map(likeliest);
+  const same = argmax.every((token, position) => token === state.argmax[position]);
+  const unchanged = same ? state.unchanged + 1 : 0;
   const converged = unchanged >= halting.patience && entropy < halting.entropy;
   return {
-    state: {
-      tokens: project(merged, projection, topP, (position) => uniform({ ...address, position })),
-      argmax,
-      unchanged,
-      done: converged || step + 1 >= stepsToRun(steps, halting.stopAt),
-    },
-    merged: decoding.selfConditioning === 'fused' ? compressMerged(merged, vocabulary, kept) : null,
-    report: { step, t: timestepOf(step, steps), tokens: argmax, confidence: confidence(merged), entropy, changed },
+    tokens: project(merged, projection, topP, (position) => uniform({ ...address, position })),
+    argmax,
+    unchanged,
+
+    done: converged || address.step + 1 >= stepsToRun(steps, halting.stopAt),
+  };
+}
+
+/** One noise a block, so that a step from the same tokens chooses the same: the block is done when nothing changes. */
+function formStep(
+  { steps, projection, topP, block }: Decoding,
+  form: Form,
+  address: NoiseAddress,
+  state: BlockState,
+  merged: MergedLogits,
+): BlockState {
+  const { step } = address;
+  const noise = { ...address, step: 0 };
+  const chosen = merged.map((position, index) => {
+    if (index < (state.settled ?? 0)) return state.argmax[index];
+    return projection === 'greedy' ? likeliest(position) : perturbedChoice(position, topP, { ...noise, position: index });
+  });
+  const firstChange = chosen.findIndex((token, position) => token !== state.argmax[position]);
+  const same = firstChange < 0;
+  // What was chosen from settled tokens alone will be chosen again.
+  const settled = form.wave ? (same ? block : firstChange + 1) : 0;
+  const ready = form.wave ? settled >= block : same && step + 1 >= form.timesteps.length;
+  return {
+    tokens: chosen.map((token) => [token]),
+    argmax: chosen,
+    unchanged: same ? state.unchanged + 1 : 0,
+    ...(settled > 0 ? { settled: Math.min(settled, block) } : {}),
+    done: ready || step + 1 >= steps,
   };
 }
 

@@ -27,10 +27,11 @@ function targetSizes(x: Value, target: Shape): Value {
   });
   const open = sizes.filter((size) => typeof size === 'string');
   if (open.length < 2) return graph.integers(sizes.map((size) => (typeof size === 'string' ? -1 : size)));
-  // The first stays open; the others' sizes are fed.
-  const pieces = sizes.map((size) => {
+  // The last stays open, since it may be 0, which as a size means another thing; the others' sizes are fed.
+  const last = sizes.findLastIndex((size) => typeof size === 'string');
+  const pieces = sizes.map((size, axis) => {
     if (typeof size === 'number') return graph.integers([size]);
-    return size === open[0] ? graph.integers([-1]) : fedSize(graph, size);
+    return axis === last ? graph.integers([-1]) : fedSize(graph, size);
   });
   return graph.node('Concat', { inputs: pieces, shape: [sizes.length], type: 'int64', attributes: { axis: 0 } });
 }

@@ -126,7 +126,8 @@ export class AdapterObjective implements Objective {
     const perGroup = heads / groups;
     const seen = blockRows(this.#adapter);
     const noisedBlocks = noisings * blocks;
-    const base = new BaseGraph(graph, this.#base, length + block);
+    // The runtime wants as many angles as there are rows, whatever their positions.
+    const base = new BaseGraph(graph, this.#base, Math.max(length + block, noisedBlocks * seen));
     const padding = graph.input('padding', [sequences, 1, 1, 1, length]);
     const causal = tile(perGroup, length, length, (row, column) => column <= row);
     const clean = cleanStream(

@@ -1,0 +1,211 @@
+import type { AdaptedModel } from '../checkpoint/adapter-directory.ts';
+import type { AdapterConfig } from '../network/adapter-config.ts';
+import type { LlamaBase } from '../network/llama-base.ts';
+import { mixGraph } from '../network/mix-graph.ts';
+import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
+import { compress, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
+import { type Form, positionTimesteps } from '../ssd2/form.ts';
+import { cleanTimestep } from '../ssd2/information.ts';
+import { timestepOf } from '../ssd2/schedule.ts';
+import { noiseSimplex } from '../ssd2/simplex.ts';
+import type { LaneStep } from '../ssd2/step.ts';
+import { BaseRunner, type LaneRows, type Simplexes } from './base-runner.ts';
+import type { DenoiserTimings } from './denoiser.ts';
+import { checkLane } from './lane-check.ts';
+
+/** Adapters over one base, of one rank, share its session. */
+const runners = new WeakMap<LlamaBase, Map<string, Promise<BaseRunner>>>();
+
+const published: Omit<Form, 'timesteps'> = {
+  wave: false,
+  ...{ denoiser: 1, draft: 0, evidence: 1, sharpen: 0, temperature: 1 },
+};
+
+/** A base with an adapter that answers denoise steps, its draft member included. */
+export class AdaptedDenoiser {
+  readonly name: string;
+  readonly config: AdapterConfig;
+  readonly #runner: BaseRunner;
+  readonly #mix: Session;
+  readonly #adapter: Readonly<Record<string, Feed>>;
+  readonly #prior: Float32Array;
+
+  private constructor(model: AdaptedModel, runner: BaseRunner, mix: Session) {
+    this.name = model.name;
+    this.config = model.config;
+    this.#runner = runner;
+    this.#mix = mix;
+    this.#adapter = feedsOf(model);
+    this.#prior = model.adapter.get('prior')?.data as Float32Array;
+  }
+
+  static async create(model: AdaptedModel, runtime: RuntimeOptions = {}): Promise<AdaptedDenoiser> {
+    const { network } = model.base;
+    const shared = runners.get(network) ?? new Map<string, Promise<BaseRunner>>();
+    runners.set(network, shared);
+    const key = JSON.stringify([model.config.rank, model.config.positions, runtime]);
+    const { config } = model;
+    const runner = shared.get(key) ?? BaseRunner.create(network, config, config.positions, feedsOf(model), runtime);
+    shared.set(key, runner);
+    return new AdaptedDenoiser(model, await runner, await Session.create(mixGraph(config.vocabulary), runtime));
+  }
+
+  /**
+   * One denoise step of each lane.
+   *
+   * @param kept entries a position that the answers keep
+   * @throws LaneError when a lane does not fit the model
+   */
+  denoise(
+    lanes: readonly LaneStep[],
+    kept: number,
+  ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
+    lanes.forEach((lane, index) => {
+      checkLane(this.config, lane, `lanes.${index}`);
+    });
+    return this.#runner.exclusively(() => this.#run(lanes, kept));
+  }
+
+  async #run(lanes: readonly LaneStep[], kept: number) {
+    const { block, vocabulary } = this.config;
+    const started = performance.now();
+    const rows: LaneRows[] = [];
+    for (const lane of lanes) rows.push(await this.#rows(lane));
+    const encoded = performance.now();
+    const denoised = lanes.some(({ form }) => !form || form.denoiser > 0);
+    const simplexes = this.#simplexes(lanes);
+    const noised = performance.now();
+    const { logits } = await this.#runner.run(rows, denoised ? simplexes : undefined, this.#adapter);
+    const mixed = await this.#mixed(lanes, logits, simplexes.x, denoised);
+    const modelled = performance.now();
+    const size = block * vocabulary;
+    const envelopes = lanes.map((_, lane) =>
+      compress(mixed.subarray(lane * size, (lane + 1) * size), vocabulary, kept),
+    );
+    const timings = {
+      context: encoded - started,
+      noise: noised - encoded,
+      model: modelled - noised,
+      compress: performance.now() - modelled,
+    };
+    return { envelopes, timings };
+  }
+
+  /**
+   * A lane's rows: the last clean token and the draft so far, as the base reads them; then, with the adapter on, the last
+   * clean token again, where rows are shifted, and the block's simplexes. The kept context ends before that token.
+   */
+  async #rows({ context, tokens, form }: LaneStep): Promise<LaneRows> {
+    const { block, shift } = this.config;
+    const kept = await this.#runner.encode(context.slice(0, -1), '');
+    const last = context[context.length - 1];
+    const start = context.length;
+    const drafted = form && form.draft > 0 ? block - 1 : 0;
+    const draft = Array.from({ length: drafted }, (_, i) => tokens?.[i][0] ?? last);
+    const denoised = !form || form.denoiser > 0;
+    const clean = 1 + drafted;
+    const before = denoised && shift ? 1 : 0;
+    const noised = denoised ? block : 0;
+    const adapted = before + noised;
+    const range = (length: number, from: number) => Array.from({ length }, (_, i) => from + i);
+    return {
+      context: kept,
+      tokens: [last, ...draft, ...(before ? [last] : [])],
+      positions: [...range(clean, start - 1), ...range(adapted, start - before)],
+      adapted: range(clean + adapted, 0).map((row) => row >= clean),
+      // A noised row sees its whole block and the last clean token, none of the draft.
+      sees: (i, j) => (i < clean ? j <= i : j >= clean || j === 0),
+      asked: [...range(noised, clean), ...range(drafted > 0 ? block : 0, 0)],
+    };
+  }
+
+  #simplexes(lanes: readonly LaneStep[]): Simplexes {
+    const { block, vocabulary } = this.config;
+    const rows = lanes.length * block;
+    const x = new Float32Array(rows * vocabulary);
+    const previous = new Float32Array(lanes.some((lane) => lane.previous) ? rows * vocabulary : 0);
+    const conditioned = new Float32Array(rows);
+    const timesteps = new Float32Array(rows);
+    lanes.forEach((lane, index) => {
+      const { seed, step, steps, tokens, form, settled = 0 } = lane;
+      const address = { seed, lane: lane.lane, block: lane.block, step: form ? 0 : step };
+      const all = form
+        ? positionTimesteps(form, step, settled, block)
+        : new Array<number>(block).fill(timestepOf(step, steps));
+      const first = index * block;
+      if (lane.previous) {
+        expand(lane.previous, previous.subarray(first * vocabulary, (first + block) * vocabulary));
+        conditioned.fill(1, first, first + block);
+      }
+      all.forEach((t, position) => {
+        const row = first + position;
+        timesteps[row] = Math.max(t, cleanTimestep);
+        const out = x.subarray(row * vocabulary, (row + 1) * vocabulary);
+        // Where nothing is chosen yet there is only noise.
+        const known = tokens ? Math.max(t, cleanTimestep) : 1;
+        noiseSimplex(tokens?.[position] ?? [], known, 'posterior', { ...address, position }, out);
+      });
+    });
+    return {
+      rows: block,
+      x,
+      previous: previous.length > 0 ? previous : new Float32Array(rows * vocabulary),
+      conditioned,
+      timesteps,
+    };
+  }
+
+  /** The lanes' sums, as form.ts has them, in log-probabilities. */
+  async #mixed(lanes: readonly LaneStep[], logits: Float32Array, evidence: Float32Array, denoised: boolean) {
+    const { block, vocabulary } = this.config;
+    const rows = lanes.length * block;
+    const size = block * vocabulary;
+    const shares = { denoiser: 0, draft: 0, prior: 0, evidence: 0 };
+    const columns = Object.fromEntries(Object.keys(shares).map((name) => [name, new Float32Array(rows)]));
+    const parts: Record<'denoiser' | 'draft', Float32Array> = { denoiser: evidence, draft: evidence };
+    const drafted = lanes.some(({ form }) => form && form.draft > 0);
+    if (lanes.length === 1) {
+      if (denoised) parts.denoiser = logits.subarray(0, size);
+      if (drafted) parts.draft = logits.subarray(denoised ? size : 0, (denoised ? 2 : 1) * size);
+    } else {
+      parts.denoiser = new Float32Array(rows * vocabulary);
+      parts.draft = new Float32Array(rows * vocabulary);
+      const each = (denoised ? size : 0) + (drafted ? size : 0);
+      lanes.forEach((_, lane) => {
+        const own = logits.subarray(lane * each, (lane + 1) * each);
+        if (denoised) parts.denoiser.set(own.subarray(0, size), lane * size);
+        if (drafted) parts.draft.set(own.subarray(each - size), lane * size);
+      });
+    }
+    lanes.forEach(({ form = published, tokens }, lane) => {
+      const { denoiser: d, draft, evidence: a, sharpen: g, temperature } = form;
+      for (let position = 0; position < block; position++) {
+        const row = lane * block + position;
+        // Before there is a draft only the first position has next-token logits.
+        const w = tokens || position === 0 ? draft : 0;
+        columns.denoiser[row] = ((1 + g) * d) / temperature;
+        columns.draft[row] = ((1 + g) * w) / temperature;
+        columns.prior[row] = ((1 + g) * (1 - d - w) - g) / temperature;
+        columns.evidence[row] = a;
+      }
+    });
+    const feed = (data: Float32Array) => ({ data, shape: [rows, vocabulary] });
+    const share = (data: Float32Array) => ({ data, shape: [rows, 1] });
+    const { logits: sum } = await this.#mix.run({
+      denoiser: feed(parts.denoiser),
+      draft: feed(parts.draft),
+      evidence: feed(evidence),
+      prior: this.#prior,
+      ...Object.fromEntries(Object.entries(columns).map(([name, data]) => [`${name}.share`, share(data)])),
+    });
+    return sum;
+  }
+
+  async release(): Promise<void> {
+    await this.#mix.release();
+  }
+}
+
+function feedsOf({ adapter }: AdaptedModel): Record<string, Feed> {
+  return Object.fromEntries([...adapter].map(([name, { shape, data }]) => [name, { data, shape }]));
+}

@@ -1,0 +1,220 @@
+import type { AdapterShape } from '../network/adapter.ts';
+import { headShape } from '../network/llama.ts';
+import type { LlamaBase } from '../network/llama-base.ts';
+import { rowsGraph } from '../network/rows-graph.ts';
+import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
+import { masked } from '../ssd2/layout.ts';
+import { type EncodedPrefix, grown, type KeptLayer, PrefixCache, pieceLength } from './prefix-cache.ts';
+
+/** Rows of one lane: tokens, then simplexes. All lanes of a call have as many of each. */
+export interface LaneRows {
+  /** What all rows see beside each other; nothing where it is undefined. */
+  readonly context: EncodedPrefix | undefined;
+  readonly tokens: readonly number[];
+  /** Of all rows, tokens first. */
+  readonly positions: readonly number[];
+  /** Which rows have the adapter on. */
+  readonly adapted: readonly boolean[];
+  /** Whether row i sees row j. */
+  readonly sees: (i: number, j: number) => boolean;
+  /** Rows whose logits are wanted. */
+  readonly asked: readonly number[];
+}
+
+/** The lanes' simplexes, one lane after the other. */
+export interface Simplexes {
+  /** Of each lane. */
+  readonly rows: number;
+  /** x_t and the previous probabilities [lanes * rows, vocabulary], whether those count, and t, [lanes * rows]. */
+  readonly x: Float32Array;
+  readonly previous: Float32Array;
+  readonly conditioned: Float32Array;
+  readonly timesteps: Float32Array;
+}
+
+const cacheBytes = 256 * 2 ** 20;
+
+/** One loaded base: it encodes contexts, continues text and denoises, with any adapter of its rank. */
+export class BaseRunner {
+  readonly base: LlamaBase;
+  readonly #session: Session;
+  readonly #idle: Readonly<Record<string, Feed>>;
+  readonly #cache = new PrefixCache(cacheBytes);
+  /** Calls take turns: each uses all threads. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(base: LlamaBase, session: Session, idle: Readonly<Record<string, Feed>>) {
+    this.base = base;
+    this.#session = session;
+    this.#idle = idle;
+  }
+
+  /** @param idle tensors of some adapter, fed where none is on */
+  static async create(
+    base: LlamaBase,
+    adapter: AdapterShape,
+    positions: number,
+    idle: Readonly<Record<string, Feed>>,
+    runtime?: RuntimeOptions,
+  ): Promise<BaseRunner> {
+    return new BaseRunner(base, await Session.create(rowsGraph(base, adapter, positions), runtime), idle);
+  }
+
+  /** Runs `work` when all calls before it are done. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /**
+   * Keys and values of clean tokens, piece by piece from the start, so that they do not depend on what was asked before.
+   *
+   * @param salt whose context it is: nobody else's question is answered sooner for it
+   */
+  async encode(ids: readonly number[], salt: string): Promise<EncodedPrefix | undefined> {
+    let prefix: EncodedPrefix | undefined;
+    for (let end = Math.min(pieceLength, ids.length); ids.length > 0; end = Math.min(end + pieceLength, ids.length)) {
+      const beginning = ids.slice(0, end);
+      const known = this.#cache.get(beginning, salt);
+      prefix = known ?? (await this.#append(prefix, ids.slice(prefix?.length ?? 0, end)));
+      if (!known) this.#cache.set(beginning, salt, prefix);
+      if (end === ids.length) break;
+    }
+    return prefix;
+  }
+
+  async #append(prefix: EncodedPrefix | undefined, fresh: readonly number[]): Promise<EncodedPrefix> {
+    const start = prefix?.length ?? 0;
+    const { kept } = await this.run(
+      [
+        {
+          context: prefix,
+          tokens: fresh,
+          positions: fresh.map((_, i) => start + i),
+          adapted: fresh.map(() => false),
+          sees: (i, j) => j <= i,
+          // The head takes no empty matrix.
+          asked: [0],
+        },
+      ],
+      undefined,
+      this.#idle,
+      true,
+    );
+    return grown(prefix, kept[0], fresh.length, this.#heads);
+  }
+
+  get #heads() {
+    const { groups, headWidth } = headShape(this.base.shape);
+    return { groups, headWidth };
+  }
+
+  /**
+   * One pass.
+   *
+   * @param keep whether the rows' keys and values are wanted; of one lane
+   * @returns logits [asked, vocabulary], lane after lane
+   */
+  async run(
+    lanes: readonly LaneRows[],
+    simplexes: Simplexes | undefined,
+    adapter: Readonly<Record<string, Feed>>,
+    keep = false,
+  ): Promise<{ logits: Float32Array; kept: KeptLayer[][] }> {
+    const { layers, vocabulary, heads } = this.base.shape;
+    const { groups, headWidth } = this.#heads;
+    const [{ positions }] = lanes;
+    const rows = positions.length;
+    const count = lanes.length;
+    const simplexRows = simplexes?.rows ?? 0;
+    // A context of nothing is one column that nobody sees.
+    const length = Math.max(1, ...lanes.map(({ context }) => context?.length ?? 0));
+    const contextBias = new Float32Array(count * length);
+    lanes.forEach(({ context }, lane) => {
+      contextBias.fill(masked, lane * length + (context?.length ?? 0), (lane + 1) * length);
+    });
+    const asked = lanes.flatMap((lane, index) => lane.asked.map((row) => index * rows + row));
+    const none = new Float32Array(0);
+    const perSimplex = (data: Float32Array, width: number) => ({ data, shape: [count * simplexRows, width] });
+    const integers = (values: readonly number[]) => ({
+      data: BigInt64Array.from(values, BigInt),
+      shape: [values.length],
+    });
+    const feeds: Record<string, Feed> = {
+      ...adapter,
+      'rows.size': BigInt64Array.of(BigInt(rows)),
+      'lanes.size': BigInt64Array.of(BigInt(count)),
+      tokens: integers(lanes.flatMap((lane) => lane.tokens)),
+      positions: integers(lanes.flatMap((lane) => lane.positions)),
+      asked: integers(asked),
+      x: perSimplex(simplexes?.x ?? none, vocabulary),
+      previous: perSimplex(simplexes?.previous ?? none, vocabulary),
+      conditioned: perSimplex(simplexes?.conditioned ?? none, 1),
+      timesteps: perSimplex(simplexes?.timesteps ?? none, 1),
+      gate: {
+        data: Float32Array.from(
+          lanes.flatMap((lane) => lane.adapted),
+          Number,
+        ),
+        shape: [count * rows, 1],
+      },
+      ownBias: { data: ownBias(lanes, rows, heads / groups), shape: [count, 1, 1, (heads / groups) * rows, rows] },
+      contextBias: { data: contextBias, shape: [count, 1, 1, 1, length] },
+    };
+    for (let layer = 0; layer < layers; layer++) {
+      const stacked = (which: 'keys' | 'values', runs: number) =>
+        stack(
+          lanes.map(({ context }) => context?.layers[layer][which]),
+          runs,
+          which === 'keys' ? length : length * headWidth,
+        );
+      feeds[`keys${layer}`] = { data: stacked('keys', groups * headWidth), shape: [count, groups, headWidth, length] };
+      feeds[`values${layer}`] = { data: stacked('values', groups), shape: [count, groups, length, headWidth] };
+    }
+    const names = Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat();
+    const only = keep ? names : ['logits'];
+    const outputs = await this.#session.run(feeds, {}, only);
+    const kept = keep
+      ? [
+          Array.from({ length: layers }, (_, layer) => ({
+            keys: outputs[`newKeys${layer}`],
+            values: outputs[`newValues${layer}`],
+          })),
+        ]
+      : [];
+    return { logits: outputs.logits ?? none, kept };
+  }
+
+  async release(): Promise<void> {
+    await this.#turn;
+    await this.#session.release();
+  }
+}
+
+/** Scores among the rows of each lane, once for each head of a group. */
+function ownBias(lanes: readonly LaneRows[], rows: number, perGroup: number): Float32Array {
+  const size = rows * rows;
+  const bias = new Float32Array(lanes.length * perGroup * size);
+  lanes.forEach(({ sees }, lane) => {
+    const first = lane * perGroup * size;
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < rows; j++) if (!sees(i, j)) bias[first + i * rows + j] = masked;
+    }
+    for (let copy = 1; copy < perGroup; copy++) bias.copyWithin(first + copy * size, first, first + size);
+  });
+  return bias;
+}
+
+/** Tensors of `runs` runs each, padded behind every run to `width`; one that is absent is all padding. */
+function stack(parts: readonly (Float32Array | undefined)[], runs: number, width: number): Float32Array {
+  const [only] = parts;
+  if (parts.length === 1 && only?.length === runs * width) return only;
+  const out = new Float32Array(parts.length * runs * width);
+  parts.forEach((part, lane) => {
+    if (!part) return;
+    const own = part.length / runs;
+    for (let run = 0; run < runs; run++) out.set(part.subarray(run * own, (run + 1) * own), (lane * runs + run) * width);
+  });
+  return out;
+}

@@ -1,0 +1,45 @@
+import * as z from 'zod';
+
+/**
+ * How a block is decoded where it is not as published. A model's sum at a position is
+ *
+ *     ((1 + g) (d denoiser + w draft + (1 - d - w) log prior) - g log prior) / temperature + a x_t
+ *
+ * with the denoiser's logits before the evidence of x_t, and as draft the next-token logits of the clean stream over the
+ * tokens that the step before chose. d = 1, w = 0, a = 1, g = 0 is the published form.
+ */
+export const formSchema = z
+  .strictObject({
+    /**
+     * The timesteps, the last of which is repeated until no token changes; with `wave` those of the first, second, ...
+     * position that is not settled.
+     */
+    timesteps: z.array(z.number().gt(0).max(1)).min(1).max(64).readonly(),
+    /**
+     * Settles a block from the left: a timestep a position, and a position is settled once all to its left are and its
+     * own choice was made from them.
+     */
+    wave: z.boolean(),
+    /** d, w, a and g. */
+    denoiser: z.number().min(0).max(4),
+    draft: z.number().min(0).max(4),
+    evidence: z.number().min(0).max(4),
+    sharpen: z.number().min(0).max(4),
+    temperature: z.number().gt(0).max(4),
+  })
+  .readonly();
+export type Form = z.infer<typeof formSchema>;
+
+/** The timestep that a step is told by. */
+export function formTimestep({ timesteps, wave }: Form, step: number): number {
+  return wave ? timesteps[timesteps.length - 1] : timesteps[Math.min(step, timesteps.length - 1)];
+}
+
+/** Each position's timestep; 0 for a settled one. */
+export function positionTimesteps(form: Form, step: number, settled: number, block: number): number[] {
+  const { timesteps, wave } = form;
+  return Array.from({ length: block }, (_, position) => {
+    if (position < settled) return 0;
+    return wave ? timesteps[Math.min(position - settled, timesteps.length - 1)] : formTimestep(form, step);
+  });
+}
