@@ -4,6 +4,7 @@ import { evaluateCommand } from './commands/evaluate/index.ts';
 import { experimentCommand } from './commands/experiment.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { ngramCommand } from './commands/ngram.ts';
 import { trainCommand } from './commands/train.ts';
 
 /** The command line: each command with its options, examples and what it does. */
@@ -17,6 +18,7 @@ export function commandLine(): Command {
     .addCommand(generateCommand())
     .addCommand(demoCommand())
     .addCommand(trainCommand())
+    .addCommand(ngramCommand())
     .addCommand(importCommand())
     .addCommand(evaluateCommand())
     .addCommand(experimentCommand())

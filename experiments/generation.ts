@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { DirectEngine } from '../lib/direct-engine.ts';
-import { type Fleet, shippedModels } from '../lib/fleet.ts';
+import { type Fleet, type FleetModel, fleetModel, shippedModels } from '../lib/fleet.ts';
 import { samplePrompts } from '../lib/sample-prompts.ts';
 import { NextToken } from '../models/autoregressive/next-token.ts';
 import { type AutoregressiveMember, sampleTokens } from '../models/autoregressive/sample.ts';
-import { isAutoregressive, loadAnyModel, loadDiffusionConfig } from '../models/checkpoint/model-directory.ts';
+import { isAutoregressive, loadAnyModel } from '../models/checkpoint/model-directory.ts';
+import { loadServedConfig } from '../models/checkpoint/served-model.ts';
 import { measureSamples, type SampleMetrics } from '../models/evaluation/measure-samples.ts';
 import { promptsOf } from '../models/evaluation/prompts.ts';
 import { stepsToRun } from '../models/ssd2/halting.ts';
@@ -59,7 +60,7 @@ export class GenerationBench {
 
   async diffusion(model: Trained, options: GenerationOptions): Promise<Generated> {
     const { steps, stopAt, patience = 10_000, haltEntropy = 0, seed, tenant } = options;
-    const engine = await DirectEngine.start(fleetOf(model, await loadDiffusionConfig(model.directory), options));
+    const engine = await DirectEngine.start(await fleetOf(model, options));
     const chosen = tenant ? { tenant: 'tenant', weight: tenant.weight } : {};
     const request = { ...chosen, tokens, steps, stopAt, patience, haltEntropy };
     const { texts, tokensPerSecond, ...run } = await samplePrompts(engine, this.prompts, request, { samples: 1, seed });
@@ -94,17 +95,17 @@ export class GenerationBench {
   }
 }
 
-function fleetOf(model: Trained, shape: Fleet['shape'], { tenant, routes }: GenerationOptions): Fleet {
+async function fleetOf(model: Trained, { tenant, routes }: GenerationOptions): Promise<Fleet> {
   const cores = routes ?? [{ from: 0, to: 1, model }];
-  const named = (trained: Trained, role: 'core' | 'tenant') => ({
-    ...{ name: role, directory: trained.directory, role, endpoint: { endpoint: trained.directory } },
-  });
-  const models = new Map(cores.map(({ model }) => [model.directory, named(model, 'core')]));
-  if (tenant) models.set(tenant.model.directory, named(tenant.model, 'tenant'));
+  const named = (trained: Trained, role: 'core' | 'tenant') =>
+    fleetModel(role, trained.directory, role, { endpoint: trained.directory });
+  const models = new Map<string, FleetModel>();
+  for (const { model } of cores) models.set(model.directory, await named(model, 'core'));
+  if (tenant) models.set(tenant.model.directory, await named(tenant.model, 'tenant'));
   const table = cores.map(({ from, to, model: { directory } }) => ({ from, to, endpoint: { endpoint: directory } }));
   return {
-    core: named(model, 'core'),
-    shape,
+    core: await named(model, 'core'),
+    shape: await loadServedConfig(model.directory),
     models: [...models.values()],
     catalog: {
       cores: { core: { routes: table, template: 'plain' } },

@@ -3,12 +3,17 @@ import { type Ask, denoiseVisit } from '../functions/denoise-visit/denoise-visit
 import { finish } from '../functions/finish/finish.ts';
 import { prepare } from '../functions/prepare/prepare.ts';
 import { BadAnswer, InvalidRequest } from '../functions/shared/errors.ts';
-import { loadDiffusionConfig, loadModel, loadTokenizer } from '../models/checkpoint/model-directory.ts';
-import { Denoiser } from '../models/inference/denoiser.ts';
-import type { ModelConfig } from '../models/ssd2/config.ts';
+import {
+  loadChatTemplate,
+  loadServedConfig,
+  loadServedTokenizer,
+  type ServedConfig,
+} from '../models/checkpoint/served-model.ts';
+import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
 import { checkEnvelope } from '../models/ssd2/envelope-check.ts';
 import { type Generation, isDone, type Step } from '../models/ssd2/generation.ts';
 import { endpointName } from '../models/ssd2/routing.ts';
+import type { ChatTemplate } from '../models/tokenizer/chat-template.ts';
 import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { firstIssue } from '../models/zod-issue.ts';
 import { type Engine, type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from './engine.ts';
@@ -16,35 +21,39 @@ import type { Fleet } from './fleet.ts';
 
 /** The plain loop: models and decoding in this process, without state machine, functions or endpoints. */
 export class DirectEngine implements Engine {
-  readonly #denoisers: ReadonlyMap<string, Denoiser>;
-  readonly #config: ModelConfig;
+  readonly #denoisers: ReadonlyMap<string, StepModel>;
+  readonly #config: ServedConfig;
   readonly #tokenizer: Tokenizer;
+  readonly #chat: ChatTemplate | undefined;
   readonly #fleet: Fleet;
   readonly #options: EngineOptions;
 
   private constructor(
     fleet: Fleet,
-    denoisers: ReadonlyMap<string, Denoiser>,
-    config: ModelConfig,
+    denoisers: ReadonlyMap<string, StepModel>,
+    config: ServedConfig,
     tokenizer: Tokenizer,
+    chat: ChatTemplate | undefined,
     options: EngineOptions,
   ) {
     this.#fleet = fleet;
     this.#denoisers = denoisers;
     this.#config = config;
     this.#tokenizer = tokenizer;
+    this.#chat = chat;
     this.#options = options;
   }
 
   static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<DirectEngine> {
     const options = { ...engineDefaults, ...overrides };
-    const denoisers = new Map<string, Denoiser>();
+    const denoisers = new Map<string, StepModel>();
     const { directory } = fleet.core;
-    const [config, tokenizer] = await Promise.all([loadDiffusionConfig(directory), loadTokenizer(directory)]);
+    const [config, tokenizer] = await Promise.all([loadServedConfig(directory), loadServedTokenizer(directory)]);
+    const chat = await loadChatTemplate(directory, tokenizer);
     for (const { endpoint, directory } of fleet.models) {
-      denoisers.set(endpointName(endpoint), await Denoiser.create(await loadModel(directory), options));
+      denoisers.set(endpointName(endpoint), await loadStepModel(directory, options));
     }
-    return new DirectEngine(fleet, denoisers, config, tokenizer, options);
+    return new DirectEngine(fleet, denoisers, config, tokenizer, chat, options);
   }
 
   /** @throws InvalidRequest, or BadAnswer when a model's logits are no log-probabilities */
@@ -56,6 +65,7 @@ export class DirectEngine implements Engine {
     const { generation, prompts, contexts } = await prepare(parsed.data, {
       config: this.#config,
       tokenizer: this.#tokenizer,
+      ...(this.#chat ? { chat: this.#chat } : {}),
       catalog: this.#fleet.catalog,
       kept: this.#options.kept,
     });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadDiffusionConfig, modelFiles } from '../models/checkpoint/model-directory.ts';
-import type { ModelConfig } from '../models/ssd2/config.ts';
+import { modelFiles } from '../models/checkpoint/model-directory.ts';
+import { loadServedConfig, type ServedConfig } from '../models/checkpoint/served-model.ts';
 
 const longestName = 40;
 const name = /^[a-z0-9]+(-[a-z0-9]+)*$/;
@@ -18,7 +18,7 @@ export function checkName(text: string): void {
   throw new Error(`${JSON.stringify(text)} cannot name an endpoint: a name has ${rule}`);
 }
 
-type Member = Pick<ModelConfig, 'vocabulary' | 'endOfText' | 'block' | 'positions'> & { readonly tokenizer: string };
+type Member = Pick<ServedConfig, 'vocabulary' | 'endOfText' | 'block' | 'positions'> & { readonly tokenizer: string };
 
 /**
  * Refuses models whose logits do not belong together: those that mean other tokens by the same numbers, or that cannot
@@ -51,15 +51,16 @@ export async function checkTogether(
 }
 
 async function readMember(directory: string): Promise<Member> {
-  const { vocabulary, endOfText, block, positions } = await loadDiffusionConfig(directory);
+  const { vocabulary, endOfText, block, positions, weightsFile, tokenizerDirectory } =
+    await loadServedConfig(directory);
   if (endOfText >= vocabulary) {
     throw new Error(`${directory}: end-of-text is ${endOfText}, which is no token of a vocabulary of ${vocabulary}`);
   }
-  const weights = join(directory, modelFiles.weights);
+  const weights = join(directory, weightsFile);
   const found = await stat(weights).catch((cause) => {
     throw new Error(`${weights} cannot be read (${cause.message})`, { cause });
   });
   if (!found.isFile()) throw new Error(`${weights} is not a file`);
-  const bytes = await readFile(join(directory, modelFiles.tokenizer));
+  const bytes = await readFile(join(tokenizerDirectory, modelFiles.tokenizer));
   return { vocabulary, endOfText, block, positions, tokenizer: createHash('sha256').update(bytes).digest('hex') };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { type Catalog, templates } from '../functions/contracts/catalog.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
-import { modelVersion } from '../models/checkpoint/model-version.ts';
+import { modelVersion, type ServedFiles, servedFiles } from '../models/checkpoint/served-model.ts';
 import { readTextSync } from '../models/files/read-text.ts';
 import { type Endpoint, endpointName, type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
@@ -16,6 +16,8 @@ export interface FleetModel {
   /** Whether it is a core's, which may share its endpoint with others, or a tenant's. */
   readonly role: 'core' | 'tenant';
   readonly endpoint: Endpoint;
+  /** All that serving takes, and what a request's text alone needs. */
+  readonly files: { readonly all: ServedFiles; readonly text: ServedFiles };
 }
 
 /** The models that are deployed together, all over one tokenizer, and who is asked when. */
@@ -77,19 +79,18 @@ export async function readFleet(directory: string = shippedModels): Promise<Flee
   }
   const both = tenantNames.find((name) => coreNames.includes(name));
   if (both) throw new Error(`${path}: model ${both} is a core's and a tenant's; a model has one role`);
-  const model = (name: string, role: FleetModel['role'], endpoint: Endpoint): FleetModel => ({
-    ...{ name, directory: join(directory, name), role, endpoint },
-  });
-  const models = [
+  const model = (name: string, role: FleetModel['role'], endpoint: Endpoint) =>
+    fleetModel(name, join(directory, name), role, endpoint);
+  const models = await Promise.all([
     ...coreNames.map((name) =>
       model(name, 'core', { ...coreEndpoint, ...(coreNames.length > 1 ? { component: name } : {}) }),
     ),
     ...tenantNames.map((name) => model(name, 'tenant', { endpoint: `slingshot-tenant-${name}` })),
-  ];
+  ]);
   const endpointOf = new Map(models.map(({ name, endpoint }) => [name, endpoint]));
   const routing = (routes: readonly { from: number; to: number; model: string }[]) =>
     routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as Endpoint }));
-  const core = model('core', 'core', endpointOf.get('core') ?? coreEndpoint);
+  const core = await model('core', 'core', endpointOf.get('core') ?? coreEndpoint);
   const { block, vocabulary, positions } = await checkTogether(
     core,
     models.filter(({ name }) => name !== 'core'),
@@ -103,6 +104,17 @@ export async function readFleet(directory: string = shippedModels): Promise<Flee
       tenants: mapValues(tenants, routing),
     },
   };
+}
+
+/** @throws ModelError */
+export async function fleetModel(
+  name: string,
+  directory: string,
+  role: FleetModel['role'],
+  endpoint: Endpoint,
+): Promise<FleetModel> {
+  const files = { all: await servedFiles(directory, 'all'), text: await servedFiles(directory, 'text') };
+  return { name, directory, role, endpoint, files };
 }
 
 function conventional(names: readonly string[]): FleetFile {
@@ -140,6 +152,18 @@ function readFleetFile(path: string, names: readonly string[]): FleetFile {
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U): Record<string, U> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
+}
+
+/** The fleet with one more tenant, whose model lies elsewhere. */
+export async function withTenant(fleet: Fleet, name: string, directory: string): Promise<Fleet> {
+  checkName(name);
+  if (Object.hasOwn(fleet.catalog.tenants, name)) throw new Error(`there is a tenant ${name} already`);
+  const endpoint: Endpoint = { endpoint: `slingshot-tenant-${name}` };
+  const added = await fleetModel(name, directory, 'tenant', endpoint);
+  await checkTogether(fleet.core, [added]);
+  const { cores, tenants } = fleet.catalog;
+  const routes = [{ from: 0, to: 1, endpoint }];
+  return { ...fleet, models: [...fleet.models, added], catalog: { cores, tenants: { ...tenants, [name]: routes } } };
 }
 
 /** The fleet with the models alone that a request can use; a core or tenant that is not there is left to be refused. */

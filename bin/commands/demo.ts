@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { requestSchema } from '../../functions/contracts/request.ts';
 import { fleetFor, readFleet } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
-import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
+import { loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { type GenerationView, viewFor } from '../terminal/block-view.ts';
 import { print } from '../terminal/output.ts';
 import { shown } from '../terminal/printable.ts';
@@ -21,7 +21,7 @@ export function demoCommand(): Command {
 
 async function demo(): Promise<void> {
   const fleet = fleetFor(await readFleet(), { tenant });
-  const tokenizer = await loadTokenizer(fleet.core.directory);
+  const tokenizer = await loadServedTokenizer(fleet.core.directory);
   const request = requestSchema.parse({ prompt, seed: 7 });
   const say = print;
   say(`${styleText('bold', 'Slingshot')}: one prompt, denoised twice through the synthesised state machines.\n`);

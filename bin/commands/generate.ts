@@ -5,7 +5,7 @@ import { type GenerationRequest, requestSchema } from '../../functions/contracts
 import { type EngineName, engines } from '../../lib/engine.ts';
 import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
-import { loadTokenizer } from '../../models/checkpoint/model-directory.ts';
+import { loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { readText, standardInput } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { projections } from '../../models/ssd2/projection.ts';
@@ -92,7 +92,9 @@ async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
   const trace = await OutputFile.openIfAsked('--trace', options.trace);
   const fleet = fleetFor(await readFleet(options.models ?? shippedModels), options);
-  const view = options.json ? undefined : viewFor(process.stderr, await loadTokenizer(fleet.core.directory), request);
+  const view = options.json
+    ? undefined
+    : viewFor(process.stderr, await loadServedTokenizer(fleet.core.directory), request);
   let tracing: Promise<void> | undefined;
   const onStep = (step: StepMessage) => {
     view?.step(step);

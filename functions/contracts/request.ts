@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { selfConditionings } from '../../models/ssd2/decoding.ts';
 import { projections } from '../../models/ssd2/projection.ts';
+import { qualities } from '../../models/ssd2/quality.ts';
 import { storedSchema } from './stored.ts';
 
 /** What a caller asks for, and the defaults of all that may be left out. */
@@ -18,6 +19,16 @@ export const requestSchema = z.strictObject({
   context: z.string().optional(),
   /** Tokens to generate. */
   tokens: z.int().min(1).default(50),
+  /** How a block is decoded; where the core has no next-token logits, only as published, and so by default. */
+  quality: z.enum(qualities).optional(),
+  /** Of all but the published quality: what the models' logits are divided by. */
+  temperature: z.number().gt(0).max(4).optional(),
+  /** Of all but the published quality: how far logits are pushed away from the tokens' frequency. */
+  sharpen: z.number().min(0).max(4).optional(),
+  /** Of all but the published quality: the weights of the denoiser, the next-token draft and the noised tokens' evidence. */
+  denoiser: z.number().min(0).max(4).optional(),
+  draft: z.number().min(0).max(4).optional(),
+  evidence: z.number().min(0).max(4).optional(),
   /** N timesteps from 1 down to 1 / N; early stop leaves `stopAt` of them out. */
   steps: z.int().min(1).max(10_000).default(100),
   stopAt: z.number().min(0).lt(1).default(0.4),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { loadDiffusionConfig, loadTokenizer } from '../../models/checkpoint/model-directory.ts';
+import { loadChatTemplate, loadServedConfig, loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { callsOf } from '../../models/ssd2/generation.ts';
 import { firstIssue } from '../../models/zod-issue.ts';
 import { contractVersion, type State } from '../contracts/generation.ts';
@@ -16,11 +16,12 @@ let deployment: Promise<Deployment> | undefined;
 async function loadDeployment(): Promise<Deployment> {
   const directory = setting('SLINGSHOT_MODEL_DIRECTORY');
   const [config, tokenizer, catalog] = await Promise.all([
-    loadDiffusionConfig(directory),
-    loadTokenizer(directory),
+    loadServedConfig(directory),
+    loadServedTokenizer(directory),
     loadCatalog(setting('SLINGSHOT_CATALOG')),
   ]);
-  return { config, tokenizer, catalog, kept: setting('SLINGSHOT_KEPT') };
+  const chat = await loadChatTemplate(directory, tokenizer);
+  return { config, tokenizer, ...(chat ? { chat } : {}), catalog, kept: setting('SLINGSHOT_KEPT') };
 }
 
 /** The execution's input, unchecked, and its name. */

@@ -1,7 +1,10 @@
-import type { ModelConfig } from '../../models/ssd2/config.ts';
+import type { ServedConfig } from '../../models/checkpoint/served-model.ts';
 import type { Decoding, Member } from '../../models/ssd2/decoding.ts';
+import type { Form } from '../../models/ssd2/form.ts';
 import { type Generation, startLane } from '../../models/ssd2/generation.ts';
+import { formOf } from '../../models/ssd2/quality.ts';
 import { validateRouting } from '../../models/ssd2/routing.ts';
+import type { ChatTemplate } from '../../models/tokenizer/chat-template.ts';
 import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import type { Catalog } from '../contracts/catalog.ts';
@@ -10,8 +13,10 @@ import { InvalidRequest } from '../shared/errors.ts';
 
 /** What prepare needs to know of the models. */
 export interface Deployment {
-  readonly config: ModelConfig;
+  readonly config: Pick<ServedConfig, 'kind' | 'vocabulary' | 'block' | 'positions' | 'endOfText'>;
   readonly tokenizer: Tokenizer;
+  /** How the core's base was taught to be asked. */
+  readonly chat?: ChatTemplate;
   readonly catalog: Catalog;
   /** Entries a position that a logits envelope keeps. */
   readonly kept: number;
@@ -39,11 +44,11 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
   const members = ensembleMembers(request, deployment.catalog);
   for (const { routes } of members) validateRouting(routes);
   const { template } = deployment.catalog.cores[request.core];
-  const prompt = await tokenizer.encode(
-    template === 'instruction' ? instructionPrompt(request.prompt) : request.prompt,
-  );
+  const asked = template === 'instruction';
+  const prompt = await promptIds(request.prompt, asked, deployment);
   const context = request.context ? await tokenizer.encode(`${request.context.trimEnd()}\n\n`) : [];
   checkLength(context.length, prompt.length, request.tokens, config);
+  const form = formFor(request, config);
   const decoding: Decoding = {
     members,
     steps: request.steps,
@@ -52,15 +57,17 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
     projection: request.projection,
     topP: request.topP,
     halting: { stopAt: request.stopAt, patience: request.patience, entropy: request.haltEntropy },
-    selfConditioning: request.selfConditioning,
+    selfConditioning: form ? 'none' : request.selfConditioning,
     kept: Math.min(kept, config.vocabulary),
+    ...(form ? { form } : {}),
   };
   const own = (name: string) => (name.startsWith(`${tenantRole}:`) && context.length > 0 ? context : null);
   return {
     generation: {
       decoding,
       tokens: request.tokens,
-      endOfText: config.endOfText,
+      // An answer ends as the base's turns do.
+      endOfText: (asked && deployment.chat ? tokenizer.endOfTurn : undefined) ?? config.endOfText,
       block: 0,
       step: 0,
       lanes: [startLane(request.seed)],
@@ -68,6 +75,25 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
     prompts: [prompt],
     contexts: members.map(({ name }) => [own(name)]),
   };
+}
+
+async function promptIds(text: string, asked: boolean, { tokenizer, chat }: Deployment): Promise<readonly number[]> {
+  if (!asked) return tokenizer.encode(text);
+  return chat ? chat.encode([{ role: 'user', content: text }]) : tokenizer.encode(instructionPrompt(text));
+}
+
+const formFields = ['temperature', 'sharpen', 'denoiser', 'draft', 'evidence'] as const;
+
+function formFor(request: CompleteRequest, { kind }: Pick<ServedConfig, 'kind'>): Form | undefined {
+  const quality = request.quality ?? (kind === 'adapter' ? 'default' : 'published');
+  if (quality !== 'published' && kind !== 'adapter') {
+    throw new InvalidRequest(`quality: this core has no next-token logits, so it decodes as published, not ${quality}`);
+  }
+  const given = formFields.filter((field) => request[field] !== undefined);
+  if (quality === 'published' && given.length > 0) {
+    throw new InvalidRequest(`${given[0]}: belongs to the other qualities, not to published`);
+  }
+  return formOf(quality, Object.fromEntries(given.map((field) => [field, request[field]])));
 }
 
 const tenantRole = 'tenant';
@@ -105,7 +131,12 @@ function named(role: 'core' | 'tenant', name: string, tables: Catalog['tenants']
   throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}; known ${role}s: ${known}`);
 }
 
-function checkLength(context: number, prompt: number, tokens: number, { positions, block }: ModelConfig): void {
+function checkLength(
+  context: number,
+  prompt: number,
+  tokens: number,
+  { positions, block }: Deployment['config'],
+): void {
   const given = context + prompt;
   const room = Math.floor((positions - given) / block) * block;
   if (tokens <= room) return;

@@ -1,14 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BundlingOutput, DockerImage } from 'aws-cdk-lib';
+import { AssetHashType, BundlingOutput, DockerImage } from 'aws-cdk-lib';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import type { Construct } from 'constructs';
 import { create } from 'tar';
 import type { Catalog } from '../../functions/contracts/catalog.ts';
-import { modelFiles } from '../../models/checkpoint/model-directory.ts';
 import type { FleetModel } from '../fleet.ts';
 
 /** Something that is uploaded before the stack is deployed. */
@@ -50,17 +49,19 @@ export const builtArtefacts: Artefacts = {
     };
   },
 
-  weights(scope, { directory }) {
+  weights(scope, { directory, files: { all } }) {
     return stored(
       new Asset(scope, 'Weights', {
         path: directory,
+        // Of the archive itself: a base that it takes along lies elsewhere.
+        assetHashType: AssetHashType.OUTPUT,
         bundling: {
           image: DockerImage.fromRegistry('unused: the archive is made without Docker'),
           outputType: BundlingOutput.ARCHIVED,
           local: {
             tryBundle(outputDirectory) {
-              const options = { cwd: directory, gzip: true, portable: true, sync: true, mtime: new Date(0) } as const;
-              create({ ...options, file: join(outputDirectory, 'model.tar.gz') }, Object.values(modelFiles));
+              const options = { cwd: all.root, gzip: true, portable: true, sync: true, mtime: new Date(0) } as const;
+              create({ ...options, file: join(outputDirectory, 'model.tar.gz') }, [...all.files]);
               return true;
             },
           },

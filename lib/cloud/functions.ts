@@ -3,6 +3,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge, logicalId } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
@@ -20,7 +21,7 @@ export interface FunctionsProps {
   /** Entries a position that a logits envelope keeps. */
   readonly kept: number;
   /** The model directory whose config and tokenizer are everyone's. */
-  readonly tokenizerOf: string;
+  readonly tokenizerOf: ServedFiles;
 }
 
 export type Functions = Readonly<

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import type { CfnResource, Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Construct } from 'constructs';
-import { modelFiles } from '../../models/checkpoint/model-directory.ts';
+import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
 import { functionFolder } from './function-folder.ts';
 import { logs } from './logs.ts';
@@ -19,7 +19,7 @@ export interface LambdaFunctionProps {
   readonly environment: Readonly<Record<string, string>>;
   readonly statements: readonly PolicyStatement[];
   /** The model directory whose config and tokenizer go into the package. */
-  readonly tokenizerOf?: string;
+  readonly tokenizerOf?: ServedFiles;
 }
 
 /** One folder of functions/ as a Lambda with a role of its own. */
@@ -47,7 +47,7 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
     environment: {
       ...props.environment,
       POWERTOOLS_SERVICE_NAME: folder,
-      ...(tokenizerOf ? { SLINGSHOT_MODEL_DIRECTORY: '/var/task/model' } : {}),
+      ...(tokenizerOf ? { SLINGSHOT_MODEL_DIRECTORY: posix.join('/var/task/model', tokenizerOf.model) } : {}),
     },
     bundling: {
       format: OutputFormat.ESM,
@@ -65,7 +65,7 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
 }
 
 /** The tokenizer's native module for Lambda's platform only: the npm package carries it for thirteen. */
-function copyTokenizer(modelDirectory: string) {
+function copyTokenizer({ root: models, files: wanted }: ServedFiles) {
   const files = ['package.json', 'index.js', 'tokenizers.linux-x64-gnu.node'];
   return {
     beforeBundling: () => [],
@@ -73,9 +73,10 @@ function copyTokenizer(modelDirectory: string) {
     afterBundling: (_input: string, output: string) => [
       `mkdir -p "${output}/node_modules/tokenizers" "${output}/model"`,
       ...files.map((file) => `cp "${root}/node_modules/tokenizers/${file}" "${output}/node_modules/tokenizers/"`),
-      ...[modelFiles.config, modelFiles.tokenizer].map(
-        (file) => `cp "${join(modelDirectory, file)}" "${output}/model/"`,
-      ),
+      ...wanted.flatMap((file) => [
+        `mkdir -p "${join(output, 'model', dirname(file))}"`,
+        `cp "${join(models, file)}" "${join(output, 'model', file)}"`,
+      ]),
     ],
   };
 }

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnModel } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
@@ -42,7 +43,11 @@ export class ModelDefinition extends Construct {
       primaryContainer: {
         image: image.uri,
         modelDataUrl: weights.uri,
-        environment: { SLINGSHOT_PROVIDER: provider, ORT_DISABLE_TELEMETRY: '1' },
+        environment: {
+          SLINGSHOT_PROVIDER: provider,
+          SLINGSHOT_MODEL_DIRECTORY: posix.join('/opt/ml/model', model.files.all.model),
+          ORT_DISABLE_TELEMETRY: '1',
+        },
       },
     });
     definition.node.addDependency(role, logGroup);

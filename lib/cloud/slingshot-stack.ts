@@ -36,7 +36,7 @@ export class SlingshotStack extends Stack {
       bucket: envelopeBucket(this),
       catalog: artefacts.catalog(this, catalog),
       inlineBytes: inlineBytes({ catalog, shape: fleet.shape }),
-      ...{ endpoints, kept: settings.kept, tokenizerOf: fleet.core.directory },
+      ...{ endpoints, kept: settings.kept, tokenizerOf: fleet.core.files.text },
     });
     const block = denoiseBlock(this, { ...made, budget });
     const generation = generate(this, { ...made, denoiseBlock: block, budget });

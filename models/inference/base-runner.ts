@@ -214,7 +214,8 @@ function stack(parts: readonly (Float32Array | undefined)[], runs: number, width
   parts.forEach((part, lane) => {
     if (!part) return;
     const own = part.length / runs;
-    for (let run = 0; run < runs; run++) out.set(part.subarray(run * own, (run + 1) * own), (lane * runs + run) * width);
+    for (let run = 0; run < runs; run++)
+      out.set(part.subarray(run * own, (run + 1) * own), (lane * runs + run) * width);
   });
   return out;
 }

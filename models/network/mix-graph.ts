@@ -6,7 +6,8 @@ import { add, Graph, logSoftmax, mul } from '../graph/index.ts';
  */
 export function mixGraph(vocabulary: number): Graph {
   const graph = new Graph('mix');
-  const part = (name: string) => mul(graph.input(name, ['rows', vocabulary]), graph.input(`${name}.share`, ['rows', 1]));
+  const part = (name: string) =>
+    mul(graph.input(name, ['rows', vocabulary]), graph.input(`${name}.share`, ['rows', 1]));
   const prior = mul(graph.input('prior', [vocabulary]), graph.input('prior.share', ['rows', 1]));
   const sum = add(add(part('denoiser'), part('draft')), add(part('evidence'), prior));
   graph.output('logits', logSoftmax(sum));

@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { loadModel } from '../checkpoint/model-directory.ts';
-import { modelVersion } from '../checkpoint/model-version.ts';
-import { Denoiser } from '../inference/denoiser.ts';
+import { modelVersion } from '../checkpoint/served-model.ts';
+import { loadStepModel } from '../inference/step-model.ts';
 import { executionProviders } from '../runtime/providers.ts';
 import { firstIssue } from '../zod-issue.ts';
 import { createModelServer, type ServedModel } from './server.ts';
@@ -34,7 +33,7 @@ if (!parsed.success) fail(firstIssue(parsed.error, 'environment'));
 const environment = parsed.data;
 
 async function serve(directory: string): Promise<ServedModel> {
-  const denoiser = await Denoiser.create(await loadModel(directory), {
+  const denoiser = await loadStepModel(directory, {
     provider: environment.SLINGSHOT_PROVIDER,
     ...(environment.SLINGSHOT_THREADS === undefined ? {} : { threads: environment.SLINGSHOT_THREADS }),
   });

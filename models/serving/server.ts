@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Denoiser } from '../inference/denoiser.ts';
 import { LaneError } from '../inference/lane-check.ts';
+import type { StepModel } from '../inference/step-model.ts';
 import { contentType, decodeInvocation, encodeAnswer, ProtocolError } from './protocol.ts';
 
 /** SageMaker's limit on a request. */
@@ -8,7 +8,7 @@ const maxBodyBytes = 6 * 2 ** 20;
 
 /** A loaded model and its digest (see modelVersion). */
 export interface ServedModel {
-  readonly denoiser: Denoiser;
+  readonly denoiser: StepModel;
   readonly version: string;
 }
 

@@ -31,7 +31,13 @@ export const projectedSchema = z.array(someTokenIdsSchema).readonly().nullable()
 
 /** What one lane asks of a model at one step, beside its self-conditioning: enough to rebuild the noised simplex. */
 export const laneStepSchema = z
-  .strictObject({ ...modelOptions, ...noiseAddress, context: someTokenIdsSchema, tokens: projectedSchema, settled: countSchema.optional() })
+  .strictObject({
+    ...modelOptions,
+    ...noiseAddress,
+    context: someTokenIdsSchema,
+    tokens: projectedSchema,
+    settled: countSchema.optional(),
+  })
   .readonly();
 export type LaneStep = z.infer<typeof laneStepSchema> & {
   /** The logits of the step before that this model sees; null where it sees none. */
@@ -151,7 +157,9 @@ function formStep(
   const noise = { ...address, step: 0 };
   const chosen = merged.map((position, index) => {
     if (index < (state.settled ?? 0)) return state.argmax[index];
-    return projection === 'greedy' ? likeliest(position) : perturbedChoice(position, topP, { ...noise, position: index });
+    return projection === 'greedy'
+      ? likeliest(position)
+      : perturbedChoice(position, topP, { ...noise, position: index });
   });
   const firstChange = chosen.findIndex((token, position) => token !== state.argmax[position]);
   const same = firstChange < 0;

@@ -10,11 +10,14 @@ import { spreadTenants } from '../../../lib/cloud/tenant-endpoints.ts';
 import type { Fleet, FleetModel } from '../../../lib/fleet.ts';
 import { unbuiltArtefacts } from '../../../lib/local/synthesise.ts';
 
+const noFiles = { root: '/nowhere', model: '', files: [] };
+
 /** A fleet of one core and tenants of the longest names that there may be. */
 function fleetOf(tenants: number): Fleet {
   const model = (name: string, role: FleetModel['role']): FleetModel => ({
     ...{ name, role, directory: '/nowhere' },
     endpoint: { endpoint: `slingshot-${name}`, version: '0123456789abcdef' },
+    files: { all: noFiles, text: noFiles },
   });
   const core = model('core', 'core');
   const others = Array.from({ length: tenants }, (_, i) =>

@@ -6,7 +6,7 @@ import type { Engine } from '../../../lib/engine.ts';
 import { close, listen } from '../../../lib/local/listen.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
 import { loadModel } from '../../../models/checkpoint/model-directory.ts';
-import { modelVersion } from '../../../models/checkpoint/model-version.ts';
+import { modelVersion } from '../../../models/checkpoint/served-model.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { createModelServer } from '../../../models/serving/server.ts';
 import type { LogitsEnvelope } from '../../../models/ssd2/envelope.ts';

@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { count } from '../terminal/options.ts';
+import { print } from '../terminal/output.ts';
+import { showCount } from '../terminal/progress.ts';
+
+interface NgramOptions {
+  data: string;
+  core: string;
+  out: string;
+  order: number;
+  maxMegabytes: number;
+}
+
+export function ngramCommand(): Command {
+  return new Command('ngram')
+    .description("Make a tenant's model of its documents in seconds, by counting: no training")
+    .requiredOption('--data <path>', 'a file or folder of JSON Lines or plain text, plain or gzip')
+    .requiredOption('--out <folder>', "the model's folder")
+    .option('--core <folder>', 'the core that it will correct', 'models/weights/core')
+    .option('--order <n>', 'tokens that an n-gram spans at most, 1 to 8', count, 5)
+    .option('--max-megabytes <n>', "the file's size at most; what tells least is left out", count, 4)
+    .addHelpText(
+      'after',
+      `
+To try documents without making a model: slingshot generate --tenant-docs FOLDER --prompt TEXT
+
+Example:
+  slingshot ngram --data handbook/ --out my-models/handbook`,
+    )
+    .action(runNgram);
+}
+
+async function runNgram({ data, core, out, order, maxMegabytes }: NgramOptions): Promise<void> {
+  const { makeNgramModel } = await import('../../models/ngram/make-ngram-model.ts');
+  const started = performance.now();
+  const progress = showCount('tokens');
+  const made = await makeNgramModel({
+    ...{ data, core, folder: out, order, maxBytes: maxMegabytes * 2 ** 20 },
+    onTokenized: (_, tokens) => progress(tokens),
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  print(`${made.tokens} tokens counted in ${seconds} s; the model of ${made.bytes} bytes is in ${out}`);
+}

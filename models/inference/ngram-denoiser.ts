@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { modelFiles } from '../checkpoint/model-directory.ts';
+import { type NgramConfig, ngramFile, parseNgramConfig } from '../ngram/ngram-config.ts';
+import { NgramModel } from '../ngram/ngram-model.ts';
+import { compress, type LogitsEnvelope } from '../ssd2/envelope.ts';
+import { positionTimesteps } from '../ssd2/form.ts';
+import { cleanTimestep } from '../ssd2/information.ts';
+import { timestepOf } from '../ssd2/schedule.ts';
+import { noiseSimplex } from '../ssd2/simplex.ts';
+import type { LaneStep } from '../ssd2/step.ts';
+import type { DenoiserTimings } from './denoiser.ts';
+import { checkLane } from './lane-check.ts';
+
+/** How much the text before the block, a private context included, counts beside the tenant's documents. */
+const contextShare = 0.3;
+/** Contexts whose own n-grams are kept. */
+const keptContexts = 16;
+
+/**
+ * A tenant's n-gram model as a member of the ensemble. It denoises nothing: its denoiser is the unigram prior, and all that
+ * it says is its draft, p(token | tokens before), of the documents it was made of and of the context it is given.
+ */
+export class NgramDenoiser {
+  readonly name: string;
+  readonly config: NgramConfig;
+  readonly #model: NgramModel;
+  readonly #contexts = new Map<string, NgramModel>();
+  readonly #prior: Float32Array;
+
+  constructor(name: string, config: NgramConfig, model: NgramModel) {
+    this.name = name;
+    this.config = config;
+    this.#model = model;
+    this.#prior = new Float32Array(config.vocabulary);
+    model.logProbabilities([], this.#prior);
+  }
+
+  /** @throws Error naming the file that is missing or damaged */
+  static async load(directory: string): Promise<NgramDenoiser> {
+    const config = parseNgramConfig(JSON.parse(await readFile(join(directory, modelFiles.config), 'utf8')));
+    const model = await NgramModel.load(join(directory, ngramFile));
+    if (model.vocabulary !== config.vocabulary || model.order !== config.order) {
+      const is = `order ${model.order} and ${model.vocabulary} tokens`;
+      throw new Error(`${join(directory, ngramFile)} is of ${is}, ${modelFiles.config} says otherwise`);
+    }
+    return new NgramDenoiser(basename(directory), config, model);
+  }
+
+  async denoise(
+    lanes: readonly LaneStep[],
+    kept: number,
+  ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
+    lanes.forEach((lane, index) => {
+      checkLane(this.config, lane, `lanes.${index}`);
+    });
+    const timings = { context: 0, noise: 0, model: 0, compress: 0 };
+    const envelopes = lanes.map((lane) => {
+      const started = performance.now();
+      const own = this.#ownModel(lane.context);
+      const counted = performance.now();
+      const logits = this.#logits(lane, own);
+      const modelled = performance.now();
+      const envelope = compress(logits, this.config.vocabulary, kept);
+      timings.context += counted - started;
+      timings.model += modelled - counted;
+      timings.compress += performance.now() - modelled;
+      return envelope;
+    });
+    return { envelopes, timings };
+  }
+
+  #ownModel(context: readonly number[]): NgramModel {
+    const key = context.join();
+    const { vocabulary, order } = this.config;
+    const model =
+      this.#contexts.get(key) ?? NgramModel.train([context], { vocabulary, order, prior: this.#prior.map(Math.exp) });
+    this.#contexts.delete(key);
+    this.#contexts.set(key, model);
+    for (const oldest of this.#contexts.keys()) {
+      if (this.#contexts.size <= keptContexts) break;
+      this.#contexts.delete(oldest);
+    }
+    return model;
+  }
+
+  /** Log-probabilities [block, vocabulary]. */
+  #logits(lane: LaneStep, own: NgramModel): Float32Array {
+    const { block, vocabulary } = this.config;
+    const { context, tokens, form, seed, step, steps, settled = 0 } = lane;
+    const logits = new Float32Array(block * vocabulary);
+    const [documents, noise] = [new Float32Array(vocabulary), new Float32Array(vocabulary)];
+    const timesteps = form
+      ? positionTimesteps(form, step, settled, block)
+      : new Array<number>(block).fill(timestepOf(step, steps));
+    const text = [...context];
+    for (let position = 0; position < block; position++) {
+      const row = logits.subarray(position * vocabulary, (position + 1) * vocabulary);
+      const known = tokens !== null || position === 0;
+      const w = known ? (form?.draft ?? 0) : 0;
+      if (w > 0) {
+        this.#model.logProbabilities(text, documents);
+        own.logProbabilities(text, row);
+        for (let v = 0; v < vocabulary; v++) {
+          row[v] = Math.log((1 - contextShare) * Math.exp(documents[v]) + contextShare * Math.exp(row[v]));
+        }
+      }
+      const { sharpen: g, temperature, evidence: a } = form ?? { sharpen: 0, temperature: 1, evidence: 1 };
+      const shareOfDraft = ((1 + g) * w) / temperature;
+      const shareOfPrior = ((1 + g) * (1 - w) - g) / temperature;
+      for (let v = 0; v < vocabulary; v++) row[v] = shareOfDraft * row[v] + shareOfPrior * this.#prior[v];
+      if (a > 0) {
+        const t = tokens ? Math.max(timesteps[position], cleanTimestep) : 1;
+        const address = { seed, lane: lane.lane, block: lane.block, step: form ? 0 : step, position };
+        noiseSimplex(tokens?.[position] ?? [], t, 'posterior', address, noise);
+        for (let v = 0; v < vocabulary; v++) row[v] += a * noise[v];
+      }
+      normalise(row);
+      text.push(tokens?.[position][0] ?? this.config.endOfText);
+    }
+    return logits;
+  }
+
+  async release(): Promise<void> {}
+}
+
+/** Shifts logits so that their exponentials sum to 1. */
+function normalise(row: Float32Array): void {
+  let max = Number.NEGATIVE_INFINITY;
+  for (let v = 0; v < row.length; v++) if (row[v] > max) max = row[v];
+  let sum = 0;
+  for (let v = 0; v < row.length; v++) sum += Math.exp(row[v] - max);
+  const shift = max + Math.log(sum);
+  for (let v = 0; v < row.length; v++) row[v] -= shift;
+}

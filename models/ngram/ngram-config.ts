@@ -1,0 +1,61 @@
+import * as z from 'zod';
+
+const positive = z.int().positive();
+
+/** config.json of an n-gram model's folder. */
+const ngramSchema = z.strictObject({
+  model_type: z.literal('ngram'),
+  /** The folder whose tokenizer it counts by; a relative path starts from the model's own. */
+  base: z.string().min(1),
+  vocab_size: positive,
+  eos_token_id: z.int().nonnegative(),
+  block_size: positive.max(1024),
+  max_position_embeddings: positive,
+  order: positive.max(8),
+});
+
+export const ngramFile = 'model.ngram';
+
+/** A tenant's model that is counted and not trained. */
+export interface NgramConfig {
+  readonly kind: 'ngram';
+  readonly base: string;
+  readonly vocabulary: number;
+  readonly endOfText: number;
+  readonly block: number;
+  readonly positions: number;
+  readonly order: number;
+  readonly weightsFile: string;
+}
+
+export function isNgramJson(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'model_type' in json && json.model_type === 'ngram';
+}
+
+/** @throws z.ZodError */
+export function parseNgramConfig(json: unknown): NgramConfig {
+  const file = ngramSchema.parse(json);
+  return {
+    kind: 'ngram',
+    base: file.base,
+    vocabulary: file.vocab_size,
+    endOfText: file.eos_token_id,
+    block: file.block_size,
+    positions: file.max_position_embeddings,
+    order: file.order,
+    weightsFile: ngramFile,
+  };
+}
+
+/** The inverse of parseNgramConfig. */
+export function formatNgramConfig(config: Omit<NgramConfig, 'kind' | 'weightsFile'>): z.input<typeof ngramSchema> {
+  return {
+    model_type: 'ngram',
+    base: config.base,
+    vocab_size: config.vocabulary,
+    eos_token_id: config.endOfText,
+    block_size: config.block,
+    max_position_embeddings: config.positions,
+    order: config.order,
+  };
+}
