@@ -33,8 +33,12 @@ export interface ServedConfig {
 /** @throws ModelError when the folder has no config.json of a model that answers denoise steps */
 export async function loadServedConfig(directory: string): Promise<ServedConfig> {
   const path = join(directory, modelFiles.config);
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    const what = `${modelFiles.config} cannot be read (${cause.message})`;
+    throw new ModelError(`no model in ${directory}: ${what}`, { cause });
+  });
   try {
-    const json = JSON.parse(await readFile(path, 'utf8'));
+    const json = JSON.parse(text);
     if (isAdapterJson(json)) {
       const { kind, base, vocabulary, block, positions, endOfText, information } = parseAdapterConfig(json);
       return {
