@@ -5,7 +5,7 @@ import { type Estimate, formatEstimate, meanOf } from '../models/evaluation/stat
 import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import type { ModelConfig } from '../models/ssd2/config.ts';
-import { parameterCount } from '../models/ssd2/parameters.ts';
+import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
 import {
   autoregressive,
   autoregressiveTokensPerStep,
