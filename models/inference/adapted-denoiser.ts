@@ -73,10 +73,12 @@ export class AdaptedDenoiser {
     for (const lane of lanes) rows.push(await this.#rows(lane));
     const encoded = performance.now();
     const denoised = lanes.some(({ form }) => !form || form.denoiser > 0);
-    const simplexes = this.#simplexes(lanes);
+    const noisy = denoised || lanes.some(({ form }) => form && form.evidence > 0);
+    const simplexes = noisy ? this.#simplexes(lanes) : undefined;
     const noised = performance.now();
     const { logits } = await this.#runner.run(rows, denoised ? simplexes : undefined, this.#adapter);
-    const mixed = await this.#mixed(lanes, logits, simplexes.x, denoised);
+    // Without noise what stands in for the evidence counts for nothing.
+    const mixed = await this.#mixed(lanes, logits, simplexes?.x ?? logits, denoised);
     const modelled = performance.now();
     const size = block * vocabulary;
     const envelopes = lanes.map((_, lane) =>
