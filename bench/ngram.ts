@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
-import { loadTokenizer } from '../models/checkpoint/model-directory.ts';
+import { loadServedTokenizer } from '../models/checkpoint/served-model.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { NgramModel } from '../models/ngram/ngram-model.ts';
 import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
@@ -15,7 +15,7 @@ const orders = [1, 2, 3, 4, 5];
  * a distribution, and what a held-out character costs at each order.
  */
 export async function ngramRows(corpora: string): Promise<Row[]> {
-  const tokenizer = await loadTokenizer(join(shippedModels, 'core'));
+  const tokenizer = await loadServedTokenizer(join(shippedModels, 'core'));
   const { size: vocabulary } = tokenizer;
   const rows: Row[] = [];
   for (const tenant of tenants) {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { requestSchema } from '../../functions/contracts/request.ts';
 import { fleetFor, readFleet } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
-import { loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
+import { loadServedConfig, loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { type GenerationView, viewFor } from '../terminal/block-view.ts';
 import { print } from '../terminal/output.ts';
 import { shown } from '../terminal/printable.ts';
@@ -21,7 +21,8 @@ export function demoCommand(): Command {
 
 async function demo(): Promise<void> {
   const fleet = fleetFor(await readFleet(), { tenant });
-  const tokenizer = await loadServedTokenizer(fleet.core.directory);
+  const { directory } = fleet.core;
+  const [{ kind }, tokenizer] = await Promise.all([loadServedConfig(directory), loadServedTokenizer(directory)]);
   const request = requestSchema.parse({ prompt, seed: 7 });
   const say = print;
   say(`${styleText('bold', 'Slingshot')}: one prompt, denoised twice through the synthesised state machines.\n`);
@@ -35,7 +36,7 @@ async function demo(): Promise<void> {
       [`The core corrected by the tenant ${tenant}, weight ${weight}`, { tenant, weight }],
     ] as const) {
       say(styleText('cyan', title));
-      view = viewFor(process.stdout, tokenizer, request);
+      view = viewFor(process.stdout, tokenizer, request, kind !== 'adapter');
       const started = performance.now();
       const result = await engine.generate({ ...request, ...member });
       const took = seconds(started);

@@ -1,17 +1,30 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
 import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
 import { type EngineName, engines } from '../../lib/engine.ts';
-import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
+import { type Fleet, fleetFor, readFleet, shippedModels, withTenant } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
-import { loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
+import { loadServedConfig, loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { readText, standardInput } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { projections } from '../../models/ssd2/projection.ts';
+import { type Quality, qualities } from '../../models/ssd2/quality.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
 import { viewFor } from '../terminal/block-view.ts';
-import { checkedRequest, count, nonNegative, positiveShare, seed, share, timeout } from '../terminal/options.ts';
+import {
+  checkedRequest,
+  count,
+  nonNegative,
+  positive,
+  positiveShare,
+  seed,
+  share,
+  timeout,
+} from '../terminal/options.ts';
 import { print } from '../terminal/output.ts';
 import { OutputFile } from '../terminal/output-file.ts';
 import { isInteractive, shown } from '../terminal/printable.ts';
@@ -22,6 +35,10 @@ interface GenerateOptions {
   promptFile?: string;
   core: string;
   tenant?: string;
+  tenantDocs?: string;
+  quality?: Quality;
+  temperature?: number;
+  sharpen?: number;
   weight?: number;
   contrast?: number;
   context?: string;
@@ -48,8 +65,24 @@ export function generateCommand(): Command {
     .description('Generate text from a prompt, by the core alone or corrected by a tenant')
     .option('--prompt <text>', 'what the text goes on from')
     .addOption(new Option('--prompt-file <file>', 'the same from a file; - for standard input').conflicts('prompt'))
-    .option('--core <name>', 'which core answers: core, specialists by timestep, or instruct', defaults.core)
+    .option(
+      '--core <name>',
+      'which core answers: core, or instruct, which is asked as its base was taught',
+      defaults.core,
+    )
     .option('--tenant <name>', "the tenant whose model corrects the core's")
+    .addOption(
+      new Option('--tenant-docs <path>', "documents to make the tenant's model of at once, by counting").conflicts(
+        'tenant',
+      ),
+    )
+    .addOption(
+      new Option('--quality <kind>', 'how a block is decoded (default: default, where the core can)').choices(
+        qualities,
+      ),
+    )
+    .option('--temperature <t>', "what the models' logits are divided by", positive)
+    .option('--sharpen <g>', "how far logits are pushed away from the tokens' frequency", nonNegative)
     .option('--weight <w>', "the tenant's weight in the ensemble, 0 to 1 (default: 0.2 with a tenant)", share)
     .option(
       '--contrast <a>',
@@ -91,10 +124,14 @@ export function generateCommand(): Command {
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
   const trace = await OutputFile.openIfAsked('--trace', options.trace);
-  const fleet = fleetFor(await readFleet(options.models ?? shippedModels), options);
+  const whole = await readFleet(options.models ?? shippedModels);
+  await using counted = options.tenantDocs === undefined ? undefined : await countDocuments(options.tenantDocs, whole);
+  const fleet = fleetFor(counted?.fleet ?? whole, request);
+  const { directory } = fleet.core;
+  const { kind } = await loadServedConfig(directory);
   const view = options.json
     ? undefined
-    : viewFor(process.stderr, await loadServedTokenizer(fleet.core.directory), request);
+    : viewFor(process.stderr, await loadServedTokenizer(directory), request, kind !== 'adapter');
   let tracing: Promise<void> | undefined;
   const onStep = (step: StepMessage) => {
     view?.step(step);
@@ -133,6 +170,23 @@ const promptBytes = 2 ** 20;
 
 type Request = GenerationRequest & Pick<GenerateOptions, 'steps' | 'stopAt'>;
 
+/** The name of the tenant that --tenant-docs makes. */
+const countedTenant = 'documents';
+
+/** The fleet with a tenant made of documents, which lasts as long as the command. */
+async function countDocuments(data: string, fleet: Fleet) {
+  const { makeNgramModel } = await import('../../models/ngram/make-ngram-model.ts');
+  const folder = await mkdtemp(join(tmpdir(), 'slingshot-documents-'));
+  const remove = () => rm(folder, { recursive: true });
+  try {
+    await makeNgramModel({ data, core: fleet.core.directory, folder });
+    return { fleet: await withTenant(fleet, countedTenant, folder), [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw new Error(`--tenant-docs: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 async function requestOf(options: GenerateOptions): Promise<Request> {
   const { core, tenant, weight, contrast, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit } =
     options;
@@ -144,6 +198,10 @@ async function requestOf(options: GenerateOptions): Promise<Request> {
   const request = {
     ...{ prompt, core, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit },
     ...(tenant === undefined ? {} : { tenant }),
+    ...(options.tenantDocs === undefined ? {} : { tenant: countedTenant }),
+    ...(options.quality === undefined ? {} : { quality: options.quality }),
+    ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+    ...(options.sharpen === undefined ? {} : { sharpen: options.sharpen }),
     ...(weight === undefined ? {} : { weight }),
     ...(contrast === undefined ? {} : { contrast }),
     ...(context === undefined ? {} : { context }),

@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
 import { stepsToRun } from '../../models/ssd2/halting.ts';
+import type { Quality } from '../../models/ssd2/quality.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { isInteractive, printable, shown } from './printable.ts';
 
@@ -14,8 +15,8 @@ export interface GenerationView {
 
 export interface ViewOptions {
   readonly prompt: string;
-  readonly steps: number;
-  readonly stopAt: number;
+  /** Steps a block, where that is known beforehand: a block that settles as it may takes as many as it takes. */
+  readonly total: number | null;
 }
 
 const barWidth = 24;
@@ -24,16 +25,18 @@ const barWidth = 24;
 export function terminalView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
   const update = createLogUpdate(stream);
   const blocks: string[] = [];
-  const total = stepsToRun(options.steps, options.stopAt);
+  const { total } = options;
   let drawing = Promise.resolve();
   const draw = async ({ block, step, t, tokens, changed, confidence }: StepMessage) => {
     const pieces = await Promise.all(tokens.map(async (id) => printable(await tokenizer.decode([id]))));
     const unsettled = new Set(changed);
     blocks[block] = pieces.map((piece, i) => (unsettled.has(i) ? styleText('gray', piece) : piece)).join('');
-    const filled = Math.round((barWidth * (step + 1)) / total);
+    const done = total === null ? 1 - changed.length / tokens.length : (step + 1) / total;
+    const filled = Math.round(barWidth * done);
     const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
     const sure = `${Math.round(100 * confidence)} % sure`;
-    const status = `block ${block + 1}  ${bar}  step ${step + 1}/${total}  t = ${t.toFixed(2)}  ${sure}`;
+    const count = total === null ? `step ${step + 1}` : `step ${step + 1}/${total}  t = ${t.toFixed(2)}`;
+    const status = `block ${block + 1}  ${bar}  ${count}  ${sure}`;
     update(`${styleText('bold', printable(options.prompt))}${blocks.join('')}\n\n${styleText('cyan', status)}`);
   };
   return {
@@ -48,22 +51,41 @@ export function terminalView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, o
   };
 }
 
+/** What a block takes that settles token by token. */
+const usualSteps = 25;
+
 /** Without a terminal that moves its cursor: a line for about six steps of a block. */
 export function lineView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
-  const every = Math.max(1, Math.round(stepsToRun(options.steps, options.stopAt) / 6));
+  const every = Math.max(1, Math.round((options.total ?? usualSteps) / 6));
   let writing = Promise.resolve();
   return {
     step({ block, step, t, tokens }) {
       if (step % every !== 0) return;
       writing = writing.then(async () => {
         const text = shown(await tokenizer.decode(tokens), stream).replaceAll(/\s+/g, ' ');
-        stream.write(`block ${block + 1}  t = ${t.toFixed(2)}  ${text}\n`);
+        const when = options.total === null ? `step ${String(step + 1).padStart(2)}` : `t = ${t.toFixed(2)}`;
+        stream.write(`block ${block + 1}  ${when}  ${text}\n`);
       });
     },
     finish: () => writing,
   };
 }
 
-export function viewFor(stream: NodeJS.WriteStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
+interface Watched {
+  readonly prompt: string;
+  readonly quality?: Quality | undefined;
+  readonly steps: number;
+  readonly stopAt: number;
+}
+
+/** @param published whether the core decodes as published where no quality is asked for */
+export function viewFor(
+  stream: NodeJS.WriteStream,
+  tokenizer: Tokenizer,
+  { prompt, quality, steps, stopAt }: Watched,
+  published: boolean,
+): GenerationView {
+  const known = quality === undefined ? published : quality === 'published';
+  const options = { prompt, total: known ? stepsToRun(steps, stopAt) : null };
   return isInteractive(stream) ? terminalView(stream, tokenizer, options) : lineView(stream, tokenizer, options);
 }

@@ -20,6 +20,7 @@ const mostThreads = 256;
 export const share = parser('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 export const positiveShare = parser('a number above 0, up to 1', (value) => value > 0 && value <= 1);
 export const nonNegative = parser('a number of 0 or more', (value) => value >= 0 && Number.isFinite(value));
+export const positive = parser('a number above 0', (value) => value > 0 && Number.isFinite(value));
 export const timeout = parser(
   `a number of seconds above 0, up to ${longestTimeout}`,
   (value) => value > 0 && value <= longestTimeout,

@@ -36,7 +36,7 @@ export class AdaptedDenoiser {
     this.#runner = runner;
     this.#mix = mix;
     this.#adapter = feedsOf(model);
-    this.#prior = model.adapter.get('prior')?.data as Float32Array;
+    this.#prior = smoothed(model.adapter.get('prior')?.data as Float32Array);
   }
 
   static async create(model: AdaptedModel, runtime: RuntimeOptions = {}): Promise<AdaptedDenoiser> {
@@ -206,6 +206,17 @@ export class AdaptedDenoiser {
   async release(): Promise<void> {
     await this.#mix.release();
   }
+}
+
+/** The share of an even distribution in the prior that is set against other logits. */
+const evenShare = 0.15;
+
+/**
+ * A log-distribution that is nowhere far below what any token has by chance: what is subtracted would otherwise lift the
+ * tokens that the training text hardly shows above all others.
+ */
+export function smoothed(logPrior: Float32Array): Float32Array {
+  return logPrior.map((value) => Math.log((1 - evenShare) * Math.exp(value) + evenShare / logPrior.length));
 }
 
 function feedsOf({ adapter }: AdaptedModel): Record<string, Feed> {

@@ -6,7 +6,7 @@ import * as z from 'zod';
  *     ((1 + g) (d denoiser + w draft + (1 - d - w) log prior) - g log prior) / temperature + a x_t
  *
  * with the denoiser's logits before the evidence of x_t, and as draft the next-token logits of the clean stream over the
- * tokens that the step before chose. d = 1, w = 0, a = 1, g = 0 is the published form.
+ * tokens that the step before chose, and as prior the tokens' frequency, smoothed. d = 1, w = 0, a = 1, g = 0 is the published form.
  */
 export const formSchema = z
   .strictObject({

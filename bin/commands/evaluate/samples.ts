@@ -85,9 +85,8 @@ async function judgeOf(
   { judge, judgeText, tokenizer: folder }: SamplesOptions,
   documents: (paths: readonly string[]) => Promise<AsyncIterable<string>>,
 ): Promise<OpenJudge> {
-  const { isAutoregressive, loadAnyModel, loadTokenizer } = await import(
-    '../../../models/checkpoint/model-directory.ts'
-  );
+  const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { loadServedTokenizer } = await import('../../../models/checkpoint/served-model.ts');
   const { autoregressiveJudge, ngramJudge } = await import('../../../models/evaluation/text-judge.ts');
   if (judge !== undefined) {
     const { NextToken } = await import('../../../models/autoregressive/next-token.ts');
@@ -99,7 +98,7 @@ async function judgeOf(
   if (judgeText === undefined) throw new Error('who is to judge? Give --judge-text PATHS or --judge FOLDER');
   const { evenlyThinned } = await import('../../../models/data/evenly-thinned.ts');
   const { NgramModel } = await import('../../../models/ngram/ngram-model.ts');
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadServedTokenizer(folder);
   const texts = await evenlyThinned(await documents(judgeText), judgeCharacters);
   const ids: number[][] = [];
   for (const text of texts) ids.push([...(await tokenizer.encode(text)), tokenizer.endOfText]);

@@ -44,7 +44,12 @@ describe('the view of a generation', () => {
   async function output(isTTY: boolean, term: string): Promise<string> {
     vi.stubEnv('TERM', term);
     const stream = Object.assign(new PassThrough(), { isTTY, columns: 80, rows: 24 });
-    const view = viewFor(stream as unknown as NodeJS.WriteStream, tokenizer, { prompt: 'To', steps: 1, stopAt: 0 });
+    const view = viewFor(
+      stream as unknown as NodeJS.WriteStream,
+      tokenizer,
+      { prompt: 'To', steps: 1, stopAt: 0 },
+      true,
+    );
     const tokens = await tokenizer.encode('a\u001b[2Jb');
     view.step({
       ...{ block: 0, step: 0, t: 1, tokens, confidence: 1, entropy: 0, changed: [] },
