@@ -167,7 +167,10 @@ export async function withTenant(fleet: Fleet, name: string, directory: string):
 }
 
 /** The fleet with the models alone that a request can use; a core or tenant that is not there is left to be refused. */
-export function fleetFor(fleet: Fleet, { core = 'core', tenant }: { core?: string; tenant?: string }): Fleet {
+export function fleetFor(
+  fleet: Fleet,
+  { core = 'core', tenant }: { core?: string | undefined; tenant?: string | undefined },
+): Fleet {
   const { cores, tenants } = fleet.catalog;
   const own = <T>(tables: Readonly<Record<string, T>>, name: string) =>
     Object.hasOwn(tables, name) ? tables[name] : undefined;
