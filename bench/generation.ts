@@ -1,7 +1,7 @@
 import type { Milliseconds, StepMessage } from '../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../functions/contracts/request.ts';
-import type { EngineName } from '../lib/engine.ts';
-import { readFleet } from '../lib/fleet.ts';
+import type { Engine, EngineName } from '../lib/engine.ts';
+import { fleetFor, readFleet } from '../lib/fleet.ts';
 import { startEngine } from '../lib/start-engine.ts';
 import type { Row } from './row.ts';
 import { median } from './timing.ts';
@@ -21,15 +21,15 @@ const runs = 5;
 /** What the block is to take: 25 tokens of 60 denoise steps by core and tenant. */
 const aimMilliseconds = 1000;
 
-/** A block through the plain loop and through the state machine: whole, and a step by part. */
+/** A block through the plain loop and through the state machine, turn by turn: whole, and a step by part. */
 export async function generationRows(): Promise<Row[]> {
-  const [direct] = await measure('direct', [block]);
-  const [machine, visit] = await measure('state-machine', [block, { ...block, visit: 4 }]);
+  const [direct, machine, visit] = await measure([
+    { engine: 'direct', request: block },
+    { engine: 'state-machine', request: block },
+    { engine: 'state-machine', request: { ...block, visit: 60 } },
+  ]);
   const step = (name: string, value: number): Row => ({ name: `denoise step: ${name}`, value, unit: 'ms' });
-  const { noise, core, tenant: david, reduce } = machine.parts;
-  const stepTime = machine.block / machine.steps;
-  // Core and tenant answer at the same time, each after its own noise: the slower one is what a step waits for.
-  const orchestration = stepTime - noise - Math.max(core, david) - reduce;
+  const orchestration = machine.difference / machine.steps;
   const whole = (name: string, milliseconds: number): Row[] => [
     {
       name: `block, ${name}`,
@@ -43,36 +43,55 @@ export async function generationRows(): Promise<Row[]> {
   return [
     ...Object.entries(machine.parts).map(([name, value]) => step(name, value)),
     {
-      ...step('orchestration', orchestration),
+      ...step('orchestration, state machine minus direct', orchestration),
       baseline: 'a step through the state machine',
-      ratio: orchestration / stepTime,
+      ratio: orchestration / (machine.block / machine.steps),
     },
+    step('of it calls of models, one visit minus direct', visit.difference / visit.steps),
+    step('of it states and functions, the rest', (machine.difference - visit.difference) / machine.steps),
     ...whole('direct', direct.block),
     ...whole('state machine', machine.block),
-    ...whole('state machine, 4 steps a visit', visit.block),
+    ...whole('state machine, one visit', visit.block),
   ];
 }
 
-async function measure(engineName: EngineName, requests: readonly GenerationRequest[]) {
-  const steps: StepMessage[] = [];
-  const engine = await startEngine(engineName, await readFleet(), { onStep: (step) => steps.push(step) });
-  const measured: { block: number; steps: number; parts: Record<string, number> }[] = [];
-  try {
-    for (const request of requests) {
-      await engine.generate(request);
-      const times: number[] = [];
-      steps.length = 0;
-      for (let run = 0; run < runs; run++) {
-        const started = performance.now();
-        await engine.generate(request);
-        times.push(performance.now() - started);
-      }
-      measured.push({ block: median(times), steps: steps.length / runs, parts: partsOf(steps) });
-    }
-    return measured;
-  } finally {
-    await engine.stop();
+interface Arm {
+  readonly engine: EngineName;
+  readonly request: GenerationRequest;
+}
+
+/** Medians over runs; `difference` to the first arm's run of the same turn, so that a machine's moods fall on all. */
+async function measure(arms: readonly Arm[]) {
+  const fleet = fleetFor(await readFleet(), { tenant });
+  let steps: StepMessage[] = [];
+  const engines = new Map<EngineName, Engine>();
+  for (const { engine } of arms) {
+    if (engines.has(engine)) continue;
+    engines.set(engine, await startEngine(engine, fleet, { onStep: (step) => steps.push(step) }));
   }
+  const times: number[][] = arms.map(() => []);
+  const reports: StepMessage[][] = arms.map(() => []);
+  try {
+    // The first turn is a warm one.
+    for (let run = 0; run <= runs; run++) {
+      for (const [arm, { engine, request }] of arms.entries()) {
+        steps = reports[arm];
+        const started = performance.now();
+        await engines.get(engine)?.generate(request);
+        times[arm].push(performance.now() - started);
+        if (run === 0) steps.length = 0;
+      }
+    }
+  } finally {
+    for (const engine of engines.values()) await engine.stop();
+  }
+  const counted = times.map((all) => all.slice(1));
+  return arms.map((_, arm) => ({
+    block: median(counted[arm]),
+    difference: median(counted[arm].map((time, run) => time - counted[0][run])),
+    steps: reports[arm].length / runs,
+    parts: partsOf(reports[arm]),
+  }));
 }
 
 /** Medians over the steps. */
@@ -89,6 +108,6 @@ function partsOf(steps: readonly StepMessage[]): Record<string, number> {
 }
 
 /** What a model's process spends beside its noise. */
-function inModel({ context, model, compress }: Milliseconds): number {
-  return context + model + compress;
+function inModel({ noise, transport, ...parts }: Milliseconds): number {
+  return Object.values(parts).reduce((sum, part) => sum + part, 0);
 }
