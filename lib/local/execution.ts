@@ -1,6 +1,6 @@
 import { StateMachine } from 'aws-local-stepfunctions';
 import type { Definition } from './definitions.ts';
-import { checkStateSize } from './state-limit.ts';
+import { checkStateSize, isMeasured } from './state-limit.ts';
 
 type Run = ReturnType<StateMachine['run']>;
 type RunOptions = NonNullable<Parameters<StateMachine['run']>[1]>;
@@ -99,8 +99,9 @@ export class Execution {
       if (event.type === 'StateEntered' && event.index === undefined) {
         this.#entered = { state: event.state.name, input: event.state.input };
       }
-      // A Choice's output is its input, which was another state's output.
+      // A Choice's output is its input, which was another state's output; a Task's may be its result.
       if (event.type !== 'StateExited' || event.state.type === 'Choice' || failed) continue;
+      if (isMeasured(event.state.output)) continue;
       try {
         checkStateSize(`state ${event.state.name}: its output`, JSON.stringify(event.state.output));
       } catch (error) {

@@ -10,3 +10,15 @@ export function checkStateSize(what: string, json: string): void {
   const message = `${what} has ${bytes} bytes, Step Functions lets ${stateLimitBytes} pass`;
   throw Object.assign(new Error(message), { name: 'States.DataLimitExceeded' });
 }
+
+const measured = new WeakSet<object>();
+
+/** Says of a value that its size is known to be within the limit. */
+export function markMeasured<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) measured.add(value);
+  return value;
+}
+
+export function isMeasured(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && measured.has(value);
+}

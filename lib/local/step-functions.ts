@@ -5,7 +5,7 @@ import { type LocalStateMachine, tasksOf } from './definitions.ts';
 import { Execution, type ExecutionEvent, type ExecutionResult, type TaskFunctions } from './execution.ts';
 import { close, listen } from './listen.ts';
 import type { LocalService } from './service.ts';
-import { checkStateSize } from './state-limit.ts';
+import { checkStateSize, markMeasured } from './state-limit.ts';
 
 /** What a Task's resource does, by resource ARN. */
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
@@ -127,14 +127,13 @@ export class LocalStepFunctions {
   }
 }
 
-/** A Task's work: JSON in, JSON out, both held to the limit. */
+/** A Task's work, its input and its result held to the limit; the result is what is left of it as JSON. */
 function task(state: string, handler: (input: unknown) => Promise<unknown>) {
   return async (input: unknown) => {
-    const given = JSON.stringify(input);
-    checkStateSize(`state ${state}: its input`, given);
-    const output = JSON.stringify((await handler(JSON.parse(given))) ?? null);
+    checkStateSize(`state ${state}: its input`, JSON.stringify(input));
+    const output = JSON.stringify((await handler(input)) ?? null);
     checkStateSize(`state ${state}: its result`, output);
-    return JSON.parse(output);
+    return markMeasured(JSON.parse(output));
   };
 }
 
