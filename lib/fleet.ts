@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Catalog, templates } from '../functions/contracts/catalog.ts';
+import { InvalidRequest } from '../functions/shared/errors.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
 import { modelVersion, type ServedFiles, servedFiles } from '../models/checkpoint/served-model.ts';
 import { readTextSync } from '../models/files/read-text.ts';
@@ -166,19 +167,26 @@ export async function withTenant(fleet: Fleet, name: string, directory: string):
   return { ...fleet, models: [...fleet.models, added], catalog: { cores, tenants: { ...tenants, [name]: routes } } };
 }
 
-/** The fleet with the models alone that a request can use; a core or tenant that is not there is left to be refused. */
+/**
+ * The fleet with the models alone that a request can use.
+ *
+ * @throws InvalidRequest naming those that there are: whoever holds the fleet may know
+ */
 export function fleetFor(
   fleet: Fleet,
   { core = 'core', tenant }: { core?: string | undefined; tenant?: string | undefined },
 ): Fleet {
   const { cores, tenants } = fleet.catalog;
-  const own = <T>(tables: Readonly<Record<string, T>>, name: string) =>
-    Object.hasOwn(tables, name) ? tables[name] : undefined;
-  // The state machine that refuses an unknown core is made with an endpoint, too: that of the core which is always there.
-  const tables: (RoutingTable | undefined)[] = [(own(cores, core) ?? cores.core).routes];
-  if (tenant !== undefined) tables.push(own(tenants, tenant));
-  const used = new Set(tables.flatMap((routes) => routes?.map(({ endpoint }) => endpointName(endpoint)) ?? []));
+  const tables: RoutingTable[] = [named('core', core, cores).routes];
+  if (tenant !== undefined) tables.push(named('tenant', tenant, tenants));
+  const used = new Set(tables.flat().map(({ endpoint }) => endpointName(endpoint)));
   return { ...fleet, models: fleet.models.filter(({ endpoint }) => used.has(endpointName(endpoint))) };
+}
+
+function named<T>(role: string, name: string, all: Readonly<Record<string, T>>): T {
+  if (Object.hasOwn(all, name)) return all[name];
+  const known = Object.keys(all).sort().join(', ') || 'none';
+  throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}; known ${role}s: ${known}`);
 }
 
 /** The fleet with its models somewhere else. */

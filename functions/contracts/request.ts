@@ -1,16 +1,24 @@
 import * as z from 'zod';
 import { selfConditionings } from '../../models/ssd2/decoding.ts';
+import { stepsToRun } from '../../models/ssd2/halting.ts';
 import { projections } from '../../models/ssd2/projection.ts';
 import { qualities } from '../../models/ssd2/quality.ts';
 import { storedSchema } from './stored.ts';
 
-/** What a caller asks for, and the defaults of all that may be left out. */
-export const requestSchema = z.strictObject({
+/**
+ * The most that one request may cost: positions of a block times steps times members, which is what endpoints compute
+ * by. In blocks of 25 positions it is 40,000 calls of an endpoint.
+ */
+export const largestCost = 1_000_000;
+
+const name = z.string().max(64);
+
+const fields = z.strictObject({
   prompt: z.string().refine((text) => text.trim() !== '', 'is empty'),
   /** Which of the fleet's cores answers. */
-  core: z.string().default('core'),
+  core: name.default('core'),
   /** The tenant whose model corrects the core. */
-  tenant: z.string().optional(),
+  tenant: name.optional(),
   /** The tenant's weight in the ensemble, 0..1. */
   weight: z.number().min(0).max(1).optional(),
   /** How strongly the tenant's private context counts beyond itself: 0 is off. */
@@ -42,6 +50,24 @@ export const requestSchema = z.strictObject({
   /** Denoise steps that one visit to a function runs. */
   visit: z.int().min(1).max(1000).default(1),
 });
+
+type Costly = Pick<z.output<typeof fields>, 'tokens' | 'steps' | 'stopAt' | 'tenant' | 'contrast'>;
+
+function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
+  const { tokens, steps, stopAt, tenant, contrast } = value;
+  const members = tenant === undefined ? 1 : contrast ? 3 : 2;
+  const run = stepsToRun(steps, stopAt);
+  if (tokens * run * members <= largestCost) return;
+  const mostRun = Math.floor(largestCost / (tokens * members));
+  const most = Math.floor(mostRun / (1 - stopAt));
+  const asked = `${run} steps of ${tokens} tokens by ${members} ${members === 1 ? 'model' : 'models'}`;
+  const path = mostRun < 1 ? ['tokens'] : ['steps'];
+  const right = mostRun < 1 ? 'ask for fewer tokens' : `at most ${most} for as many tokens`;
+  issues.push({ code: 'custom', path, input: value, message: `${asked} are more than a request may cost; ${right}` });
+}
+
+/** What a caller asks for, and the defaults of all that may be left out. */
+export const requestSchema = fields.check(boundCost);
 export type GenerationRequest = z.input<typeof requestSchema>;
 export type CompleteRequest = z.output<typeof requestSchema>;
 
@@ -49,9 +75,11 @@ export type CompleteRequest = z.output<typeof requestSchema>;
  * The input of the Generate state machine: a request whose private context stays outside, in the bucket, since an
  * execution's history keeps its input.
  */
-export const executionInputSchema = requestSchema.extend({
-  context: storedSchema.optional(),
-  /** Whether to keep reports of the steps. */
-  watched: z.boolean().default(false),
-});
+export const executionInputSchema = fields
+  .extend({
+    context: storedSchema.optional(),
+    /** Whether to keep reports of the steps. */
+    watched: z.boolean().default(false),
+  })
+  .check(boundCost);
 export type ExecutionInput = z.input<typeof executionInputSchema>;

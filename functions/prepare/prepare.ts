@@ -127,8 +127,8 @@ function mapRoutes({ cores }: Catalog): Catalog['tenants'] {
 
 function named(role: 'core' | 'tenant', name: string, tables: Catalog['tenants']): Catalog['tenants'][string] {
   if (Object.hasOwn(tables, name)) return tables[name];
-  const known = Object.keys(tables).sort().join(', ') || 'none';
-  throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}; known ${role}s: ${known}`);
+  // Who else is served is no caller's business.
+  throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}`);
 }
 
 function checkLength(

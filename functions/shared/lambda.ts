@@ -9,6 +9,7 @@ import type { Context } from 'aws-lambda';
 import type * as z from 'zod';
 import { firstIssue } from '../../models/zod-issue.ts';
 import { ContractViolation } from './errors.ts';
+import { logFailure } from './log-failure.ts';
 
 export const logger = new Logger();
 export const metrics = new Metrics({ namespace: 'Slingshot', logger });
@@ -32,7 +33,7 @@ export function lambdaHandler<Input, Output>(
         if (input.success) return await run(input.data, context);
         throw new ContractViolation(firstIssue(input.error, 'input'));
       } catch (error) {
-        logger.error((error as Error).message, error as Error);
+        logFailure(logger, error as Error);
         throw error;
       }
     }) as Handler<Output>;

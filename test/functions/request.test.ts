@@ -24,7 +24,7 @@ describe("a request's numbers", () => {
   });
 
   it('and names it does not know are refused', () => {
-    expect(accepts('temperature', 1)).toBe(false);
+    expect(accepts('colour', 1)).toBe(false);
     expect(accepts('projection', 'random')).toBe(false);
     expect(accepts('selfConditioning', 'all')).toBe(false);
   });

@@ -157,8 +157,9 @@ describe('models that do not belong together are refused', () => {
 
 describe('names that every object has', () => {
   it.each(['constructor', '__proto__', 'toString'])('%s is a core or a tenant only if the fleet has it', (name) => {
-    expect(endpoints(fleetFor(tiny.fleet, { tenant: name }))).toEqual(['slingshot-core/core']);
-    expect(endpoints(fleetFor(tiny.fleet, { core: name }))).toEqual(['slingshot-core/core']);
+    const refused = `there is no "${name}"; known `;
+    expect(() => fleetFor(tiny.fleet, { tenant: name })).toThrow(`tenant: ${refused}tenants: acme`);
+    expect(() => fleetFor(tiny.fleet, { core: name })).toThrow(`core: ${refused}cores: core, instruct, specialists`);
   });
 
   it('can be a tenant of', async () => {

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { executionInputSchema, largestCost, requestSchema } from '../../functions/contracts/request.ts';
+
+const prompt = 'To create a queue,';
+
+describe('what one request may cost', () => {
+  it.each([
+    [
+      { tokens: 250, steps: 10_000 },
+      'steps',
+      '6000 steps of 250 tokens by 1 model are more than a request may cost; at most 6666',
+    ],
+    [{ tokens: 250, steps: 4_000, tenant: 'acme' }, 'steps', '2400 steps of 250 tokens by 2 models'],
+    [{ tokens: 250, steps: 3_000, tenant: 'acme', contrast: 1 }, 'steps', '1800 steps of 250 tokens by 3 models'],
+    [{ tokens: 2e6, steps: 1 }, 'tokens', 'ask for fewer tokens'],
+  ])('%j is too much, in an execution too', (request, field, message) => {
+    for (const schema of [requestSchema, executionInputSchema]) {
+      const issue = schema.safeParse({ prompt, ...request }).error?.issues[0];
+      expect(issue?.path).toEqual([field]);
+      expect(issue?.message).toContain(message);
+    }
+  });
+
+  it('is bounded whatever is asked for, and what is said to be right is right', () => {
+    const requests = fc.record({
+      tokens: fc.integer({ min: 1, max: 100_000 }),
+      steps: fc.integer({ min: 1, max: 10_000 }),
+      stopAt: fc.constantFrom(0, 0.25, 0.4, 0.9),
+      tenant: fc.constantFrom(undefined, 'acme'),
+    });
+    fc.assert(
+      fc.property(requests, ({ tenant, ...numbers }) => {
+        const request = { prompt, ...numbers, ...(tenant ? { tenant } : {}) };
+        const cost = numbers.tokens * numbers.steps * (1 - numbers.stopAt) * (tenant ? 2 : 1);
+        const result = requestSchema.safeParse(request);
+        // The number of steps is rounded up, which is one step at most.
+        if (result.success) return cost <= largestCost;
+        const most = /at most (\d+) /.exec(result.error.issues[0].message)?.[1];
+        return (
+          cost > largestCost - 2 * numbers.tokens &&
+          (most === undefined || requestSchema.safeParse({ ...request, steps: Number(most) }).success)
+        );
+      }),
+    );
+  });
+
+  it('allows the defaults and thousands of steps of a block', () => {
+    expect(requestSchema.safeParse({ prompt }).success).toBe(true);
+    expect(requestSchema.safeParse({ prompt, tokens: 25, steps: 10_000, stopAt: 0, tenant: 'acme' }).success).toBe(
+      true,
+    );
+  });
+});
