@@ -59,7 +59,7 @@ describe("a tenant's private context", () => {
     const changed = { key: first.key, sha256 };
     await expect(inBucket(() => loadObject(changed))).rejects.toThrow('are not those that were stored');
     const missing = { key: `tenants/acme/contexts/${sha256}`, sha256 };
-    await expect(text('acme', missing)).rejects.toThrow(expect.objectContaining({ name: 'StoreUnavailable' }));
+    await expect(text('acme', missing)).rejects.toThrow(expect.objectContaining({ name: 'StoreRejected' }));
   });
 
   it('stands before the prompt of its own lane alone', async () => {
