@@ -30,6 +30,9 @@ export async function generationRows(): Promise<Row[]> {
   ]);
   const step = (name: string, value: number): Row => ({ name: `denoise step: ${name}`, value, unit: 'ms' });
   const orchestration = machine.difference / machine.steps;
+  const { noise, core, tenant: david, reduce } = machine.parts;
+  // Core and tenant answer at the same time, each after its own noise: the slower one is what a step waits for.
+  const beside = machine.block / machine.steps - noise - Math.max(core, david) - reduce;
   const whole = (name: string, milliseconds: number): Row[] => [
     {
       name: `block, ${name}`,
@@ -49,6 +52,7 @@ export async function generationRows(): Promise<Row[]> {
     },
     step('of it calls of models, one visit minus direct', visit.difference / visit.steps),
     step('of it states and functions, the rest', (machine.difference - visit.difference) / machine.steps),
+    step('beside noise, the slower model and reduce', beside),
     ...whole('direct', direct.block),
     ...whole('state machine', machine.block),
     ...whole('state machine, one visit', visit.block),
