@@ -28,14 +28,14 @@ const endpoints = (fleet: Awaited<ReturnType<typeof readFleet>>) =>
   fleet.models.map(({ endpoint }) => endpointName(endpoint));
 
 describe('the shipped fleet', () => {
-  it('has its cores and tenants, each model with a card, in at most 64 MB', async () => {
+  it('has its cores and tenants, each model with a card, in at most 160 MB', async () => {
     const { catalog, models } = await readFleet();
     expect(Object.keys(catalog.cores)).toEqual(['core', 'specialists', 'instruct']);
     expect(Object.keys(catalog.tenants).sort()).toEqual(['broadcast-video', 'contact-center', 'fairy-tales']);
     for (const { directory } of models) expect(existsSync(join(directory, 'README.md')), directory).toBe(true);
     const files = await readdir(shippedModels, { recursive: true, withFileTypes: true });
     const sizes = files.filter((file) => file.isFile()).map((file) => statSync(join(file.parentPath, file.name)).size);
-    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(64e6);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(160e6);
   });
 
   it('shares one tokenizer', async () => {
