@@ -39,16 +39,14 @@ describe('200 runs of two tenants at once, under random faults', () => {
   // A fault of the bucket strikes whoever calls it next, and on a busy machine an endpoint may be late by itself.
   const byOthers = /^(StoreUnavailable|EndpointTimeout):/;
 
-  it('end in the text where nothing struck them', () => {
-    const spared = result.outcomes.filter(({ faults, outage }) => faults.length === 0 && !outage);
-    expect(spared.filter(({ verdict, detail }) => verdict !== 'text' && !byOthers.test(detail))).toEqual([]);
-    expect(spared.length).toBeGreaterThan(0);
-  });
-
-  it('mostly end in the text where something did', () => {
-    const struck = result.outcomes.filter(({ faults, detail }) => faults.length > 0 && !byOthers.test(detail));
-    expect(struck.length).toBeGreaterThan(50);
-    expect(struck.filter(({ verdict }) => verdict === 'text').length).toBeGreaterThan(struck.length / 2);
+  it('end in the text, whatever struck them, while the processes of the models run', () => {
+    const { outcomes } = result;
+    const wrong = outcomes.filter(
+      ({ verdict, outage, detail }) => verdict !== 'text' && !outage && !byOthers.test(detail),
+    );
+    // A run meets three faults at most, and a call is made four times.
+    expect(wrong).toEqual([]);
+    expect(outcomes.filter(({ outage, faults }) => !outage && faults.length > 0).length).toBeGreaterThan(0);
   });
 
   it("never reach another tenant's model, and put no private context into a state or an error", () => {

@@ -37,19 +37,23 @@ class WatchedResources extends Resources {
 class Container {
   url = '';
   readonly #model: FleetModel;
-  readonly #resources: WatchedResources;
+  /** Of its own, so that the last child is this container's. */
+  readonly #resources = new WatchedResources();
   #child: ChildProcess | undefined;
   /** Faults of processes do not overlap: the second would hit nothing. */
   #healing: Promise<void> | undefined;
 
-  constructor(model: FleetModel, resources: WatchedResources) {
+  constructor(model: FleetModel) {
     this.#model = model;
-    this.#resources = resources;
   }
 
   async start(): Promise<void> {
     this.url = await startModel(this.#model, modelOptions, this.#resources);
     this.#child = this.#resources.children.at(-1);
+  }
+
+  stop(): Promise<void> {
+    return this.#resources.stop();
   }
 
   strike(kind: (typeof processFaults)[number]): Promise<void> {
@@ -91,7 +95,7 @@ export async function startFaultyCloud(
   tenantOf: (run: number) => string | undefined,
 ): Promise<FaultyCloud> {
   const { fleet, remove } = await twoTenants();
-  const resources = new WatchedResources();
+  const containers: Container[] = [];
   const servers: Server[] = [];
   const strays: string[] = [];
   const outages: { from: number; to: number }[] = [];
@@ -105,7 +109,8 @@ export async function startFaultyCloud(
       functions.around(await loadHandler({ ...local, environment: { ...environment, SLINGSHOT_INLINE_BYTES: '600' } })),
   );
   for (const model of fleet.models) {
-    const container = new Container(model, resources);
+    const container = new Container(model);
+    containers.push(container);
     await container.start();
     const fault = async (run: number) => {
       if (model.role === 'tenant' && tenantOf(run) !== model.name) strays.push(`run ${run} at ${model.name}`);
@@ -135,7 +140,7 @@ export async function startFaultyCloud(
     async stop() {
       await cloud.stop();
       await Promise.all(servers.map(close));
-      await resources.stop();
+      await Promise.all(containers.map((container) => container.stop()));
       await direct.stop();
       await remove();
     },

@@ -6,7 +6,7 @@ import { type Fault, type Schedule, schedules } from './schedule.ts';
 
 /** Errors that say what happened; any other is a fault of Slingshot's own. */
 const named =
-  /^(EndpointUnavailable|EndpointTimeout|BadAnswer|StoreUnavailable|States\.Timeout|Lambda\.\w+|Runtime\.ExitError|Sandbox\.Timedout)$/;
+  /^(EndpointUnavailable|EndpointTimeout|BadAnswer|StoreUnavailable|States\.Timeout|BlockTimedOut|Lambda\.\w+|Runtime\.ExitError|Sandbox\.Timedout)$/;
 
 /** How long a run may take before it counts as hanging. */
 const hangMilliseconds = 120_000;
