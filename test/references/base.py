@@ -120,7 +120,19 @@ for layer in range(layers):
 control = next(letter[byte] for byte in range(9) if letter[byte] in pieces)
 position = {piece: i for i, piece in enumerate(pieces)}
 by_id = sorted(vocabulary, key=vocabulary.get)
-table = tensors["token_embd.weight"][[position.get(piece, position[control]) for piece in by_id]]
+table = tensors["token_embd.weight"] = tensors["token_embd.weight"][
+    [position.get(piece, position[control]) for piece in by_id]
+]
+names = {
+    "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}  # fmt: skip
+imported_names = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"} | {
+    f"blk.{layer}.{name}.weight": f"model.layers.{layer}.{to}.weight"
+    for layer in range(layers)
+    for name, to in names.items()
+}
 
 
 def norm(x, weight):
@@ -241,6 +253,11 @@ reference = {
     "about": "from test/references/base.py; float32 values are base64 of their little-endian bytes",
     "versions": {name: version(name) for name in ("torch", "gguf", "numpy")},
     "digest": hashlib.sha256("".join(parts[name] for name in sorted(parts)).encode()).hexdigest(),
+    # The first 16 digits of the SHA-256 of each tensor's float32 values.
+    "tensorDigests": {
+        imported_names[name]: hashlib.sha256(tensor.numpy().astype("<f4").tobytes()).hexdigest()[:16]
+        for name, tensor in tensors.items()
+    },
     # Of 100 lines each: the SHA-256 of their ids, in decimal, a line's joined by spaces, the lines by newlines.
     "lineDigests": [
         hashlib.sha256("\n".join(" ".join(map(str, ids)) for ids in line_ids[i : i + 100]).encode()).hexdigest()
