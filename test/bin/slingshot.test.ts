@@ -4,7 +4,7 @@ import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { close, listen } from '../../lib/local/listen.ts';
 import { loadModel, saveModel } from '../../models/checkpoint/model-directory.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
@@ -317,6 +317,7 @@ describe('slingshot train', () => {
   it('stopped by Ctrl-C saves a checkpoint and ends with 130; its folder is its own until then', async () => {
     const long = args('stopped', '--steps', '1000000');
     const stopped = spawn(process.execPath, [program, ...long], { stdio: ['ignore', 'pipe', 'pipe'] });
+    onTestFinished(() => void stopped.kill('SIGKILL'));
     const ended = once(stopped, 'exit');
     let output = '';
     let beside: Awaited<ReturnType<typeof slingshot>> | undefined;
