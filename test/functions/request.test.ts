@@ -10,6 +10,11 @@ describe("a request's numbers", () => {
     ['weight', [0, 1], [-1e-9, 1 + 1e-9]],
     ['contrast', [0, 10], [-1e-9, 10.001]],
     ['tokens', [1], [0, 1.5, -1]],
+    ['temperature', [1e-9, 4], [0, 4.001]],
+    ['sharpen', [0, 4], [-1e-9, 4.001]],
+    ['denoiser', [0, 4], [-1e-9, 4.001]],
+    ['draft', [0, 4], [-1e-9, 4.001]],
+    ['evidence', [0, 4], [-1e-9, 4.001]],
     ['steps', [1, 10_000], [0, 10_001, 1.5]],
     ['stopAt', [0, 0.999], [-1e-9, 1]],
     ['topP', [1e-9, 1], [0, 1 + 1e-9]],
@@ -26,6 +31,7 @@ describe("a request's numbers", () => {
   it('and names it does not know are refused', () => {
     expect(accepts('colour', 1)).toBe(false);
     expect(accepts('projection', 'random')).toBe(false);
+    expect(accepts('quality', 'splendid')).toBe(false);
     expect(accepts('selfConditioning', 'all')).toBe(false);
   });
 
