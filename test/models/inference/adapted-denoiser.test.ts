@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AdaptedModel } from '../../../models/checkpoint/adapter-directory.ts';
 import { AdaptedDenoiser } from '../../../models/inference/adapted-denoiser.ts';
-import type { LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
+import { compress, type LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
 import type { Form } from '../../../models/ssd2/form.ts';
 import { callsOf, type Generation, laneSteps, reduceLanes, startLane } from '../../../models/ssd2/generation.ts';
 import { gumbel } from '../../../models/ssd2/noise.ts';
@@ -24,6 +24,17 @@ const step: LaneStep = {
   ...{ context, tokens, previous: null, seed: 7, lane: 0, block: 1, step: 2, steps: 10 },
   form: published,
 };
+
+/** Log-probabilities that no model gave. */
+const previous = compress(
+  Float32Array.from(
+    Array.from({ length: block }, (_, i) =>
+      softmax(Array.from({ length: vocabulary }, (_, v) => 3 * Math.sin(i * 7 + v * 1.3))).map(Math.log),
+    ).flat(),
+  ),
+  vocabulary,
+  vocabulary,
+);
 
 /**
  * Numbers are rounded to 255 levels on the way into every product, 0.6 % of each (see quantised.test.ts), over two layers
@@ -58,19 +69,21 @@ describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
     return x;
   };
 
-  it('denoises as loops in float64 do', async () => {
+  it.each([false, true])('denoises as loops in float64 do, given previous logits: %s', async (conditioned) => {
     const clean = context.map((token, i): ReferenceRow => {
       return { embedding: reference.embed(token), position: i, adapted: false };
     });
     const last = context[context.length - 1];
     const before = shift ? [{ embedding: reference.embed(last), position: context.length - 1, adapted: true }] : [];
     const noised = tokens.map((_, i): ReferenceRow => {
-      const input = softmax([...evidence(i)].map((value, v) => value + prior()[v]));
+      const own = softmax([...evidence(i)].map((value, v) => value + prior()[v]));
+      const given = softmax(logProbabilities(previous, i));
+      const input = conditioned ? own.map((p, v) => (p + given[v]) / 2) : own;
       return { embedding: reference.embedSimplex(input, 0.5), position: context.length + i, adapted: true };
     });
     const rows = [...clean, ...before, ...noised];
     const logits = reference.logits(rows, (i, j) => (i < clean.length ? j <= i : true));
-    const envelope = await answer(step);
+    const envelope = await answer({ ...step, previous: conditioned ? previous : null });
     for (let position = 0; position < block; position++) {
       const network = logits[clean.length + position];
       const x = evidence(position);
@@ -119,6 +132,32 @@ describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
     expect(envelopes[0].bytes).toEqual((await answer(step)).bytes);
     expect(envelopes[1].bytes).toEqual((await answer({ ...step, seed: 9 })).bytes);
     expect((await answer(other)).bytes).not.toEqual(envelopes[0].bytes);
+  });
+
+  it('is moved by previous logits as far as its roundings do not reach', async () => {
+    const [without, given] = [await answer(step), await answer({ ...step, previous })];
+    const moved = Array.from({ length: block }, (_, i) =>
+      worst(logProbabilities(without, i), logProbabilities(given, i)),
+    );
+    expect(Math.max(...moved)).toBeGreaterThan(2 * tolerance);
+  });
+
+  it('tells contexts of one length apart, whichever came before', async () => {
+    const contexts = [context, context.with(0, 6), context.with(4, 6), context.with(-1, 6)];
+    const fresh = await Promise.all(
+      contexts.map(async (ids) => {
+        const alone = await AdaptedDenoiser.create(await tinyAdapted({ shift }), { threads: 1 });
+        const { envelopes } = await alone.denoise([{ ...step, context: ids }], vocabulary);
+        await alone.release();
+        return envelopes[0].bytes;
+      }),
+    );
+    expect(new Set(fresh.map(String)).size).toBe(contexts.length);
+    for (let round = 0; round < 2; round++) {
+      for (const [i, ids] of contexts.entries()) {
+        expect((await answer({ ...step, context: ids })).bytes).toEqual(fresh[i]);
+      }
+    }
   });
 
   it('encodes a long context to the same numbers however it grew', async () => {
