@@ -38,7 +38,6 @@ export class TrainingStepper {
   readonly #variants = new Map<string, Promise<Variant>>();
   readonly #weights: Record<string, TensorData>;
   readonly #earlier: Record<string, TensorData>;
-  #made: { readonly number: number; readonly batch: Batch } | undefined;
 
   private constructor(
     recipe: Recipe,
@@ -72,16 +71,12 @@ export class TrainingStepper {
     const batches: (Batch & { losses: Float32Array })[] = [];
     if (accumulate > 1) this.#buffers.gradients.fill(0);
     for (let part = 0; part < accumulate; part++) {
-      const number = (step - 1) * accumulate + part;
-      const batch = this.#made?.number === number ? this.#made.batch : this.#objective.batch(number);
+      const batch = this.#objective.batch((step - 1) * accumulate + part);
       const { session, destinations, untrained } = await this.#variant(batch.variant);
       // A parameter that a variant leaves out has no gradient, whatever the last step's was.
       if (accumulate === 1) for (const gradient of untrained) gradient.fill(0);
       // Gradients are written where the earlier ones stood: each is read by the addition that overwrites it alone.
-      const running = session.run({ ...this.#weights, ...this.#earlier, ...batch.feeds }, destinations);
-      // Drawing the next batch's noise takes this thread while the graph takes others.
-      this.#made = { number: number + 1, batch: this.#objective.batch(number + 1) };
-      const { losses } = await running;
+      const { losses } = await session.run({ ...this.#weights, ...this.#earlier, ...batch.feeds }, destinations);
       batches.push({ ...batch, losses });
     }
     return { batches, gradientNorm: await this.#optimiser.update(step, learningRate) };
