@@ -95,16 +95,29 @@ export function cleanStream(
   );
 }
 
-/** Noised blocks over kept contexts. */
-export interface NoisedRows {
-  readonly sequences: Dimension;
-  readonly blocks: number;
-  /** x_t [sequences * blocks * block, vocabulary] */
+/** Noised tokens as they come in. */
+export interface SimplexInput {
+  /** x_t [rows, vocabulary] */
   readonly x: Value;
   /** The previous logits' probabilities, of x's shape, and whether they count, 1 or 0, [rows, 1]; 1 when absent. */
   readonly previous?: { readonly probabilities: Value; readonly share?: Value };
-  /** [sequences * blocks * block, 1] */
+  /** [rows, 1] */
   readonly timesteps: Value;
+}
+
+/** Noised tokens as embeddings [rows, width]: their probabilities, averaged with the previous ones, times the table. */
+export function embedSimplexes(graph: BaseGraph, parameters: Parameters, { x, previous, timesteps }: SimplexInput): Value {
+  const evidence = softmax(add(x, parameters('prior')));
+  const half = previous?.share ? mul(previous.share, 0.5) : 0.5;
+  const simplex = previous ? add(evidence, mul(sub(previous.probabilities, evidence), half)) : evidence;
+  const time = add(linear(timesteps, parameters('time.weight')), parameters('time.bias'));
+  return add(linear(simplex, graph.embedding), time);
+}
+
+/** Noised blocks over kept contexts; rows = sequences * blocks * block. */
+export interface NoisedRows extends SimplexInput {
+  readonly sequences: Dimension;
+  readonly blocks: number;
   /** The last clean token before each block, int64 [sequences * blocks]; only used with the shift. */
   readonly before: Value;
   /** Of every row that the network sees, int64 [sequences * blocks * blockRows]. */
@@ -124,14 +137,10 @@ export function noisedStream(
   input: NoisedRows,
 ): Value {
   const { shape } = graph.base;
-  const { sequences, blocks, x, previous, timesteps, before, positions, context } = input;
+  const { sequences, blocks, x, before, positions, context } = input;
   const { width } = shape;
   const rows = blockRows(adapter);
-  const evidence = softmax(add(x, parameters('prior')));
-  const half = previous?.share ? mul(previous.share, 0.5) : 0.5;
-  const simplex = previous ? add(evidence, mul(sub(previous.probabilities, evidence), half)) : evidence;
-  const time = add(linear(timesteps, parameters('time.weight')), parameters('time.bias'));
-  const noised = add(linear(simplex, graph.embedding), time);
+  const noised = embedSimplexes(graph, parameters, input);
   let embedded = noised;
   if (adapter.shift) {
     const first = reshape(gather(graph.embedding, before), [-1, 1, width]);

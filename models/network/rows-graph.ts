@@ -1,6 +1,6 @@
-import { add, concat, Graph, gather, linear, mul, reshape, softmax, sub, type Value } from '../graph/index.ts';
+import { concat, Graph, gather, reshape, type Value } from '../graph/index.ts';
 import { type AdapterShape, adapterSpecs } from './adapter.ts';
-import { BaseGraph } from './denoising.ts';
+import { BaseGraph, embedSimplexes } from './denoising.ts';
 import { decoder, headShape } from './llama.ts';
 import type { LlamaBase } from './llama-base.ts';
 
@@ -36,14 +36,14 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape, positions: num
   for (const symbol of ['lanes', 'rows']) graph.sizeInput(symbol);
   const tokens = graph.input('tokens', ['lanes*tokenRows'], 'int64');
   const simplexRows = 'lanes*simplexRows';
-  const x = graph.input('x', [simplexRows, vocabulary]);
-  const previous = graph.input('previous', [simplexRows, vocabulary]);
-  const conditioned = graph.input('conditioned', [simplexRows, 1]);
-  const timesteps = graph.input('timesteps', [simplexRows, 1]);
-  const evidence = softmax(add(x, parameters('prior')));
-  const simplex = add(evidence, mul(sub(previous, evidence), mul(conditioned, 0.5)));
-  const time = add(linear(timesteps, parameters('time.weight')), parameters('time.bias'));
-  const noised = add(linear(simplex, inside.embedding), time);
+  const noised = embedSimplexes(inside, parameters, {
+    x: graph.input('x', [simplexRows, vocabulary]),
+    previous: {
+      probabilities: graph.input('previous', [simplexRows, vocabulary]),
+      share: graph.input('conditioned', [simplexRows, 1]),
+    },
+    timesteps: graph.input('timesteps', [simplexRows, 1]),
+  });
   const looked = reshape(gather(inside.embedding, tokens), ['lanes', 'tokenRows', width]);
   const embedded = concat([looked, reshape(noised, ['lanes', 'simplexRows', width])], 1, 'rows');
 
