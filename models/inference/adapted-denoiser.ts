@@ -3,23 +3,16 @@ import type { AdapterConfig } from '../network/adapter-config.ts';
 import type { LlamaBase } from '../network/llama-base.ts';
 import { mixGraph } from '../network/mix-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
-import { compress, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
-import { type Form, positionTimesteps } from '../ssd2/form.ts';
-import { cleanTimestep } from '../ssd2/information.ts';
-import { timestepOf } from '../ssd2/schedule.ts';
-import { noiseSimplex } from '../ssd2/simplex.ts';
+import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
+import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { BaseRunner, type LaneRows, type Simplexes } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
 import { checkLane } from './lane-check.ts';
+import { laneNoise, laneTimesteps } from './lane-noise.ts';
 
 /** Adapters over one base, of one rank, share its session. */
 const runners = new WeakMap<LlamaBase, Map<string, Promise<BaseRunner>>>();
-
-const published: Omit<Form, 'timesteps'> = {
-  wave: false,
-  ...{ denoiser: 1, draft: 0, evidence: 1, sharpen: 0, temperature: 1 },
-};
 
 /** A base with an adapter that answers denoise steps, its draft member included. */
 export class AdaptedDenoiser {
@@ -67,7 +60,6 @@ export class AdaptedDenoiser {
   }
 
   async #run(lanes: readonly LaneStep[], kept: number) {
-    const { block, vocabulary } = this.config;
     const started = performance.now();
     const rows: LaneRows[] = [];
     for (const lane of lanes) rows.push(await this.#rows(lane));
@@ -76,14 +68,11 @@ export class AdaptedDenoiser {
     const noisy = denoised || lanes.some(({ form }) => form && form.evidence > 0);
     const simplexes = noisy ? this.#simplexes(lanes) : undefined;
     const noised = performance.now();
-    const { logits } = await this.#runner.run(rows, denoised ? simplexes : undefined, this.#adapter);
+    const logits = await this.#runner.run(rows, denoised ? simplexes : undefined, this.#adapter);
     // Without noise what stands in for the evidence counts for nothing.
     const mixed = await this.#mixed(lanes, logits, simplexes?.x ?? logits, denoised);
     const modelled = performance.now();
-    const size = block * vocabulary;
-    const envelopes = lanes.map((_, lane) =>
-      compress(mixed.subarray(lane * size, (lane + 1) * size), vocabulary, kept),
-    );
+    const envelopes = compressEach(mixed, lanes.length, this.config.vocabulary, kept);
     const timings = {
       context: encoded - started,
       noise: noised - encoded,
@@ -125,36 +114,22 @@ export class AdaptedDenoiser {
     const { block, vocabulary } = this.config;
     const rows = lanes.length * block;
     const x = new Float32Array(rows * vocabulary);
-    const previous = new Float32Array(lanes.some((lane) => lane.previous) ? rows * vocabulary : 0);
+    const previous = new Float32Array(rows * vocabulary);
     const conditioned = new Float32Array(rows);
     const timesteps = new Float32Array(rows);
     lanes.forEach((lane, index) => {
-      const { seed, step, steps, tokens, form, settled = 0 } = lane;
-      const address = { seed, lane: lane.lane, block: lane.block, step: form ? 0 : step };
-      const all = form
-        ? positionTimesteps(form, step, settled, block)
-        : new Array<number>(block).fill(timestepOf(step, steps));
       const first = index * block;
       if (lane.previous) {
         expand(lane.previous, previous.subarray(first * vocabulary, (first + block) * vocabulary));
         conditioned.fill(1, first, first + block);
       }
-      all.forEach((t, position) => {
+      laneTimesteps(lane, block).forEach((t, position) => {
         const row = first + position;
-        timesteps[row] = Math.max(t, cleanTimestep);
-        const out = x.subarray(row * vocabulary, (row + 1) * vocabulary);
-        // Where nothing is chosen yet there is only noise.
-        const known = tokens ? Math.max(t, cleanTimestep) : 1;
-        noiseSimplex(tokens?.[position] ?? [], known, 'posterior', { ...address, position }, out);
+        timesteps[row] = t;
+        laneNoise(lane, position, t, x.subarray(row * vocabulary, (row + 1) * vocabulary));
       });
     });
-    return {
-      rows: block,
-      x,
-      previous: previous.length > 0 ? previous : new Float32Array(rows * vocabulary),
-      conditioned,
-      timesteps,
-    };
+    return { rows: block, x, previous, conditioned, timesteps };
   }
 
   /** The lanes' sums, as form.ts has them, in log-probabilities. */
@@ -162,40 +137,33 @@ export class AdaptedDenoiser {
     const { block, vocabulary } = this.config;
     const rows = lanes.length * block;
     const size = block * vocabulary;
-    const shares = { denoiser: 0, draft: 0, prior: 0, evidence: 0 };
-    const columns = Object.fromEntries(Object.keys(shares).map((name) => [name, new Float32Array(rows)]));
-    const parts: Record<'denoiser' | 'draft', Float32Array> = { denoiser: evidence, draft: evidence };
     const drafted = lanes.some(({ form }) => form && form.draft > 0);
-    if (lanes.length === 1) {
-      if (denoised) parts.denoiser = logits.subarray(0, size);
-      if (drafted) parts.draft = logits.subarray(denoised ? size : 0, (denoised ? 2 : 1) * size);
-    } else {
-      parts.denoiser = new Float32Array(rows * vocabulary);
-      parts.draft = new Float32Array(rows * vocabulary);
-      const each = (denoised ? size : 0) + (drafted ? size : 0);
+    // Each lane's logits are the denoiser's, then the draft's, of those that were asked for.
+    const each = logits.length / lanes.length;
+    const part = (start: number) => {
+      if (lanes.length === 1) return logits.subarray(start, start + size);
+      const taken = new Float32Array(rows * vocabulary);
       lanes.forEach((_, lane) => {
-        const own = logits.subarray(lane * each, (lane + 1) * each);
-        if (denoised) parts.denoiser.set(own.subarray(0, size), lane * size);
-        if (drafted) parts.draft.set(own.subarray(each - size), lane * size);
+        taken.set(logits.subarray(lane * each + start, lane * each + start + size), lane * size);
       });
-    }
-    lanes.forEach(({ form = published, tokens }, lane) => {
-      const { denoiser: d, draft, evidence: a, sharpen: g, temperature } = form;
+      return taken;
+    };
+    const column = () => new Float32Array(rows);
+    const columns = { denoiser: column(), draft: column(), prior: column(), evidence: column() };
+    lanes.forEach(({ form = publishedMix, tokens }, lane) => {
       for (let position = 0; position < block; position++) {
         const row = lane * block + position;
         // Before there is a draft only the first position has next-token logits.
-        const w = tokens || position === 0 ? draft : 0;
-        columns.denoiser[row] = ((1 + g) * d) / temperature;
-        columns.draft[row] = ((1 + g) * w) / temperature;
-        columns.prior[row] = ((1 + g) * (1 - d - w) - g) / temperature;
-        columns.evidence[row] = a;
+        const shares = sharesOf(form, tokens !== null || position === 0);
+        for (const name of ['denoiser', 'draft', 'prior', 'evidence'] as const) columns[name][row] = shares[name];
       }
     });
     const feed = (data: Float32Array) => ({ data, shape: [rows, vocabulary] });
     const share = (data: Float32Array) => ({ data, shape: [rows, 1] });
     const { logits: sum } = await this.#mix.run({
-      denoiser: feed(parts.denoiser),
-      draft: feed(parts.draft),
+      // What was not asked for counts for nothing, whatever stands there.
+      denoiser: feed(denoised ? part(0) : evidence),
+      draft: feed(drafted ? part(each - size) : evidence),
       evidence: feed(evidence),
       prior: this.#prior,
       ...Object.fromEntries(Object.entries(columns).map(([name, data]) => [`${name}.share`, share(data)])),

@@ -4,7 +4,8 @@ import type { LlamaBase } from '../network/llama-base.ts';
 import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
-import { type EncodedPrefix, grown, type KeptLayer, PrefixCache, pieceLength } from './prefix-cache.ts';
+import { type EncodedPrefix, grown, PrefixCache, pieceLength } from './prefix-cache.ts';
+import { Turns } from './turns.ts';
 
 /** Rows of one lane: tokens, then simplexes. All lanes of a call have as many of each. */
 export interface LaneRows {
@@ -41,7 +42,7 @@ export class BaseRunner {
   readonly #idle: Readonly<Record<string, Feed>>;
   readonly #cache = new PrefixCache(cacheBytes);
   /** Calls take turns: each uses all threads. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(base: LlamaBase, session: Session, idle: Readonly<Record<string, Feed>>) {
     this.base = base;
@@ -62,9 +63,7 @@ export class BaseRunner {
 
   /** Runs `work` when all calls before it are done. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
+    return this.#turns.take(work);
   }
 
   /**
@@ -74,19 +73,19 @@ export class BaseRunner {
    */
   async encode(ids: readonly number[], salt: string): Promise<EncodedPrefix | undefined> {
     let prefix: EncodedPrefix | undefined;
-    for (let end = Math.min(pieceLength, ids.length); ids.length > 0; end = Math.min(end + pieceLength, ids.length)) {
-      const beginning = ids.slice(0, end);
+    for (let start = 0; start < ids.length; start += pieceLength) {
+      const beginning = ids.slice(0, start + pieceLength);
       const known = this.#cache.get(beginning, salt);
-      prefix = known ?? (await this.#append(prefix, ids.slice(prefix?.length ?? 0, end)));
+      prefix = known ?? (await this.#append(prefix, beginning.slice(start)));
       if (!known) this.#cache.set(beginning, salt, prefix);
-      if (end === ids.length) break;
     }
     return prefix;
   }
 
   async #append(prefix: EncodedPrefix | undefined, fresh: readonly number[]): Promise<EncodedPrefix> {
     const start = prefix?.length ?? 0;
-    const { kept } = await this.run(
+    const { layers } = this.base.shape;
+    const outputs = await this.#pass(
       [
         {
           context: prefix,
@@ -100,9 +99,13 @@ export class BaseRunner {
       ],
       undefined,
       this.#idle,
-      true,
+      Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat(),
     );
-    return grown(prefix, kept[0], fresh.length, this.#heads);
+    const kept = Array.from({ length: layers }, (_, layer) => ({
+      keys: outputs[`newKeys${layer}`],
+      values: outputs[`newValues${layer}`],
+    }));
+    return grown(prefix, kept, fresh.length, this.#heads);
   }
 
   get #heads() {
@@ -110,18 +113,23 @@ export class BaseRunner {
     return { groups, headWidth };
   }
 
-  /**
-   * One pass.
-   *
-   * @param keep whether the rows' keys and values are wanted; of one lane
-   * @returns logits [asked, vocabulary], lane after lane
-   */
+  /** One pass; the logits [asked, vocabulary] of the rows asked about, lane after lane. */
   async run(
     lanes: readonly LaneRows[],
     simplexes: Simplexes | undefined,
     adapter: Readonly<Record<string, Feed>>,
-    keep = false,
-  ): Promise<{ logits: Float32Array; kept: KeptLayer[][] }> {
+  ): Promise<Float32Array> {
+    const { logits } = await this.#pass(lanes, simplexes, adapter, ['logits']);
+    return logits;
+  }
+
+  /** @param only the graph's outputs that are wanted */
+  #pass(
+    lanes: readonly LaneRows[],
+    simplexes: Simplexes | undefined,
+    adapter: Readonly<Record<string, Feed>>,
+    only: readonly string[],
+  ): Promise<Record<string, Float32Array>> {
     const { layers, vocabulary, heads } = this.base.shape;
     const { groups, headWidth } = this.#heads;
     const [{ positions }] = lanes;
@@ -172,22 +180,11 @@ export class BaseRunner {
       feeds[`keys${layer}`] = { data: stacked('keys', groups * headWidth), shape: [count, groups, headWidth, length] };
       feeds[`values${layer}`] = { data: stacked('values', groups), shape: [count, groups, length, headWidth] };
     }
-    const names = Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat();
-    const only = keep ? names : ['logits'];
-    const outputs = await this.#session.run(feeds, {}, only);
-    const kept = keep
-      ? [
-          Array.from({ length: layers }, (_, layer) => ({
-            keys: outputs[`newKeys${layer}`],
-            values: outputs[`newValues${layer}`],
-          })),
-        ]
-      : [];
-    return { logits: outputs.logits ?? none, kept };
+    return this.#session.run(feeds, {}, only);
   }
 
   async release(): Promise<void> {
-    await this.#turn;
+    await this.#turns.done();
     await this.#session.release();
   }
 }

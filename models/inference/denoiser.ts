@@ -1,7 +1,7 @@
 import { type Model, ModelError } from '../checkpoint/model-directory.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
 import type { ModelConfig } from '../ssd2/config.ts';
-import { compress, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
+import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { contextEncoderGraph, denoiserGraph } from '../ssd2/graphs.ts';
 import { attentionScores, biasedHeads, biasedRows, contextMask, padding } from '../ssd2/layout.ts';
 import { timestepOf } from '../ssd2/schedule.ts';
@@ -9,6 +9,7 @@ import { noiseSimplex } from '../ssd2/simplex.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { ContextCache, type EncodedContext, stackContexts } from './context-cache.ts';
 import { checkLane } from './lane-check.ts';
+import { Turns } from './turns.ts';
 
 /** Milliseconds a call spent by part. */
 export interface DenoiserTimings {
@@ -28,7 +29,7 @@ export class Denoiser {
   readonly #denoiser: Session;
   readonly #contexts = new ContextCache(cachedContexts);
   /** Work buffers are shared, so calls take turns. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #x = new Float32Array(0);
   #previous = new Float32Array(0);
 
@@ -60,13 +61,10 @@ export class Denoiser {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
-    const result = this.#turn.then(() => this.#run(lanes, kept));
-    this.#turn = result.catch(() => {});
-    return result;
+    return this.#turns.take(() => this.#run(lanes, kept));
   }
 
   async #run(lanes: readonly LaneStep[], kept: number) {
-    const { block, vocabulary } = this.config;
     const started = performance.now();
     const contexts: EncodedContext[] = [];
     for (const lane of lanes) contexts.push(await this.#contexts.get(lane.context, () => this.#encode(lane.context)));
@@ -76,10 +74,7 @@ export class Denoiser {
     const length = Math.max(...lanes.map(({ context }) => context.length));
     const { logits } = await this.#denoiser.run({ ...inputs, ...stackContexts(contexts, length) });
     const modelled = performance.now();
-    const size = block * vocabulary;
-    const envelopes = lanes.map((_, lane) =>
-      compress(logits.subarray(lane * size, (lane + 1) * size), vocabulary, kept),
-    );
+    const envelopes = compressEach(logits, lanes.length, this.config.vocabulary, kept);
     const timings = {
       context: encoded - started,
       noise: noised - encoded,
@@ -153,7 +148,7 @@ export class Denoiser {
   }
 
   async release(): Promise<void> {
-    await this.#turn;
+    await this.#turns.done();
     await Promise.all([this.#encoder.release(), this.#denoiser.release()]);
   }
 }

@@ -4,13 +4,11 @@ import { modelFiles } from '../checkpoint/model-directory.ts';
 import { type NgramConfig, ngramFile, parseNgramConfig } from '../ngram/ngram-config.ts';
 import { NgramModel } from '../ngram/ngram-model.ts';
 import { compress, type LogitsEnvelope } from '../ssd2/envelope.ts';
-import { positionTimesteps } from '../ssd2/form.ts';
-import { cleanTimestep } from '../ssd2/information.ts';
-import { timestepOf } from '../ssd2/schedule.ts';
-import { noiseSimplex } from '../ssd2/simplex.ts';
+import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import type { DenoiserTimings } from './denoiser.ts';
 import { checkLane } from './lane-check.ts';
+import { laneNoise, laneTimesteps } from './lane-noise.ts';
 
 /** How much the text before the block, a private context included, counts beside the tenant's documents. */
 const contextShare = 0.3;
@@ -87,33 +85,26 @@ export class NgramDenoiser {
   /** Log-probabilities [block, vocabulary]. */
   #logits(lane: LaneStep, own: NgramModel): Float32Array {
     const { block, vocabulary } = this.config;
-    const { context, tokens, form, seed, step, steps, settled = 0 } = lane;
+    const { context, tokens, form = publishedMix } = lane;
     const logits = new Float32Array(block * vocabulary);
     const [documents, noise] = [new Float32Array(vocabulary), new Float32Array(vocabulary)];
-    const timesteps = form
-      ? positionTimesteps(form, step, settled, block)
-      : new Array<number>(block).fill(timestepOf(step, steps));
+    const timesteps = laneTimesteps(lane, block);
     const text = [...context];
     for (let position = 0; position < block; position++) {
       const row = logits.subarray(position * vocabulary, (position + 1) * vocabulary);
-      const known = tokens !== null || position === 0;
-      const w = known ? (form?.draft ?? 0) : 0;
-      if (w > 0) {
+      // Its denoiser is the prior.
+      const shares = sharesOf({ ...form, denoiser: 0 }, tokens !== null || position === 0);
+      if (shares.draft > 0) {
         this.#model.logProbabilities(text, documents);
         own.logProbabilities(text, row);
         for (let v = 0; v < vocabulary; v++) {
           row[v] = Math.log((1 - contextShare) * Math.exp(documents[v]) + contextShare * Math.exp(row[v]));
         }
       }
-      const { sharpen: g, temperature, evidence: a } = form ?? { sharpen: 0, temperature: 1, evidence: 1 };
-      const shareOfDraft = ((1 + g) * w) / temperature;
-      const shareOfPrior = ((1 + g) * (1 - w) - g) / temperature;
-      for (let v = 0; v < vocabulary; v++) row[v] = shareOfDraft * row[v] + shareOfPrior * this.#prior[v];
-      if (a > 0) {
-        const t = tokens ? Math.max(timesteps[position], cleanTimestep) : 1;
-        const address = { seed, lane: lane.lane, block: lane.block, step: form ? 0 : step, position };
-        noiseSimplex(tokens?.[position] ?? [], t, 'posterior', address, noise);
-        for (let v = 0; v < vocabulary; v++) row[v] += a * noise[v];
+      for (let v = 0; v < vocabulary; v++) row[v] = shares.draft * row[v] + shares.prior * this.#prior[v];
+      if (shares.evidence > 0) {
+        laneNoise(lane, position, timesteps[position], noise);
+        for (let v = 0; v < vocabulary; v++) row[v] += shares.evidence * noise[v];
       }
       normalise(row);
       text.push(tokens?.[position][0] ?? this.config.endOfText);

@@ -106,7 +106,11 @@ export interface SimplexInput {
 }
 
 /** Noised tokens as embeddings [rows, width]: their probabilities, averaged with the previous ones, times the table. */
-export function embedSimplexes(graph: BaseGraph, parameters: Parameters, { x, previous, timesteps }: SimplexInput): Value {
+export function embedSimplexes(
+  graph: BaseGraph,
+  parameters: Parameters,
+  { x, previous, timesteps }: SimplexInput,
+): Value {
   const evidence = softmax(add(x, parameters('prior')));
   const half = previous?.share ? mul(previous.share, 0.5) : 0.5;
   const simplex = previous ? add(evidence, mul(sub(previous.probabilities, evidence), half)) : evidence;

@@ -98,6 +98,14 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
   return envelope;
 }
 
+/** The same for each of `count` equal parts of the rows. */
+export function compressEach(logits: Float32Array, count: number, vocabulary: number, kept: number): LogitsEnvelope[] {
+  const size = logits.length / count;
+  return Array.from({ length: count }, (_, part) =>
+    compress(logits.subarray(part * size, (part + 1) * size), vocabulary, kept),
+  );
+}
+
 /** The logarithm of what is left of a probability; floored, where rounding leaves nothing or less. */
 export function logOfMass(mass: number): number {
   return Math.log(Math.max(mass, 1e-7));

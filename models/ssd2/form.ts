@@ -29,6 +29,26 @@ export const formSchema = z
   })
   .readonly();
 export type Form = z.infer<typeof formSchema>;
+type Mix = Omit<Form, 'timesteps' | 'wave'>;
+
+/** What a model's sum is made of, in the published form. */
+export const publishedMix: Mix = { denoiser: 1, draft: 0, evidence: 1, sharpen: 0, temperature: 1 };
+
+/**
+ * What each part of the sum counts, the formula multiplied out.
+ *
+ * @param drafted whether the position has a draft
+ */
+export function sharesOf(mix: Mix, drafted: boolean) {
+  const { denoiser: d, draft, evidence, sharpen: g, temperature } = mix;
+  const w = drafted ? draft : 0;
+  return {
+    denoiser: ((1 + g) * d) / temperature,
+    draft: ((1 + g) * w) / temperature,
+    prior: ((1 + g) * (1 - d - w) - g) / temperature,
+    evidence,
+  };
+}
 
 /** The timestep that a step is told by. */
 export function formTimestep({ timesteps, wave }: Form, step: number): number {
