@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import { ZodError } from 'zod';
 import { writeAtomically } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { adapterSpecs } from '../network/adapter.ts';
@@ -9,12 +7,10 @@ import type { LlamaShape } from '../network/llama.ts';
 import { type LlamaBase, llamaBase } from '../network/llama-base.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { firstIssue } from '../zod-issue.ts';
 import { type Base, loadBase } from './base.ts';
 import type { LlamaConfig } from './base-config.ts';
-import { ModelError, modelFiles, type StorageType, stored } from './model-directory.ts';
-import { dequantiseAll } from './quantisation.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { loadWeights, ModelError, modelFiles, parseConfigFile, type StorageType, stored } from './model-directory.ts';
+import { encodeSafetensors } from './safetensors.ts';
 
 /** A base, ready to compute with. */
 export interface RunnableBase extends Omit<Base, 'config'> {
@@ -80,7 +76,7 @@ function llamaShape(config: LlamaConfig): LlamaShape {
 
 /** @throws ModelError saying which file is missing, damaged, or does not go with the base */
 export async function loadAdapter(directory: string): Promise<AdaptedModel> {
-  const config = await readAdapterConfig(directory);
+  const config = await parseConfigFile(directory, parseAdapterConfig);
   const base = await loadRunnableBase(resolve(directory, config.base));
   const fail = (what: string): never => {
     throw new ModelError(`${directory}: ${what}`);
@@ -91,36 +87,8 @@ export async function loadAdapter(directory: string): Promise<AdaptedModel> {
   if (config.vocabulary !== base.config.vocab_size) {
     fail(`it has a vocabulary of ${config.vocabulary}, its base of ${base.config.vocab_size}`);
   }
-  const path = join(directory, modelFiles.weights);
-  const bytes = await readFile(path).catch((cause) => {
-    throw new ModelError(`no model in ${directory}: ${modelFiles.weights} cannot be read (${cause.message})`, {
-      cause,
-    });
-  });
-  let adapter: Weights;
-  try {
-    adapter = dequantiseAll(decodeSafetensors(bytes).tensors);
-  } catch (cause) {
-    throw new ModelError(`${path} is damaged: ${(cause as Error).message}`, { cause });
-  }
-  for (const { name, shape } of adapterSpecs(base.network.shape, config)) {
-    const found = adapter.get(name)?.shape;
-    if (String(found) !== String(shape)) {
-      fail(`tensor ${name} ${found ? `has shape [${found}]` : 'is missing'}, the base and rank need [${shape}]`);
-    }
-  }
+  const adapter = await loadWeights(directory, adapterSpecs(base.network.shape, config));
   return { name: basename(directory), config, tokenizer: base.tokenizer, base, adapter };
-}
-
-/** @throws ModelError */
-export async function readAdapterConfig(directory: string): Promise<AdapterConfig> {
-  const path = join(directory, modelFiles.config);
-  try {
-    return parseAdapterConfig(JSON.parse(await readFile(path, 'utf8')));
-  } catch (cause) {
-    const what = cause instanceof ZodError ? firstIssue(cause, 'the file') : (cause as Error).message;
-    throw new ModelError(`${path} cannot be used: ${what}`, { cause });
-  }
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   parseNetworkConfig,
 } from '../ssd2/config.ts';
 import type { Weights } from '../ssd2/graphs.ts';
-import { parameterSpecs } from '../ssd2/parameters.ts';
+import { type ParameterSpec, parameterSpecs } from '../ssd2/parameters.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { firstIssue } from '../zod-issue.ts';
 import { dequantiseAll, quantiseAll } from './quantisation.ts';
@@ -55,28 +55,31 @@ export async function loadAnyModel(directory: string): Promise<Model<NetworkConf
     const sizes = `${tokenizer.size} tokens, ${modelFiles.config} says ${config.vocabulary}`;
     throw new ModelError(`${join(directory, modelFiles.tokenizer)}: ${sizes}`);
   }
-  return { name: basename(directory), config, tokenizer, weights: await loadWeights(directory, config) };
-}
-
-/** @throws ModelError, also when the model is no SSD-2 model */
-export async function loadDiffusionConfig(directory: string): Promise<ModelConfig> {
-  const config = await loadConfig(directory);
-  if (config.kind !== 'ssd2') throw new ModelError(`${directory} is a model of type ${config.kind}, not ssd2`);
-  return config;
+  return {
+    name: basename(directory),
+    config,
+    tokenizer,
+    weights: await loadWeights(directory, parameterSpecs(config)),
+  };
 }
 
 async function loadConfig(directory: string): Promise<NetworkConfig> {
-  return parseFile(directory, modelFiles.config, (bytes) => parseNetworkConfig(JSON.parse(decodeText(bytes, 'it'))));
+  return parseConfigFile(directory, parseNetworkConfig);
 }
 
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  return parseFile(directory, modelFiles.tokenizer, (bytes) => Tokenizer.parse(decodeText(bytes, 'it')));
+  return parseModelFile(directory, modelFiles.tokenizer, (bytes) => Tokenizer.parse(decodeText(bytes, 'it')));
 }
 
-async function loadWeights(directory: string, config: NetworkConfig): Promise<Weights> {
-  return parseFile(directory, modelFiles.weights, (bytes) => {
+/**
+ * A model's tensors, as many and as large as `specs` says.
+ *
+ * @throws ModelError
+ */
+export async function loadWeights(directory: string, specs: readonly ParameterSpec[]): Promise<Weights> {
+  return parseModelFile(directory, modelFiles.weights, (bytes) => {
     const tensors = dequantiseAll(decodeSafetensors(bytes).tensors);
-    for (const { name, shape } of parameterSpecs(config)) {
+    for (const { name, shape } of specs) {
       const tensor = tensors.get(name);
       if (!tensor) throw new Error(`tensor ${name} is missing`);
       if (String(tensor.shape) !== String(shape)) {
@@ -87,7 +90,17 @@ async function loadWeights(directory: string, config: NetworkConfig): Promise<We
   });
 }
 
-async function parseFile<T>(directory: string, file: string, parse: (bytes: Buffer) => T): Promise<T> {
+/**
+ * What a model's config.json says.
+ *
+ * @throws ModelError
+ */
+export function parseConfigFile<T>(directory: string, parse: (json: unknown) => T): Promise<T> {
+  return parseModelFile(directory, modelFiles.config, (bytes) => parse(JSON.parse(decodeText(bytes, 'it'))));
+}
+
+/** @throws ModelError saying that the file is not there, or what of it `parse` refuses */
+async function parseModelFile<T>(directory: string, file: string, parse: (bytes: Buffer) => T): Promise<T> {
   const path = join(directory, file);
   let bytes: Buffer;
   try {

@@ -3,15 +3,13 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ZodError } from 'zod';
 import { isAdapterJson, parseAdapterConfig } from '../network/adapter-config.ts';
-import { isNgramJson, parseNgramConfig } from '../ngram/ngram-config.ts';
+import { isNgramJson, ngramFile, parseNgramConfig } from '../ngram/ngram-config.ts';
 import { parseNetworkConfig } from '../ssd2/config.ts';
 import { ChatTemplate } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { firstIssue } from '../zod-issue.ts';
 import { baseFiles } from './base.ts';
-import { loadTokenizer, ModelError, modelFiles } from './model-directory.ts';
+import { loadTokenizer, ModelError, modelFiles, parseConfigFile } from './model-directory.ts';
 
 /** What a request, a reducer and a fleet must know of a model that answers denoise steps, whatever it is made of. */
 export interface ServedConfig {
@@ -26,42 +24,23 @@ export interface ServedConfig {
   readonly tokenizerDirectory: string;
   /** Where its weights lie, in the model's own folder. */
   readonly weightsFile: string;
-  /** Timesteps evenly spaced in information, as far as the model knows where that lies. */
-  readonly information?: { readonly timesteps: readonly number[]; readonly open: readonly number[] };
 }
 
 /** @throws ModelError when the folder has no config.json of a model that answers denoise steps */
 export async function loadServedConfig(directory: string): Promise<ServedConfig> {
-  const path = join(directory, modelFiles.config);
-  const text = await readFile(path, 'utf8').catch((cause) => {
-    const what = `${modelFiles.config} cannot be read (${cause.message})`;
-    throw new ModelError(`no model in ${directory}: ${what}`, { cause });
+  const config = await parseConfigFile(directory, (json) => {
+    if (isAdapterJson(json)) return parseAdapterConfig(json);
+    return isNgramJson(json) ? parseNgramConfig(json) : parseNetworkConfig(json);
   });
-  try {
-    const json = JSON.parse(text);
-    if (isAdapterJson(json)) {
-      const { kind, base, vocabulary, block, positions, endOfText, information } = parseAdapterConfig(json);
-      return {
-        ...{ kind, vocabulary, block, positions, endOfText, weightsFile: modelFiles.weights },
-        tokenizerDirectory: resolve(directory, base),
-        ...(information ? { information } : {}),
-      };
-    }
-    if (isNgramJson(json)) {
-      const { base, ...config } = parseNgramConfig(json);
-      return { ...config, tokenizerDirectory: resolve(directory, base) };
-    }
-    const config = parseNetworkConfig(json);
-    if (config.kind !== 'ssd2') throw new Error(`it is a model of type ${config.kind}, not ssd2`);
-    const { kind, vocabulary, block, positions, endOfText } = config;
-    return {
-      ...{ kind, vocabulary, block, positions, endOfText, tokenizerDirectory: directory },
-      weightsFile: modelFiles.weights,
-    };
-  } catch (cause) {
-    const what = cause instanceof ZodError ? firstIssue(cause, 'the file') : (cause as Error).message;
-    throw new ModelError(`${path} cannot be used: ${what}`, { cause });
+  if (config.kind === 'autoregressive') {
+    throw new ModelError(`${directory} is a model of type ${config.kind}, not ssd2`);
   }
+  const { kind, vocabulary, block, positions, endOfText } = config;
+  return {
+    ...{ kind, vocabulary, block, positions, endOfText },
+    tokenizerDirectory: 'base' in config ? resolve(directory, config.base) : directory,
+    weightsFile: kind === 'ngram' ? ngramFile : modelFiles.weights,
+  };
 }
 
 /** @throws ModelError */
@@ -90,7 +69,7 @@ export async function loadChatTemplate(directory: string, tokenizer: Tokenizer):
 export async function modelVersion(directory: string): Promise<string> {
   const { weightsFile } = await loadServedConfig(directory);
   const hash = createHash('sha256');
-  // An adapter's or an n-gram model's config names its base by digest.
+  // An adapter's config names its base by digest.
   for (const file of [modelFiles.config, weightsFile]) {
     await pipeline(createReadStream(join(directory, file)), hash, { end: false });
   }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { modelFiles } from '../checkpoint/model-directory.ts';
+import { modelFiles, parseConfigFile } from '../checkpoint/model-directory.ts';
 import { type NgramConfig, ngramFile, parseNgramConfig } from '../ngram/ngram-config.ts';
 import { NgramModel } from '../ngram/ngram-model.ts';
 import { compress, type LogitsEnvelope } from '../ssd2/envelope.ts';
@@ -36,7 +35,7 @@ export class NgramDenoiser {
 
   /** @throws Error naming the file that is missing or damaged */
   static async load(directory: string): Promise<NgramDenoiser> {
-    const config = parseNgramConfig(JSON.parse(await readFile(join(directory, modelFiles.config), 'utf8')));
+    const config = await parseConfigFile(directory, parseNgramConfig);
     const model = await NgramModel.load(join(directory, ngramFile));
     if (model.vocabulary !== config.vocabulary || model.order !== config.order) {
       const is = `order ${model.order} and ${model.vocabulary} tokens`;

@@ -25,7 +25,6 @@ export interface NgramConfig {
   readonly block: number;
   readonly positions: number;
   readonly order: number;
-  readonly weightsFile: string;
 }
 
 export function isNgramJson(json: unknown): boolean {
@@ -43,12 +42,11 @@ export function parseNgramConfig(json: unknown): NgramConfig {
     block: file.block_size,
     positions: file.max_position_embeddings,
     order: file.order,
-    weightsFile: ngramFile,
   };
 }
 
 /** The inverse of parseNgramConfig. */
-export function formatNgramConfig(config: Omit<NgramConfig, 'kind' | 'weightsFile'>): z.input<typeof ngramSchema> {
+export function formatNgramConfig(config: Omit<NgramConfig, 'kind'>): z.input<typeof ngramSchema> {
   return {
     model_type: 'ngram',
     base: config.base,
