@@ -1,8 +1,7 @@
+import { byteLevel, byteLevelBpe } from '../tokenizer/byte-level-bpe.ts';
 import type { Gguf, GgufValue } from './gguf.ts';
 import { ImportError } from './import-error.ts';
 import type { AddedToken, TokenizerConfig, TokenizerJson } from './source.ts';
-
-const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
 
 /** What splits a text before merges, by GGUF's names: GPT-2's pattern, and the same with each digit alone. */
 const preTokenizers = new Map<string, object>([
@@ -34,29 +33,13 @@ export function ggufTokenizer({ metadata }: Gguf, path: string): TokenizerJson {
   }
   const kinds = (metadata.get('tokenizer.ggml.token_type') ?? []) as readonly GgufValue[];
   const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: tokens.flatMap((content, id) => addedToken(id, content, kinds[id])),
-    normalizer: null,
-    pre_tokenizer: preTokenizer,
-    post_processor: null,
-    decoder: byteLevel,
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab,
-      // The byte alphabet has no space.
-      merges: merges.map((merge) => merge.split(' ') as [string, string]),
-    },
-  };
+  return byteLevelBpe({
+    vocab,
+    // The byte alphabet has no space.
+    merges: merges.map((merge) => merge.split(' ') as [string, string]),
+    addedTokens: tokens.flatMap((content, id) => addedToken(id, content, kinds[id])),
+    preTokenizer,
+  });
 }
 
 function addedToken(id: number, content: string, kind: GgufValue | undefined): AddedToken[] {

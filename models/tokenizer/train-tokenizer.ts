@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { BPE, byteLevelAlphabet, byteLevelPreTokenizer, Tokenizer } from 'tokenizers';
+import { byteLevel, byteLevelBpe } from './byte-level-bpe.ts';
 import { endOfText } from './tokenizer.ts';
 
 /**
@@ -41,27 +42,6 @@ function cutToSize(merges: readonly [string, string][], size: number): string {
     kept.push(merge);
   }
   if (tokens.size < size) throw new RangeError(`the text gives only ${tokens.size} of ${size} tokens: use more text`);
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-  return `${JSON.stringify({
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: null,
-    decoder: byteLevel,
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries([...tokens].map((token, id) => [token, id])),
-      merges: kept,
-    },
-  })}\n`;
+  const vocab = Object.fromEntries([...tokens].map((token, id) => [token, id]));
+  return `${JSON.stringify(byteLevelBpe({ vocab, merges: kept, addedTokens: [], preTokenizer: byteLevel }))}\n`;
 }
