@@ -1,0 +1,34 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import * as z from 'zod';
+
+/** What a key may be used for. */
+export const scopes = ['generate', 'batch', 'read', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+/** Whose request it is, as the authoriser found by the key. */
+export const callerSchema = z
+  .strictObject({
+    tenant: z.string().min(1),
+    keyId: z.string().min(1),
+    scopes: z.array(z.enum(scopes)).readonly(),
+    tier: z.string().min(1),
+  })
+  .readonly();
+export type Caller = z.infer<typeof callerSchema>;
+
+/** A caller as the authoriser hands it on: API Gateway lets text pass, no lists. */
+export type AuthorizerContext = Readonly<Record<'tenant' | 'keyId' | 'scopes' | 'tier', string>>;
+
+export function authorizerContext({ scopes, ...caller }: Caller): AuthorizerContext {
+  return { ...caller, scopes: scopes.join(' ') };
+}
+
+/**
+ * The caller of a request, from what the authoriser said and from nothing that the request itself says.
+ *
+ * @throws ZodError when no authoriser was asked
+ */
+export function callerOf({ requestContext }: Pick<APIGatewayProxyEvent, 'requestContext'>): Caller {
+  const { tenant, keyId, scopes, tier } = requestContext.authorizer ?? {};
+  return callerSchema.parse({ tenant, keyId, tier, scopes: String(scopes).split(' ').filter(Boolean) });
+}
