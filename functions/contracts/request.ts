@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { selfConditionings } from '../../models/ssd2/decoding.ts';
+import { saysSomething } from '../../models/ssd2/form.ts';
 import { stepsToRun } from '../../models/ssd2/halting.ts';
 import { projections } from '../../models/ssd2/projection.ts';
-import { qualities } from '../../models/ssd2/quality.ts';
+import { formOf, qualities } from '../../models/ssd2/quality.ts';
 import { storedSchema } from './stored.ts';
 
 /**
@@ -66,8 +67,20 @@ function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
   issues.push({ code: 'custom', path, input: value, message: `${asked} are more than a request may cost; ${right}` });
 }
 
+type Formed = Pick<z.output<typeof fields>, 'quality' | 'denoiser' | 'draft'>;
+
+/** A form must leave something of what the models say, with what its quality sets besides. */
+function needPart({ value, issues }: z.core.ParsePayload<Formed>): void {
+  const { quality, denoiser, draft } = value;
+  const form = formOf(quality ?? 'default');
+  if (!form || saysSomething({ denoiser: denoiser ?? form.denoiser, draft: draft ?? form.draft })) return;
+  const [path, other] = draft === 0 ? ['draft', 'denoiser'] : ['denoiser', 'draft'];
+  const message = `is 0, and so is ${other} in this quality; give one of them a weight above 0`;
+  issues.push({ code: 'custom', path: [path], input: 0, message });
+}
+
 /** What a caller asks for, and the defaults of all that may be left out. */
-export const requestSchema = fields.check(boundCost);
+export const requestSchema = fields.check(boundCost, needPart);
 export type GenerationRequest = z.input<typeof requestSchema>;
 export type CompleteRequest = z.output<typeof requestSchema>;
 
@@ -81,5 +94,5 @@ export const executionInputSchema = fields
     /** Whether to keep reports of the steps. */
     watched: z.boolean().default(false),
   })
-  .check(boundCost);
+  .check(boundCost, needPart);
 export type ExecutionInput = z.input<typeof executionInputSchema>;

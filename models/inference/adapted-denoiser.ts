@@ -8,7 +8,7 @@ import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { BaseRunner, type LaneRows, type Simplexes } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
-import { checkLane } from './lane-check.ts';
+import { checkLane, LaneError } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 
 /** Adapters over one base, of one rank, share its session. */
@@ -56,6 +56,7 @@ export class AdaptedDenoiser {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
+    checkParts(lanes);
     return this.#runner.exclusively(() => this.#run(lanes, kept));
   }
 
@@ -174,6 +175,21 @@ export class AdaptedDenoiser {
   async release(): Promise<void> {
     await this.#mix.release();
   }
+}
+
+/** @throws LaneError when lanes ask for different rows: those of a call are one batch */
+function checkParts(lanes: readonly LaneStep[]): void {
+  const partsOf = ({ form }: LaneStep) =>
+    (['denoiser', 'draft'] as const).filter((part) => (form ?? publishedMix)[part] > 0).join(' and ');
+  const first = partsOf(lanes[0]);
+  lanes.forEach((lane, index) => {
+    const parts = partsOf(lane);
+    if (parts === first) return;
+    throw new LaneError(
+      `lanes.${index}.form`,
+      `asks for ${parts}, lane 0 for ${first}; send them in calls of their own`,
+    );
+  });
 }
 
 /** The share of an even distribution in the prior that is set against other logits. */

@@ -27,9 +27,16 @@ export const formSchema = z
     sharpen: z.number().min(0).max(4),
     temperature: z.number().gt(0).max(4),
   })
+  // The prior alone says nothing of the text.
+  .refine(saysSomething, { path: ['draft'], error: 'is 0 as denoiser is: one of them must count' })
   .readonly();
 export type Form = z.infer<typeof formSchema>;
 type Mix = Omit<Form, 'timesteps' | 'wave'>;
+
+/** Whether a sum has a part that depends on the text before it. */
+export function saysSomething({ denoiser, draft }: { readonly denoiser: number; readonly draft: number }): boolean {
+  return denoiser > 0 || draft > 0;
+}
 
 /** What a model's sum is made of, in the published form. */
 export const publishedMix: Mix = { denoiser: 1, draft: 0, evidence: 1, sharpen: 0, temperature: 1 };

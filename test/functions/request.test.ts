@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { requestSchema } from '../../functions/contracts/request.ts';
+import { executionInputSchema, requestSchema } from '../../functions/contracts/request.ts';
+import { firstIssue } from '../../models/zod-issue.ts';
 
 const accepts = (field: string, value: unknown) =>
-  requestSchema.safeParse({ prompt: 'To create a queue', tenant: 'acme', [field]: value }).success;
+  requestSchema.safeParse({ prompt: 'To create a queue', tenant: 'acme', denoiser: 1, [field]: value }).success;
 
 describe("a request's numbers", () => {
   // The last values inside, and the first outside.
@@ -33,6 +34,20 @@ describe("a request's numbers", () => {
     expect(accepts('projection', 'random')).toBe(false);
     expect(accepts('quality', 'splendid')).toBe(false);
     expect(accepts('selfConditioning', 'all')).toBe(false);
+  });
+
+  it.each([
+    [{ draft: 0 }, 'draft: is 0, and so is denoiser in this quality'],
+    [{ draft: 0, denoiser: 0, evidence: 1 }, 'draft: is 0, and so is denoiser'],
+    [{ quality: 'high', draft: 0, denoiser: 0, evidence: 0 }, 'draft: is 0'],
+  ])('leave something of what the models say: %j is refused', (weights, message) => {
+    for (const schema of [requestSchema, executionInputSchema]) {
+      const { error } = schema.safeParse({ prompt: 'x', ...weights });
+      expect(error && firstIssue(error, 'request')).toContain(message);
+      for (const part of ['draft', 'denoiser']) {
+        expect(schema.safeParse({ prompt: 'x', ...weights, [part]: 0.1 }).success).toBe(true);
+      }
+    }
   });
 
   it('have defaults', () => {

@@ -126,6 +126,32 @@ describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
     }
   });
 
+  it('refuses lanes whose forms ask for different rows, and says which', () => {
+    const both = { ...published, draft: 0.5 };
+    for (const [first, second, message] of [
+      [published, leftToRight, 'lanes.1.form: asks for draft, lane 0 for denoiser'],
+      [both, published, 'lanes.1.form: asks for denoiser, lane 0 for denoiser and draft'],
+      [leftToRight, undefined, 'lanes.1.form: asks for denoiser, lane 0 for draft'],
+    ] as const) {
+      const lanes = [first, second].map((form): LaneStep => ({ ...step, form }));
+      expect(() => denoiser.denoise(lanes, vocabulary)).toThrow(message);
+    }
+  });
+
+  it('mixes lanes that ask for the same rows, each in its own form', async () => {
+    const forms = [
+      { ...published, draft: 0.5 },
+      { ...published, draft: 0.2, temperature: 0.7, sharpen: 0.3 },
+    ];
+    const { envelopes } = await denoiser.denoise(
+      forms.map((form) => ({ ...step, form })),
+      vocabulary,
+    );
+    for (const [i, form] of forms.entries()) {
+      expect(envelopes[i].bytes).toEqual((await answer({ ...step, form })).bytes);
+    }
+  });
+
   it('answers a lane with the same bits alone and among others', async () => {
     const other = { ...step, context: context.slice(0, 4), seed: 8 };
     const { envelopes } = await denoiser.denoise([step, { ...step, seed: 9 }], vocabulary);

@@ -6,6 +6,7 @@ import { encodeFrame } from '../../../models/serving/frame.ts';
 import { decodeAnswer, encodeInvocation } from '../../../models/serving/protocol.ts';
 import { createModelServer, type ServedModel } from '../../../models/serving/server.ts';
 import { compress, type LogitsEnvelope, readEnvelope } from '../../../models/ssd2/envelope.ts';
+import type { Form } from '../../../models/ssd2/form.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { tinyConfig, tinyModel } from '../../support/tiny-fleet.ts';
 
@@ -20,6 +21,11 @@ const lane: LaneStep = {
     16,
   ),
   ...{ seed: 9, lane: 0, block: 0, step: 2, steps: 6 },
+};
+
+const form: Form = {
+  ...{ timesteps: [1], wave: true },
+  ...{ denoiser: 1, draft: 1, evidence: 1, sharpen: 0, temperature: 1 },
 };
 
 let denoiser: Denoiser;
@@ -104,6 +110,7 @@ describe('the model server', () => {
     ['tokens of another block', () => first({ tokens: [[1]] }), 'lanes.0.tokens'],
     ['tokens missing', () => first({ tokens: null }), 'lanes.0.tokens'],
     ['a step past the last', () => first({ step: 6 }), 'lanes.0.step'],
+    ['a form of the prior alone', () => first({ form: { ...form, denoiser: 0, draft: 0 } }), 'lanes.0.form.draft'],
     ['bytes that nobody speaks of', () => first({ selfConditioning: 0 }), 'body'],
     ['conditioning cut short', () => first({ selfConditioning: previous.bytes.length - 2 }), 'body'],
     [
