@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { loadRunnableBase } from '../models/checkpoint/adapter-directory.ts';
 import { readText } from '../models/files/read-text.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
@@ -8,13 +9,14 @@ import { TrainingStepper } from '../models/training/training-stepper.ts';
 import type { Row } from './row.ts';
 import { medianMilliseconds } from './timing.ts';
 
-const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core-1.yaml');
+const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core.yaml');
 
 /** The core's training step: all of it, and without the pass that makes previous logits. */
 export async function trainingRows(peak: number): Promise<Row[]> {
   const recipe = parseRecipe(await readText(recipeFile), recipeFile);
+  const base = recipe.model.kind === 'adapter' ? await loadRunnableBase(recipe.model.base) : undefined;
   const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % recipe.model.vocabulary);
-  const parameters = parameterCount(traineeOf(recipe, { tokens }).specs);
+  const parameters = parameterCount(traineeOf(recipe, { tokens }, base?.network).specs);
   const measured: Row[] = [];
   for (const [name, selfConditioning] of [
     ['plain', 0],
@@ -22,7 +24,7 @@ export async function trainingRows(peak: number): Promise<Row[]> {
   ] as const) {
     const before = process.memoryUsage().rss;
     const changed = { ...recipe, objective: { ...recipe.objective, selfConditioning } };
-    const trainee = traineeOf(changed, { tokens });
+    const trainee = traineeOf(changed, { tokens }, base?.network);
     const buffers = new ParameterBuffers(trainee.specs);
     buffers.initialise(recipe.seed, tokens);
     const objective = trainee.objective({ tokens }, recipe.seed);

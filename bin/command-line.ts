@@ -29,6 +29,6 @@ Examples:
   slingshot generate --prompt "To create a queue,"
   slingshot generate --prompt "To route a call," --tenant contact-center --weight 0.5 --json
   slingshot evaluate loss --data valid.jsonl.gz --model core --tenant contact-center
-  slingshot train --recipe models/training/recipes/fairy-tales.yaml --data notes/ --validation held-out.txt --out runs/notes`,
+  slingshot ngram --data notes/ --core models/weights/core --out runs/notes`,
     );
 }

@@ -45,9 +45,9 @@ export function trainCommand(): Command {
 Ctrl-C saves a checkpoint first, and ends with 130. The same command again goes on from the last one, bit for bit as if it had not stopped.
 
 Examples:
-  slingshot train --recipe models/training/recipes/core-1.yaml --corpora ~/corpora --out runs/core
-  slingshot train --recipe models/training/recipes/fairy-tales.yaml --data notes/ --validation held-out.txt --out runs/notes
-  slingshot train --recipe models/training/recipes/instruct.yaml --from runs/core --data pairs.jsonl --out runs/instruct`,
+  slingshot train --recipe models/training/recipes/core.yaml --corpora ~/corpora --out runs/core
+  slingshot train --recipe models/training/recipes/core.yaml --from models/weights/core --data notes/ --out runs/notes
+  slingshot train --recipe models/training/recipes/published.yaml --corpora ~/corpora --out runs/published`,
     )
     .action(runTraining);
 }

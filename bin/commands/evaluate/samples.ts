@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
-import type { JudgedText, Ratio, TextSet } from '../../../models/evaluation/judged-text.ts';
+import type { TextSet } from '../../../models/evaluation/judged-text.ts';
 import type { TextJudge } from '../../../models/evaluation/text-judge.ts';
 import { count } from '../../terminal/options.ts';
 import { print } from '../../terminal/output.ts';
@@ -53,6 +53,7 @@ export function samplesCommand(): Command {
 async function runSamples(options: SamplesOptions): Promise<void> {
   const { readTexts } = await import('../../../models/data/documents.ts');
   const { dataFiles } = await import('../../../models/data/rows.ts');
+  const { judgedTable } = await import('../../../models/evaluation/judged-table.ts');
   const { judgeTexts } = await import('../../../models/evaluation/judged-text.ts');
   const { realSegments } = await import('../../../models/evaluation/real-segments.ts');
   const { wordsOf } = await import('../../../models/evaluation/text-metrics.ts');
@@ -69,7 +70,7 @@ async function runSamples(options: SamplesOptions): Promise<void> {
     const results = await judgeTexts(sets, real, judge, await documents(options.training), showProgress('samples'));
     if (options.json) return print(JSON.stringify({ judge: about, promptWords, textWords, results }));
     print(`judge: ${about}; real text in stretches of ${textWords} words after ${promptWords}; 95 % intervals\n`);
-    print(await judgedTable(results));
+    print(judgedTable(results));
   } finally {
     await release();
   }
@@ -116,29 +117,4 @@ async function readSets(file: string): Promise<TextSet[]> {
     name: weights.size > 1 ? `${basename(file)}, weight ${weight}` : basename(file),
     samples: samples.filter((sample) => sample.weight === weight),
   }));
-}
-
-async function judgedTable(results: readonly JudgedText[]): Promise<string> {
-  const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
-  const { table } = await import('../../../models/evaluation/table.ts');
-  const ratio = ({ value, interval: [low, high] }: Ratio, digits: number) =>
-    `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
-  return table(
-    [
-      ...['', 'samples', 'words', 'nats a character', 'unigram entropy', 'real text at it', 'above it'],
-      ...['distinct-2', 'known trigrams', 'of real', 'longest copy', 'most'],
-    ],
-    results.map((result) => {
-      const { realAtThisEntropy: mark, natsPerCharacter: nats } = result;
-      return [
-        ...[result.name, String(result.samples), result.words.toFixed(1), ratio(nats, 3)],
-        formatEstimate(result.unigramEntropy),
-        ...(mark === null ? ['-', '-'] : [mark.toFixed(3), `${(100 * (nats.value / mark - 1)).toFixed(0)} %`]),
-        ...[formatEstimate(result.distinct2), ratio(result.knownTrigrams, 3)],
-        `${(100 * (result.knownTrigrams.value / results[0].knownTrigrams.value)).toFixed(0)} %`,
-        ratio(result.longestCopy, 1),
-        String(result.longestCopy.most),
-      ];
-    }),
-  );
 }

@@ -40,7 +40,7 @@ export function textCommand(): Command {
     .option('--count <n>', 'prompts', count, 32)
     .option('--words <n>', 'of a document that make a prompt', count, 12)
     .option('--samples <n>', 'samples a prompt', count, 2)
-    .option('--core <name>', 'core, specialists or instruct', 'core')
+    .option('--core <name>', 'core or instruct', 'core')
     .option('--tenant <name>', 'the tenant that corrects it')
     .option('--weights <list>', "the tenant's weights, each measured by itself", shares, [0.5])
     .option('--tokens <n>', 'tokens a sample', count, 50)
