@@ -72,7 +72,7 @@ export class DirectEngine implements Engine {
     const seen = contexts.map((own) => prompts.map((prompt, lane) => [...(own[lane] ?? []), ...prompt]));
     let step: Step = { generation, previous: [null] };
     while (!isDone(step.generation)) {
-      const ask = this.#ask(step.generation);
+      const ask = this.#ask(step.generation, parsed.data.tenant ?? '');
       const { reports, ...next } = await denoiseVisit(step, seen, ask, () => false);
       for (const report of reports) this.#options.onStep?.(report);
       step = next;
@@ -80,12 +80,12 @@ export class DirectEngine implements Engine {
     return onlyLane(await finish(step.generation, this.#tokenizer));
   }
 
-  #ask({ decoding: { block, vocabulary, kept } }: Generation): Ask {
+  #ask({ decoding: { block, vocabulary, kept } }: Generation, owner: string): Ask {
     return async ({ endpoint }, lanes) => {
       const name = endpointName(endpoint);
       const denoiser = this.#denoisers.get(name);
       if (!denoiser) throw new Error(`no model answers at ${name}`);
-      const { envelopes, timings } = await denoiser.denoise(lanes, kept);
+      const { envelopes, timings } = await denoiser.denoise(lanes, kept, owner);
       try {
         for (const envelope of envelopes) checkEnvelope(envelope, { positions: block, vocabulary, kept });
       } catch (error) {

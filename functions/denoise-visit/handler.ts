@@ -1,5 +1,6 @@
 import { type StepState, visitSchema } from '../contracts/generation.ts';
 import { invokeModel } from '../invoke-model/invoke-model.ts';
+import { ownerMark } from '../invoke-model/owner-mark.ts';
 import { sharedTransport } from '../invoke-model/transport.ts';
 import { loadContexts } from '../shared/context-store.ts';
 import { loadEnvelopes } from '../shared/envelope-store.ts';
@@ -18,6 +19,7 @@ export const handler = lambdaHandler(
   async ({ run, prompts, contexts, step, startedAt }, lambda): Promise<StepState> => {
     const { generation } = step;
     const send = sharedTransport();
+    const owner = ownerMark(run);
     const stepMilliseconds = setting('SLINGSHOT_ENDPOINT_TIMEOUT_MS') + closingMilliseconds;
     const [previous, seen] = await Promise.all([
       Promise.all(step.previous.map((message) => message && loadEnvelopes(message))),
@@ -26,7 +28,7 @@ export const handler = lambdaHandler(
     const { reports, ...visited } = await denoiseVisit(
       { generation, previous },
       seen,
-      (call, lanes) => invokeModel(call.endpoint, lanes, generation.decoding, send),
+      (call, lanes) => invokeModel(call.endpoint, owner, lanes, generation.decoding, send),
       // The next step must be sure to end before this function is ended.
       (steps) => steps < run.visit && !mustReturn(startedAt) && lambda.getRemainingTimeInMillis() > stepMilliseconds,
     );

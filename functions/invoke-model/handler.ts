@@ -5,6 +5,7 @@ import { loadContexts } from '../shared/context-store.ts';
 import { loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler, metrics } from '../shared/lambda.ts';
 import { invokeModel } from './invoke-model.ts';
+import { ownerMark } from './owner-mark.ts';
 import { sharedTransport } from './transport.ts';
 
 export const handler = lambdaHandler(
@@ -15,7 +16,13 @@ export const handler = lambdaHandler(
       previous && loadEnvelopes(previous),
     ]);
     const lanes = laneSteps(generation, call, seen, conditioning);
-    const { envelopes, milliseconds } = await invokeModel(call.endpoint, lanes, generation.decoding, sharedTransport());
+    const { envelopes, milliseconds } = await invokeModel(
+      call.endpoint,
+      ownerMark(run),
+      lanes,
+      generation.decoding,
+      sharedTransport(),
+    );
     metrics.addMetric('ModelMilliseconds', MetricUnit.Milliseconds, milliseconds.model);
     const answer = await storeEnvelopes(run, { lanes: call.lanes, envelopes });
     return { member: call.member, endpoint: call.endpoint, answer, milliseconds };

@@ -13,16 +13,18 @@ export type Transport = (endpoint: Endpoint, body: Uint8Array) => Promise<Uint8A
 /**
  * Asks a model for the logits of lanes at one step.
  *
+ * @param owner whose they are (see owner-mark.ts)
  * @throws EndpointUnavailable, EndpointTimeout, EndpointRejected or BadAnswer, naming the endpoint
  */
 export async function invokeModel(
   endpoint: Endpoint,
+  owner: string,
   lanes: readonly LaneStep[],
   { block, vocabulary, kept }: Pick<Decoding, 'block' | 'vocabulary' | 'kept'>,
   send: Transport,
 ): Promise<{ envelopes: readonly LogitsEnvelope[]; milliseconds: Milliseconds }> {
   const started = performance.now();
-  const body = await send(endpoint, encodeInvocation({ lanes, kept }));
+  const body = await send(endpoint, encodeInvocation({ lanes, kept, owner }));
   try {
     const answer = decodeAnswer(body);
     checkEcho(answer, lanes, endpoint.version);

@@ -17,6 +17,8 @@ const schema = z.object({
   SLINGSHOT_INLINE_BYTES: z.coerce.number().int().nonnegative(),
   /** Entries a position that a logits envelope keeps. */
   SLINGSHOT_KEPT: z.coerce.number().int().positive(),
+  /** The deployment's id, by which tenants' names are turned into marks. */
+  SLINGSHOT_DEPLOYMENT: z.string().min(1),
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),
 });
 

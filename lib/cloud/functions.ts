@@ -40,7 +40,10 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   const { budget, bucket, catalog, endpoints, tokenizerOf } = props;
   const stack = Stack.of(scope);
   const store = { SLINGSHOT_BUCKET: bucket.bucketName, SLINGSHOT_INLINE_BYTES: String(props.inlineBytes) };
-  const invoking = { ...store, SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()) };
+  const invoking = {
+    ...{ ...store, SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()) },
+    SLINGSHOT_DEPLOYMENT: stack.stackId,
+  };
   const preparing = { ...store, SLINGSHOT_CATALOG: catalog.uri, SLINGSHOT_KEPT: String(props.kept) };
   const may = (actions: string[], kind: keyof typeof objectKeys) =>
     new PolicyStatement({ actions, resources: [bucket.arnForObjects(objectKeys[kind])] });

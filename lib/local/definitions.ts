@@ -112,6 +112,7 @@ function refer(name: string, arnOf: ArnOf): string {
     'AWS::Partition': 'aws',
     'AWS::Region': region,
     'AWS::AccountId': account,
+    'AWS::StackId': `arn:aws:cloudformation:${region}:${account}:stack/slingshot`,
   };
   return pseudo[name] ?? arnOf(name);
 }

@@ -47,23 +47,25 @@ export class AdaptedDenoiser {
    * One denoise step of each lane.
    *
    * @param kept entries a position that the answers keep
+   * @param owner whose the lanes are, in any words: what is kept of their contexts serves nobody else
    * @throws LaneError when a lane does not fit the model
    */
   denoise(
     lanes: readonly LaneStep[],
     kept: number,
+    owner = '',
   ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
     checkParts(lanes);
-    return this.#runner.exclusively(() => this.#run(lanes, kept));
+    return this.#runner.exclusively(() => this.#run(lanes, kept, owner));
   }
 
-  async #run(lanes: readonly LaneStep[], kept: number) {
+  async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
     const started = performance.now();
     const rows: LaneRows[] = [];
-    for (const lane of lanes) rows.push(await this.#rows(lane));
+    for (const lane of lanes) rows.push(await this.#rows(lane, owner));
     const encoded = performance.now();
     const denoised = lanes.some(({ form }) => !form || form.denoiser > 0);
     const noisy = denoised || lanes.some(({ form }) => form && form.evidence > 0);
@@ -87,9 +89,9 @@ export class AdaptedDenoiser {
    * A lane's rows: the last clean token and the draft so far, as the base reads them; then, with the adapter on, the last
    * clean token again, where rows are shifted, and the block's simplexes. The kept context ends before that token.
    */
-  async #rows({ context, tokens, form }: LaneStep): Promise<LaneRows> {
+  async #rows({ context, tokens, form }: LaneStep, owner: string): Promise<LaneRows> {
     const { block, shift } = this.config;
-    const kept = await this.#runner.encode(context.slice(0, -1), '');
+    const kept = await this.#runner.encode(context.slice(0, -1), owner);
     const last = context[context.length - 1];
     const start = context.length;
     const drafted = form && form.draft > 0 ? block - 1 : 0;

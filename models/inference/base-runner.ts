@@ -4,7 +4,8 @@ import type { LlamaBase } from '../network/llama-base.ts';
 import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
-import { type EncodedPrefix, grown, PrefixCache, pieceLength } from './prefix-cache.ts';
+import { type EncodedPrefix, grown, pieceLength } from './encoded-prefix.ts';
+import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
 
 /** Rows of one lane: tokens, then simplexes. All lanes of a call have as many of each. */
@@ -33,14 +34,12 @@ export interface Simplexes {
   readonly timesteps: Float32Array;
 }
 
-const cacheBytes = 256 * 2 ** 20;
-
 /** One loaded base: it encodes contexts, continues text and denoises, with any adapter of its rank. */
 export class BaseRunner {
   readonly base: LlamaBase;
   readonly #session: Session;
   readonly #idle: Readonly<Record<string, Feed>>;
-  readonly #cache = new PrefixCache(cacheBytes);
+  readonly #cache = new TokenCache<EncodedPrefix>(cacheBytes);
   /** Calls take turns: each uses all threads. */
   readonly #turns = new Turns();
 
@@ -69,15 +68,14 @@ export class BaseRunner {
   /**
    * Keys and values of clean tokens, piece by piece from the start, so that they do not depend on what was asked before.
    *
-   * @param salt whose context it is: nobody else's question is answered sooner for it
+   * @param owner whose context it is: nobody else's question is answered sooner for it
    */
-  async encode(ids: readonly number[], salt: string): Promise<EncodedPrefix | undefined> {
+  async encode(ids: readonly number[], owner: string): Promise<EncodedPrefix | undefined> {
     let prefix: EncodedPrefix | undefined;
     for (let start = 0; start < ids.length; start += pieceLength) {
       const beginning = ids.slice(0, start + pieceLength);
-      const known = this.#cache.get(beginning, salt);
-      prefix = known ?? (await this.#append(prefix, beginning.slice(start)));
-      if (!known) this.#cache.set(beginning, salt, prefix);
+      const before = prefix;
+      prefix = await this.#cache.getOrMake(beginning, owner, () => this.#append(before, beginning.slice(start)));
     }
     return prefix;
   }

@@ -7,8 +7,9 @@ import { attentionScores, biasedHeads, biasedRows, contextMask, padding } from '
 import { timestepOf } from '../ssd2/schedule.ts';
 import { noiseSimplex } from '../ssd2/simplex.ts';
 import type { LaneStep } from '../ssd2/step.ts';
-import { ContextCache, type EncodedContext, stackContexts } from './context-cache.ts';
+import { type EncodedContext, stackContexts } from './encoded-context.ts';
 import { checkLane } from './lane-check.ts';
+import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
 
 /** Milliseconds a call spent by part. */
@@ -19,7 +20,10 @@ export interface DenoiserTimings {
   readonly compress: number;
 }
 
-const cachedContexts = 64;
+interface KeptContext {
+  readonly encoded: EncodedContext;
+  readonly bytes: number;
+}
 
 /** A loaded model that answers denoise steps. */
 export class Denoiser {
@@ -27,7 +31,7 @@ export class Denoiser {
   readonly config: ModelConfig;
   readonly #encoder: Session;
   readonly #denoiser: Session;
-  readonly #contexts = new ContextCache(cachedContexts);
+  readonly #contexts = new TokenCache<KeptContext>(cacheBytes);
   /** Work buffers are shared, so calls take turns. */
   readonly #turns = new Turns();
   #x = new Float32Array(0);
@@ -52,22 +56,27 @@ export class Denoiser {
    * One denoise step of each lane.
    *
    * @param kept entries a position that the answers keep
+   * @param owner whose the lanes are, in any words: what is kept of their contexts serves nobody else
    * @throws LaneError when a lane does not fit the model
    */
   denoise(
     lanes: readonly LaneStep[],
     kept: number,
+    owner = '',
   ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
-    return this.#turns.take(() => this.#run(lanes, kept));
+    return this.#turns.take(() => this.#run(lanes, kept, owner));
   }
 
-  async #run(lanes: readonly LaneStep[], kept: number) {
+  async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
     const started = performance.now();
     const contexts: EncodedContext[] = [];
-    for (const lane of lanes) contexts.push(await this.#contexts.get(lane.context, () => this.#encode(lane.context)));
+    for (const { context } of lanes) {
+      const { encoded } = await this.#contexts.getOrMake(context, owner, () => this.#encode(context));
+      contexts.push(encoded);
+    }
     const encoded = performance.now();
     const inputs = this.#inputs(lanes);
     const noised = performance.now();
@@ -128,7 +137,7 @@ export class Denoiser {
     };
   }
 
-  async #encode(ids: readonly number[]): Promise<EncodedContext> {
+  async #encode(ids: readonly number[]): Promise<KeptContext> {
     const { heads, width, layers } = this.config;
     const length = ids.length;
     const outputs = await this.#encoder.run({
@@ -144,7 +153,8 @@ export class Denoiser {
       [`keys${layer}`, { data: outputs[`keys${layer}`], shape: [1, heads, perHead, length] }] as const,
       [`values${layer}`, { data: outputs[`values${layer}`], shape: [1, heads, length, perHead] }] as const,
     ]);
-    return Object.fromEntries(entries.flat());
+    const bytes = Object.values(outputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return { encoded: Object.fromEntries(entries.flat()), bytes };
   }
 
   async release(): Promise<void> {

@@ -8,11 +8,10 @@ import type { LaneStep } from '../ssd2/step.ts';
 import type { DenoiserTimings } from './denoiser.ts';
 import { checkLane } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
+import { cacheBytes, TokenCache } from './token-cache.ts';
 
 /** How much the text before the block, a private context included, counts beside the tenant's documents. */
 const contextShare = 0.3;
-/** Contexts whose own n-grams are kept. */
-const keptContexts = 16;
 
 /**
  * A tenant's n-gram model as a member of the ensemble. It denoises nothing: its denoiser is the unigram prior, and all that
@@ -22,7 +21,7 @@ export class NgramDenoiser {
   readonly name: string;
   readonly config: NgramConfig;
   readonly #model: NgramModel;
-  readonly #contexts = new Map<string, NgramModel>();
+  readonly #contexts = new TokenCache<NgramModel>(cacheBytes);
   readonly #prior: Float32Array;
 
   constructor(name: string, config: NgramConfig, model: NgramModel) {
@@ -44,17 +43,26 @@ export class NgramDenoiser {
     return new NgramDenoiser(basename(directory), config, model);
   }
 
+  /**
+   * One denoise step of each lane.
+   *
+   * @param kept entries a position that the answers keep
+   * @param owner whose the lanes are, in any words: what is kept of their contexts serves nobody else
+   * @throws LaneError when a lane does not fit the model
+   */
   async denoise(
     lanes: readonly LaneStep[],
     kept: number,
+    owner = '',
   ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }> {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
     const timings = { context: 0, noise: 0, model: 0, compress: 0 };
-    const envelopes = lanes.map((lane) => {
+    const envelopes: LogitsEnvelope[] = [];
+    for (const lane of lanes) {
       const started = performance.now();
-      const own = this.#ownModel(lane.context);
+      const own = await this.#ownModel(lane.context, owner);
       const counted = performance.now();
       const logits = this.#logits(lane, own);
       const modelled = performance.now();
@@ -62,23 +70,17 @@ export class NgramDenoiser {
       timings.context += counted - started;
       timings.model += modelled - counted;
       timings.compress += performance.now() - modelled;
-      return envelope;
-    });
+      envelopes.push(envelope);
+    }
     return { envelopes, timings };
   }
 
-  #ownModel(context: readonly number[]): NgramModel {
-    const key = context.join();
+  #ownModel(context: readonly number[], owner: string): Promise<NgramModel> {
     const { vocabulary, order } = this.config;
-    const model =
-      this.#contexts.get(key) ?? NgramModel.train([context], { vocabulary, order, prior: this.#prior.map(Math.exp) });
-    this.#contexts.delete(key);
-    this.#contexts.set(key, model);
-    for (const oldest of this.#contexts.keys()) {
-      if (this.#contexts.size <= keptContexts) break;
-      this.#contexts.delete(oldest);
-    }
-    return model;
+    const prior = () => this.#prior.map(Math.exp);
+    return this.#contexts.getOrMake(context, owner, () =>
+      NgramModel.train([context], { vocabulary, order, prior: prior() }),
+    );
   }
 
   /** Log-probabilities [block, vocabulary]. */

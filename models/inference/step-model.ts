@@ -16,9 +16,14 @@ export interface StepModel {
    * One denoise step of each lane.
    *
    * @param kept entries a position that the answers keep
+   * @param owner whose the lanes are, in any words: what is kept of their contexts serves nobody else
    * @throws LaneError when a lane does not fit the model
    */
-  denoise(lanes: readonly LaneStep[], kept: number): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }>;
+  denoise(
+    lanes: readonly LaneStep[],
+    kept: number,
+    owner: string,
+  ): Promise<{ envelopes: LogitsEnvelope[]; timings: DenoiserTimings }>;
   release(): Promise<void>;
 }
 

@@ -73,6 +73,13 @@ export class NgramModel {
     }
   }
 
+  /** What it takes in memory, about. */
+  get bytes(): number {
+    const { levels } = this.#trie;
+    const entries = levels.reduce((sum, { words, starts }) => sum + 8 * words.length + starts.byteLength, 0);
+    return entries + 20 * this.vocabulary;
+  }
+
   encode(): Uint8Array {
     return encodeNgrams(this.#trie);
   }

@@ -25,12 +25,13 @@ const invocationHeadSchema = z
     lanes: z.array(laneHeadSchema).min(1).max(maxLanes).readonly(),
     /** Entries a position that the answer keeps; the vocabulary's size asks for all. */
     kept: countSchema.min(1),
+    /** Whose the lanes are, in words that say no name: what a model keeps of them serves nobody else. */
+    owner: z.string().min(1).max(64),
   })
   .readonly();
 
-export interface Invocation {
+export interface Invocation extends Pick<z.infer<typeof invocationHeadSchema>, 'kept' | 'owner'> {
   readonly lanes: readonly LaneStep[];
-  readonly kept: number;
 }
 
 const timing = z.number().nonnegative();
@@ -63,10 +64,10 @@ export class ProtocolError extends Error {
   }
 }
 
-export function encodeInvocation({ lanes, kept }: Invocation): Uint8Array {
+export function encodeInvocation({ lanes, kept, owner }: Invocation): Uint8Array {
   const heads = lanes.map(({ previous, ...lane }) => ({ ...lane, selfConditioning: previous?.bytes.length ?? 0 }));
   return encodeFrame(
-    { lanes: heads, kept },
+    { lanes: heads, kept, owner },
     lanes.flatMap(({ previous }) => (previous ? [previous.bytes] : [])),
   );
 }
@@ -80,7 +81,7 @@ export function decodeInvocation(bytes: Uint8Array): Invocation {
     ...lane,
     previous: selfConditioning === 0 ? null : envelope(parts[index], `lanes.${index}.selfConditioning`),
   }));
-  return { lanes, kept: head.kept };
+  return { lanes, kept: head.kept, owner: head.owner };
 }
 
 export function encodeAnswer({ lanes, envelopes, ...head }: Answer): Uint8Array {

@@ -57,8 +57,8 @@ export function createModelServer(model: Promise<ServedModel>): Server {
 
 async function invoke({ denoiser, version }: ServedModel, body: Uint8Array): Promise<Uint8Array> {
   try {
-    const { lanes, kept } = decodeInvocation(body);
-    const { envelopes, timings } = await denoiser.denoise(lanes, kept);
+    const { lanes, kept, owner } = decodeInvocation(body);
+    const { envelopes, timings } = await denoiser.denoise(lanes, kept, owner);
     return encodeAnswer({ model: denoiser.name, version, lanes, envelopes, milliseconds: timings });
   } catch (error) {
     if (error instanceof LaneError || error instanceof ProtocolError) {

@@ -18,7 +18,7 @@ const answer = (changes: Partial<Answer> = {}): Answer => ({
   milliseconds: { context: 0, noise: 0, model: 1, compress: 0 },
   ...changes,
 });
-const ask = (send: Transport) => invokeModel(endpoint, lanes, decodingOf(), send);
+const ask = (send: Transport) => invokeModel(endpoint, 'mark', lanes, decodingOf(), send);
 
 describe('invoke-model', () => {
   it('sends the lanes and gives an envelope for each', async () => {
@@ -27,7 +27,7 @@ describe('invoke-model', () => {
       sent = { to, ...decodeInvocation(body) };
       return encodeAnswer(answer());
     });
-    expect(sent).toEqual({ to: endpoint, lanes, kept });
+    expect(sent).toEqual({ to: endpoint, owner: 'mark', lanes, kept });
     expect(envelopes).toEqual([envelope(), envelope()]);
   });
 

@@ -52,7 +52,7 @@ const lane: LaneStep = {
 };
 const invocation = encodeInvocation({
   lanes: [lane, { ...lane, lane: 1, previous: null, tokens: null, step: 0 }],
-  kept,
+  ...{ kept, owner: 'x' },
 });
 const answer = encodeAnswer({
   ...{ model: 'core', version: 'x', lanes: [{ seed: 9, lane: 0, block: 0, step: 2 }], envelopes: [envelope()] },

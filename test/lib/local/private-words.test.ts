@@ -71,6 +71,8 @@ describe("a tenant's private words", () => {
     // Otherwise the search would find nothing anywhere.
     expect(seen.join()).toContain('"tenant":"acme"');
     expect(sentToCore).toHaveLength(4);
+    // The core is not told whose question it answers.
+    expect(sentToCore.join()).not.toContain('acme');
   });
 
   it('are in no error', async () => {

@@ -22,7 +22,7 @@ describe('the serving process', () => {
     const resources = new Resources();
     const url = await startModel(tiny.fleet.core, options, resources);
     const lane = { context: [1], tokens: null, previous: null, seed: 0, lane: 0, block: 0, step: 0, steps: 2 };
-    const body = Buffer.from(encodeInvocation({ lanes: Array(32).fill(lane), kept: 300 }));
+    const body = Buffer.from(encodeInvocation({ lanes: Array(32).fill(lane), kept: 300, owner: 'x' }));
     const answers = Array.from({ length: 4 }, () => fetch(`${url}/invocations`, { method: 'POST', body }));
     await answers[0];
     const stopped = resources.stop();

@@ -62,7 +62,7 @@ describe('the model server', () => {
 
   it('answers lanes with what the denoiser gives', async () => {
     const lanes = [lane, { ...lane, seed: 10, previous: null }];
-    const { status, type, body } = await post(encodeInvocation({ lanes, kept: 24 }));
+    const { status, type, body } = await post(encodeInvocation({ lanes, kept: 24, owner: 'x' }));
     expect(status).toBe(200);
     expect(type).toBe('application/octet-stream');
     const { envelopes } = await denoiser.denoise(lanes, 24);
@@ -79,17 +79,21 @@ describe('the model server', () => {
   const previous = lane.previous as LogitsEnvelope;
   /** An invocation whose head is changed. */
   const head = (change: (head: Head) => void) => {
-    const head = { lanes: [{ ...lane, previous: undefined, selfConditioning: previous.bytes.length }], kept: 4 };
+    const head = {
+      lanes: [{ ...lane, previous: undefined, selfConditioning: previous.bytes.length }],
+      kept: 4,
+      owner: 'x',
+    };
     change(head);
     return encodeFrame(head, [previous.bytes]);
   };
-  type Head = { lanes: Record<string, unknown>[]; kept: number };
+  type Head = { lanes: Record<string, unknown>[]; kept: number; owner: string };
   const first = (fields: Record<string, unknown>) => head(({ lanes }) => Object.assign(lanes[0], fields));
   /** An invocation with self-conditioning that is changed. */
   const conditioned = (spoil: (envelope: LogitsEnvelope) => void) => {
     const spoilt = readEnvelope(previous.bytes);
     spoil(spoilt);
-    return encodeInvocation({ lanes: [lane, { ...lane, previous: spoilt }], kept: 4 });
+    return encodeInvocation({ lanes: [lane, { ...lane, previous: spoilt }], kept: 4, owner: 'x' });
   };
   const other = (vocabulary: number, positions = block) =>
     compress(new Float32Array(positions * vocabulary).fill(-1), vocabulary, 16);
@@ -98,9 +102,10 @@ describe('the model server', () => {
     ['what is no frame', () => 'not a frame', 'body'],
     ['a head that is not JSON', () => Buffer.concat([Buffer.from([4, 0, 0, 0]), Buffer.from('text')]), 'body'],
     ['a head longer than the body', () => Buffer.from([255, 255, 255, 255]), 'body'],
-    ['no lanes', () => encodeFrame({ kept: 4 }, []), 'lanes'],
-    ['an empty list of lanes', () => encodeFrame({ lanes: [], kept: 4 }, []), 'lanes'],
+    ['no lanes', () => encodeFrame({ kept: 4, owner: 'x' }, []), 'lanes'],
+    ['an empty list of lanes', () => encodeFrame({ lanes: [], kept: 4, owner: 'x' }, []), 'lanes'],
     ['kept of 0', () => head((invocation) => Object.assign(invocation, { kept: 0 })), 'kept'],
+    ["lanes that are nobody's", () => head((invocation) => Object.assign(invocation, { owner: '' })), 'owner'],
     ['a seed that is text', () => first({ seed: 'x' }), 'lanes.0.seed'],
     ['a field unknown', () => first({ colour: 1 }), 'lanes.0'],
     ['a step below 0', () => first({ step: -1 }), 'lanes.0.step'],
@@ -115,12 +120,12 @@ describe('the model server', () => {
     ['conditioning cut short', () => first({ selfConditioning: previous.bytes.length - 2 }), 'body'],
     [
       'conditioning of another vocabulary',
-      () => encodeInvocation({ lanes: [{ ...lane, previous: other(400) }], kept: 4 }),
+      () => encodeInvocation({ lanes: [{ ...lane, previous: other(400) }], kept: 4, owner: 'x' }),
       'lanes.0.selfConditioning',
     ],
     [
       'conditioning of another block',
-      () => encodeInvocation({ lanes: [{ ...lane, previous: other(vocabulary, 4) }], kept: 4 }),
+      () => encodeInvocation({ lanes: [{ ...lane, previous: other(vocabulary, 4) }], kept: 4, owner: 'x' }),
       'lanes.0.selfConditioning',
     ],
     ['NaN', () => conditioned(({ logProbabilities }) => logProbabilities.fill(Number.NaN)), 'lanes.1.selfConditioning'],

@@ -3,29 +3,6 @@ import type { Feed } from '../runtime/session.ts';
 /** A context's keys and values, by the denoiser's input names: [1, heads, head width, context] and the last two swapped. */
 export type EncodedContext = Readonly<Record<string, { data: Float32Array; shape: readonly number[] }>>;
 
-/** The contexts used last. Only a cache: a context that is not in it is encoded again, to the same numbers. */
-export class ContextCache {
-  readonly #entries = new Map<string, EncodedContext>();
-  readonly #capacity: number;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  async get(ids: readonly number[], encode: () => Promise<EncodedContext>): Promise<EncodedContext> {
-    const key = ids.join();
-    const known = this.#entries.get(key);
-    if (known) this.#entries.delete(key);
-    const entry = known ?? (await encode());
-    this.#entries.set(key, entry);
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#capacity) break;
-      this.#entries.delete(oldest);
-    }
-    return entry;
-  }
-}
-
 /** Contexts of several lengths side by side, shorter ones behind zeros; a single one is passed on as it is. */
 export function stackContexts(contexts: readonly EncodedContext[], length: number): Record<string, Feed> {
   if (contexts.length === 1) return contexts[0];

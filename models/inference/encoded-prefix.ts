@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /** Clean tokens are encoded in pieces of this many, counted from the context's start, so that equal contexts are always
  * encoded alike, however they grew. */
 export const pieceLength = 64;
@@ -17,48 +15,6 @@ export interface EncodedPrefix {
   readonly length: number;
   readonly layers: readonly KeptLayer[];
   readonly bytes: number;
-}
-
-/**
- * The prefixes used last, as long as they fit. Only a cache: what is not in it is encoded again, to the same numbers.
- * Prefixes are known by a digest of their tokens and a salt, so that one tenant cannot learn from the time an answer
- * takes what another has asked.
- */
-export class PrefixCache {
-  readonly #entries = new Map<string, EncodedPrefix>();
-  readonly #capacity: number;
-  #bytes = 0;
-
-  /** @param capacity in bytes */
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  get(ids: readonly number[], salt: string): EncodedPrefix | undefined {
-    const key = keyOf(ids, salt);
-    const known = this.#entries.get(key);
-    if (known) {
-      this.#entries.delete(key);
-      this.#entries.set(key, known);
-    }
-    return known;
-  }
-
-  set(ids: readonly number[], salt: string, entry: EncodedPrefix): void {
-    const key = keyOf(ids, salt);
-    if (this.#entries.has(key)) return;
-    this.#entries.set(key, entry);
-    this.#bytes += entry.bytes;
-    for (const [oldest, { bytes }] of this.#entries) {
-      if (this.#bytes <= this.#capacity || this.#entries.size === 1) break;
-      this.#entries.delete(oldest);
-      this.#bytes -= bytes;
-    }
-  }
-}
-
-function keyOf(ids: readonly number[], salt: string): string {
-  return createHash('sha256').update(salt).update('\0').update(Uint32Array.from(ids)).digest('base64');
 }
 
 /**
