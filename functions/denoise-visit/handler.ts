@@ -22,8 +22,8 @@ export const handler = lambdaHandler(
     const owner = ownerMark(run);
     const stepMilliseconds = setting('SLINGSHOT_ENDPOINT_TIMEOUT_MS') + closingMilliseconds;
     const [previous, seen] = await Promise.all([
-      Promise.all(step.previous.map((message) => message && loadEnvelopes(message))),
-      Promise.all(contexts.map((own) => loadContexts(prompts, own))),
+      Promise.all(step.previous.map((message) => message && loadEnvelopes(run.tenant, message))),
+      Promise.all(contexts.map((own) => loadContexts(run.tenant, prompts, own))),
     ]);
     const { reports, ...visited } = await denoiseVisit(
       { generation, previous },

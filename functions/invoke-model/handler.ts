@@ -12,8 +12,8 @@ export const handler = lambdaHandler(
   modelCallSchema,
   async ({ run, call, generation, prompts, contexts, previous }): Promise<ModelAnswer> => {
     const [seen, conditioning] = await Promise.all([
-      loadContexts(prompts, contexts),
-      previous && loadEnvelopes(previous),
+      loadContexts(run.tenant, prompts, contexts),
+      previous && loadEnvelopes(run.tenant, previous),
     ]);
     const lanes = laneSteps(generation, call, seen, conditioning);
     const { envelopes, milliseconds } = await invokeModel(

@@ -9,7 +9,7 @@ import { getObject, type ObjectPlace } from '../shared/object-store.ts';
  */
 export async function loadCatalog(place: ObjectPlace): Promise<Catalog> {
   const where = `catalog s3://${place.bucket}/${place.key}`;
-  const text = Buffer.from(await getObject(place)).toString();
+  const text = Buffer.from(await getObject(null, place)).toString();
   let json: unknown;
   try {
     json = JSON.parse(text);

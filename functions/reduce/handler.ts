@@ -9,7 +9,7 @@ export const handler = lambdaHandler(
   reductionSchema,
   async ({ run, generation, answers, startedAt }): Promise<StepState> => {
     const loaded = await Promise.all(
-      answers.map(async ({ answer, ...rest }) => ({ ...rest, answer: await loadEnvelopes(answer) })),
+      answers.map(async ({ answer, ...rest }) => ({ ...rest, answer: await loadEnvelopes(run.tenant, answer) })),
     );
     const { reports, ...reduced } = reduce(generation, loaded);
     const received = new Map(loaded.map(({ answer }, index) => [answer, answers[index].answer]));

@@ -2,7 +2,7 @@ import { type LogitsEnvelope, readEnvelope } from '../../models/ssd2/envelope.ts
 import type { LaneEnvelopes } from '../../models/ssd2/generation.ts';
 import type { LaneEnvelopesMessage, Run } from '../contracts/generation.ts';
 import { setting } from './environment.ts';
-import { loadObject, ownerPrefix, storeObject } from './object-store.ts';
+import { loadObject, type Owner, storeObject } from './object-store.ts';
 
 /**
  * Envelopes as a state holds them: in base64, or in the bucket where they are longer than `limit`, by default what the
@@ -16,11 +16,14 @@ export async function storeEnvelopes(
   const bytes = Buffer.concat(envelopes.map((envelope) => envelope.bytes));
   const inline = bytes.toString('base64');
   if (inline.length <= limit) return { lanes, envelopes: { inline } };
-  return { lanes, envelopes: await storeObject(`${ownerPrefix(tenant)}/envelopes`, bytes) };
+  return { lanes, envelopes: await storeObject(tenant, 'envelopes', bytes) };
 }
 
-export async function loadEnvelopes({ lanes, envelopes }: LaneEnvelopesMessage): Promise<LaneEnvelopes> {
-  const bytes = 'inline' in envelopes ? Buffer.from(envelopes.inline, 'base64') : await loadObject(envelopes);
+export async function loadEnvelopes(
+  owner: Owner,
+  { lanes, envelopes }: LaneEnvelopesMessage,
+): Promise<LaneEnvelopes> {
+  const bytes = 'inline' in envelopes ? Buffer.from(envelopes.inline, 'base64') : await loadObject(owner, envelopes);
   // All of one model's answers, so of one length.
   const length = bytes.length / lanes.length;
   const read = (_: number, index: number): LogitsEnvelope =>

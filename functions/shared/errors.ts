@@ -26,8 +26,8 @@ export class EndpointRejected extends NamedError {}
 /** An endpoint answered something else than it was asked for: no log-probabilities, of another step or another model. */
 export class BadAnswer extends NamedError {}
 
-/** The bucket did not take or give an object, or gave only a part of it; worth another try. */
+/** Bucket or table did not take or give something, or gave only a part of it; worth another try. */
 export class StoreUnavailable extends NamedError {}
 
-/** The bucket refused: the object is not there, or may not be read or written. */
+/** Bucket or table refused: something is not there, or may not be read or written. */
 export class StoreRejected extends NamedError {}

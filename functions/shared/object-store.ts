@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Stored } from '../contracts/stored.ts';
 import { setting } from './environment.ts';
 import { StoreRejected, StoreUnavailable } from './errors.ts';
+import { bucketOptions, tenantClients } from './tenant-clients.ts';
+
+/** A tenant, whose objects take its own credentials, or nobody. */
+export type Owner = string | null;
 
 let client: S3Client | undefined;
-/** Path-style addressing is what a bucket on loopback needs. */
-const s3 = () => {
-  client ??= new S3Client({
-    forcePathStyle: process.env.AWS_ENDPOINT_URL_S3 !== undefined,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+function s3(owner: Owner): S3Client {
+  if (owner !== null) return tenantClients(owner).bucket;
+  client ??= new S3Client(bucketOptions());
   return client;
-};
+}
 
 /** The prefix of all that belongs to a tenant, or to nobody. */
-export function ownerPrefix(tenant: string | null): string {
+export function ownerPrefix(tenant: Owner): string {
   return tenant === null ? 'shared' : `tenants/${encodeURIComponent(tenant)}`;
 }
 
@@ -25,17 +25,17 @@ export function ownerPrefix(tenant: string | null): string {
  *
  * @throws StoreUnavailable, StoreRejected
  */
-export async function storeObject(prefix: string, bytes: Uint8Array): Promise<Stored> {
+export async function storeObject(owner: Owner, kind: string, bytes: Uint8Array): Promise<Stored> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const key = `${prefix}/${sha256}`;
-  await putObject(key, bytes);
+  const key = `${ownerPrefix(owner)}/${kind}/${sha256}`;
+  await putObject(owner, key, bytes);
   return { key, sha256 };
 }
 
 /** @throws StoreUnavailable, StoreRejected */
-export async function putObject(key: string, body: Uint8Array | string): Promise<void> {
+export async function putObject(owner: Owner, key: string, body: Uint8Array | string): Promise<void> {
   await attempt(key, () =>
-    s3().send(new PutObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key, Body: body })),
+    s3(owner).send(new PutObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key, Body: body })),
   );
 }
 
@@ -45,24 +45,32 @@ export interface ObjectPlace {
 }
 
 /** @throws StoreUnavailable, StoreRejected */
-export function getObject({ bucket, key }: ObjectPlace): Promise<Uint8Array> {
+export function getObject(owner: Owner, { bucket, key }: ObjectPlace): Promise<Uint8Array> {
   return attempt(key, async () => {
-    const { Body } = await s3().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    const { Body } = await s3(owner).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
     return Body ? Body.transformToByteArray() : new Uint8Array(0);
   });
 }
 
 /** @throws StoreRejected, and StoreUnavailable also when what comes back is not what was stored, or not all of it */
-export async function loadObject({ key, sha256 }: Stored): Promise<Uint8Array> {
-  const bytes = await getObject({ bucket: setting('SLINGSHOT_BUCKET'), key });
+export async function loadObject(owner: Owner, { key, sha256 }: Stored): Promise<Uint8Array> {
+  const bytes = await getObject(owner, { bucket: setting('SLINGSHOT_BUCKET'), key });
   if (createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
   throw new StoreUnavailable(`object ${key}: the ${bytes.length} bytes that came back are not those that were stored`);
+}
+
+/** Also where there is none. @throws StoreUnavailable, StoreRejected */
+export async function deleteObject(owner: Owner, key: string): Promise<void> {
+  await attempt(key, () =>
+    s3(owner).send(new DeleteObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key })),
+  );
 }
 
 async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
+    if (cause instanceof StoreUnavailable || cause instanceof StoreRejected) throw cause;
     const { name, message, $metadata } = cause as Error & { $metadata?: { httpStatusCode?: number } };
     const line = `object ${key}: ${name}: ${message}`;
     if (isFinal(name, $metadata?.httpStatusCode)) throw new StoreRejected(line, { cause });

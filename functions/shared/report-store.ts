@@ -10,7 +10,7 @@ export function reportKey({ tenant, id }: Run, [{ block, step }]: readonly StepM
   return `${ownerPrefix(tenant)}/reports/${id}/${place}.json`;
 }
 
-let sink: ReportSink = (run, reports) => putObject(reportKey(run, reports), JSON.stringify(reports));
+let sink: ReportSink = (run, reports) => putObject(run.tenant, reportKey(run, reports), JSON.stringify(reports));
 
 /** Puts another sink in the bucket's place, where functions and watcher are one process. */
 export function replaceReportSink(other: ReportSink): void {

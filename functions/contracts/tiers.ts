@@ -1,0 +1,31 @@
+import * as z from 'zod';
+
+const most = z.int().min(1);
+
+/** What a tenant of a tier may use. Days are UTC's. */
+const tierSchema = z
+  .strictObject({
+    requestsPerDay: most,
+    /** Committed tokens. */
+    tokensPerDay: most,
+    /** Denoise steps of lanes. */
+    stepsPerDay: most,
+    /** Generations at the same time. */
+    inFlight: most.max(1000),
+  })
+  .readonly();
+export type Tier = z.output<typeof tierSchema>;
+
+export const tiersSchema = z
+  .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'has lower-case letters, digits and hyphens'), tierSchema)
+  .refine((tiers) => Object.keys(tiers).length > 0, 'has no tier')
+  .readonly();
+export type Tiers = z.output<typeof tiersSchema>;
+
+/** Of a deployment that sets none. */
+export const defaultTiers: Tiers = {
+  trial: { requestsPerDay: 500, tokensPerDay: 50_000, stepsPerDay: 500_000, inFlight: 2 },
+  standard: { requestsPerDay: 20_000, tokensPerDay: 2_000_000, stepsPerDay: 20_000_000, inFlight: 8 },
+  large: { requestsPerDay: 200_000, tokensPerDay: 50_000_000, stepsPerDay: 500_000_000, inFlight: 64 },
+};
+export const defaultTier = 'standard';
