@@ -22,6 +22,19 @@ export const tiersSchema = z
   .readonly();
 export type Tiers = z.output<typeof tiersSchema>;
 
+/** Tiers as the JSON text that a setting is. */
+export const tiersTextSchema = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'is not JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(tiersSchema);
+
 /** Of a deployment that sets none. */
 export const defaultTiers: Tiers = {
   trial: { requestsPerDay: 500, tokensPerDay: 50_000, stepsPerDay: 500_000, inFlight: 2 },

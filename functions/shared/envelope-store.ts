@@ -19,10 +19,7 @@ export async function storeEnvelopes(
   return { lanes, envelopes: await storeObject(tenant, 'envelopes', bytes) };
 }
 
-export async function loadEnvelopes(
-  owner: Owner,
-  { lanes, envelopes }: LaneEnvelopesMessage,
-): Promise<LaneEnvelopes> {
+export async function loadEnvelopes(owner: Owner, { lanes, envelopes }: LaneEnvelopesMessage): Promise<LaneEnvelopes> {
   const bytes = 'inline' in envelopes ? Buffer.from(envelopes.inline, 'base64') : await loadObject(owner, envelopes);
   // All of one model's answers, so of one length.
   const length = bytes.length / lanes.length;

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as z from 'zod';
-import { tiersSchema } from '../contracts/tiers.ts';
+import { tiersTextSchema } from '../contracts/tiers.ts';
 
 const schema = z.object({
   /** The object that says which endpoints serve the core and each tenant, as `s3://bucket/key`. */
@@ -25,17 +25,7 @@ const schema = z.object({
   /** The role whose sessions, tagged with a tenant's name, may touch that tenant's data alone. */
   SLINGSHOT_TENANT_ROLE: z.string().min(1),
   /** What a tenant of each tier may use, as JSON. */
-  SLINGSHOT_TIERS: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue({ code: 'custom', message: 'is not JSON' });
-        return z.NEVER;
-      }
-    })
-    .pipe(tiersSchema),
+  SLINGSHOT_TIERS: tiersTextSchema,
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),
 });
 

@@ -17,7 +17,7 @@ function s3(owner: Owner): S3Client {
 
 /** The prefix of all that belongs to a tenant, or to nobody. */
 export function ownerPrefix(tenant: Owner): string {
-  return tenant === null ? 'shared' : `tenants/${encodeURIComponent(tenant)}`;
+  return tenant === null ? 'shared' : `tenants/${tenant}`;
 }
 
 /**
@@ -61,9 +61,7 @@ export async function loadObject(owner: Owner, { key, sha256 }: Stored): Promise
 
 /** Also where there is none. @throws StoreUnavailable, StoreRejected */
 export async function deleteObject(owner: Owner, key: string): Promise<void> {
-  await attempt(key, () =>
-    s3(owner).send(new DeleteObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key })),
-  );
+  await attempt(key, () => s3(owner).send(new DeleteObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key })));
 }
 
 async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {

@@ -3,16 +3,19 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge, logicalId } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
 import { type LambdaFunctionProps, lambdaFunction } from './lambda-function.ts';
+import type { Tenancy } from './tenancy.ts';
 import type { TimeBudget } from './time-budget.ts';
 
 export interface FunctionsProps {
   readonly budget: TimeBudget;
   readonly bucket: Bucket;
+  readonly tenancy: Tenancy;
   readonly catalog: Artefact;
   /** Names of the endpoints that may be invoked. */
   readonly endpoints: readonly string[];
@@ -28,18 +31,21 @@ export type Functions = Readonly<
   Record<'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'finish' | 'settleBlock', NodejsFunction>
 >;
 
-/** What functions keep in the bucket: a tenant's, or nobody's. */
+/** What functions keep in the bucket that belongs to no tenant; a tenant's takes a session for it. */
 const objectKeys = {
-  envelopes: '*/envelopes/*',
-  reports: '*/reports/*',
-  contexts: 'tenants/*/contexts/*',
+  envelopes: `${ownerPrefix(null)}/envelopes/*`,
+  reports: `${ownerPrefix(null)}/reports/*`,
 };
 
 /** The functions of both state machines, each with the settings and rights that it needs and no others. */
 export function functions(scope: Construct, props: FunctionsProps): Functions {
-  const { budget, bucket, catalog, endpoints, tokenizerOf } = props;
+  const { budget, bucket, tenancy, catalog, endpoints, tokenizerOf } = props;
   const stack = Stack.of(scope);
-  const store = { SLINGSHOT_BUCKET: bucket.bucketName, SLINGSHOT_INLINE_BYTES: String(props.inlineBytes) };
+  const store = {
+    ...tenancy.environment,
+    SLINGSHOT_BUCKET: bucket.bucketName,
+    SLINGSHOT_INLINE_BYTES: String(props.inlineBytes),
+  };
   const invoking = {
     ...{ ...store, SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()) },
     SLINGSHOT_DEPLOYMENT: stack.stackId,
@@ -49,7 +55,6 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     new PolicyStatement({ actions, resources: [bucket.arnForObjects(objectKeys[kind])] });
   const mayPass = [may(['s3:GetObject', 's3:PutObject'], 'envelopes'), ...mayUseKey(scope)];
   const mayReport = may(['s3:PutObject'], 'reports');
-  const mayReadContexts = may(['s3:GetObject'], 'contexts');
   const arn = (resource: string, resourceName: string) =>
     stack.formatArn({ service: 'sagemaker', resource, resourceName });
   const components = `${stack.stackName}-*`;
@@ -61,7 +66,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
     ...Object.fromEntries(
       Object.values(objectKeys).map((key) => [
         `IAM5[Resource::<${logicalId(bucket)}.Arn>/${key}]`,
-        'Keys have the names of tenants, and digests of content, which are not known beforehand.',
+        'Keys have digests of content and names of generations, which are not known beforehand.',
       ]),
     ),
     [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
@@ -69,30 +74,36 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   };
   const make = (
     id: string,
-    own: Omit<LambdaFunctionProps, 'environment' | 'statements'> & Partial<LambdaFunctionProps>,
+    {
+      forTenants = false,
+      ...own
+    }: Omit<LambdaFunctionProps, 'environment' | 'statements'> &
+      Partial<LambdaFunctionProps> & { readonly forTenants?: boolean },
   ) => {
     const made = lambdaFunction(scope, id, { environment: {}, statements: [], ...own });
     if (made.role) acknowledge(made.role, accepted);
+    if (made.role && forTenants) tenancy.actsForTenants(made.role);
     return made;
   };
   const { call, visit, compute } = budget;
   return {
     invokeModel: make('InvokeModel', {
       ...{ folder: 'invoke-model', timeout: call },
-      ...{ environment: invoking, statements: [mayInvoke, mayReadContexts, ...mayPass] },
+      ...{ environment: invoking, statements: [mayInvoke, ...mayPass], forTenants: true },
     }),
     reduce: make('Reduce', {
       ...{ folder: 'reduce', timeout: compute },
-      ...{ environment: store, statements: [mayReport, ...mayPass] },
+      ...{ environment: store, statements: [mayReport, ...mayPass], forTenants: true },
     }),
     denoiseVisit: make('DenoiseVisit', {
       ...{ folder: 'denoise-visit', timeout: visit },
-      ...{ environment: invoking, statements: [mayInvoke, mayReadContexts, mayReport, ...mayPass] },
+      ...{ environment: invoking, statements: [mayInvoke, mayReport, ...mayPass], forTenants: true },
     }),
     prepare: make('Prepare', {
       ...{ folder: 'prepare', timeout: compute, tokenizerOf },
       environment: preparing,
-      statements: [...catalog.mayRead, may(['s3:GetObject', 's3:PutObject'], 'contexts'), ...mayUseKey(scope)],
+      statements: [...catalog.mayRead, ...mayUseKey(scope)],
+      forTenants: true,
     }),
     finish: make('Finish', { folder: 'finish', timeout: compute, tokenizerOf }),
     settleBlock: make('SettleBlock', { folder: 'settle-block', timeout: compute }),

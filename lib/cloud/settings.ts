@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { defaultTiers, tiersSchema, tiersTextSchema } from '../../functions/contracts/tiers.ts';
 import { firstIssue } from '../../models/zod-issue.ts';
 
 /** Settings come from the command line as text. */
@@ -27,6 +28,8 @@ export const settingsSchema = z.strictObject({
   tenantInstances: count.optional(),
   /** Endpoints that tenants are spread over; absent: by their number. */
   tenantEndpoints: count.max(32).optional(),
+  /** What tenants of each tier may use: JSON, by tier. */
+  tiers: z.union([tiersSchema, tiersTextSchema]).default(defaultTiers),
   /** Whether what holds data is encrypted with a key of the account's own. */
   customerKey: flag.default(true),
 });

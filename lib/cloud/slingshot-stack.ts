@@ -12,6 +12,7 @@ import { inlineBytes } from './largest-state.ts';
 import { componentName, ModelEndpoint } from './model-endpoint.ts';
 import { physicalName } from './physical-name.ts';
 import type { Settings } from './settings.ts';
+import { Tenancy } from './tenancy.ts';
 import { spreadTenants, tenantStack } from './tenant-endpoints.ts';
 import { timeBudget } from './time-budget.ts';
 
@@ -31,9 +32,10 @@ export class SlingshotStack extends Stack {
     if (settings.customerKey) customerKey(this);
     const { endpoints, catalog } = this.#serveModels(props);
     const budget = timeBudget(props.endpointTimeout);
+    const bucket = envelopeBucket(this);
+    const tenancy = new Tenancy(this, { bucket, tiers: settings.tiers });
     const made = functions(this, {
-      budget,
-      bucket: envelopeBucket(this),
+      ...{ budget, bucket, tenancy },
       catalog: artefacts.catalog(this, catalog),
       inlineBytes: inlineBytes({ catalog, shape: fleet.shape }),
       ...{ endpoints, kept: settings.kept, tokenizerOf: fleet.core.files.text },
@@ -43,6 +45,8 @@ export class SlingshotStack extends Stack {
     // Starting the block's executions takes the key that they are kept under, too.
     for (const statement of mayUseKey(this)) generation.addToRolePolicy(statement);
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
+    new CfnOutput(this, 'TableName', { value: tenancy.table.tableName });
+    new CfnOutput(this, 'BucketName', { value: bucket.bucketName });
   }
 
   /** @returns the endpoints' names, and the fleet's catalog with the places where its models are deployed */

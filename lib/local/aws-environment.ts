@@ -1,8 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { devNull } from 'node:os';
 import type { LocalService } from './service.ts';
-
-/** What a signature needs; the stand-ins look at neither. */
-const credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
 
 /** Handlers are silent on stdout, which is the caller's. */
 const quiet = {
@@ -21,11 +19,15 @@ const replaced = (name: string) => name.startsWith('AWS_') || name.startsWith('P
  * that makes credentials.
  */
 export class LocalAws {
+  /** The service's own, which open everything here; new at each start. */
+  readonly credentials = { accessKeyId: 'local', secretAccessKey: randomBytes(30).toString('base64url') };
   readonly #before = Object.entries(process.env).filter(([name]) => replaced(name));
 
   constructor() {
     clear();
-    Object.assign(process.env, credentials, quiet, {
+    Object.assign(process.env, quiet, {
+      AWS_ACCESS_KEY_ID: this.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: this.credentials.secretAccessKey,
       AWS_REGION: 'local',
       AWS_CONFIG_FILE: devNull,
       AWS_SHARED_CREDENTIALS_FILE: devNull,

@@ -1,4 +1,7 @@
 import { functionFolder } from '../cloud/function-folder.ts';
+import type { Statement } from './iam/policy.ts';
+import { readRoles } from './iam/roles.ts';
+import { resolver } from './references.ts';
 import type { Template } from './synthesise.ts';
 
 export interface LocalStateMachine {
@@ -38,35 +41,31 @@ export interface Deployment {
   readonly functions: ReadonlyMap<string, LocalFunction>;
   /** Names of buckets. */
   readonly buckets: readonly string[];
+  /** Names of tables. */
+  readonly tables: readonly string[];
+  /** What each role may do, by ARN. */
+  readonly roles: ReadonlyMap<string, readonly Statement[]>;
   /** The stack's outputs, by name. */
   readonly outputs: ReadonlyMap<string, string>;
 }
-
-const account = '000000000000';
-const region = 'local';
 
 /**
  * State machines, functions, buckets and outputs, with references resolved to stand-ins. A function that has no folder
  * here, such as the CDK's own, is left out.
  */
 export function readTemplate({ Resources, Outputs = {} }: Template): Deployment {
-  const arnOf = (logicalId: string): string => {
-    const service: Record<string, string> = {
-      'AWS::StepFunctions::StateMachine': `states:${region}:${account}:stateMachine`,
-      'AWS::Lambda::Function': `lambda:${region}:${account}:function`,
-    };
-    const type = Resources[logicalId]?.Type;
-    if (type === 'AWS::S3::Bucket') return bucketName(logicalId);
-    return service[type] ? `arn:aws:${service[type]}:${logicalId}` : logicalId;
-  };
+  const resolve = resolver({ Resources });
+  const arnOf = (logicalId: string) => resolve({ 'Fn::GetAtt': [logicalId, 'Arn'] });
   const machines = new Map<string, LocalStateMachine>();
   const functions = new Map<string, LocalFunction>();
   const buckets: string[] = [];
+  const tables: string[] = [];
   for (const [logicalId, { Type, Properties, Metadata }] of Object.entries(Resources)) {
     const arn = arnOf(logicalId);
-    if (Type === 'AWS::S3::Bucket') buckets.push(arn);
+    if (Type === 'AWS::S3::Bucket') buckets.push(resolve({ Ref: logicalId }));
+    if (Type === 'AWS::DynamoDB::Table') tables.push(resolve({ Ref: logicalId }));
     if (Type === 'AWS::StepFunctions::StateMachine') {
-      const definition: Definition = JSON.parse(resolve(Properties.DefinitionString, arnOf));
+      const definition: Definition = JSON.parse(resolve(Properties.DefinitionString));
       refuseUnsupported(definition, logicalId);
       const type = Properties.StateMachineType === 'EXPRESS' ? 'EXPRESS' : 'STANDARD';
       machines.set(logicalId, { arn, type, definition });
@@ -74,47 +73,12 @@ export function readTemplate({ Resources, Outputs = {} }: Template): Deployment 
     const folder = Metadata?.[functionFolder];
     if (Type === 'AWS::Lambda::Function' && typeof folder === 'string') {
       const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: Record<string, unknown> };
-      const environment = Object.fromEntries(
-        Object.entries(Variables).map(([name, value]) => [name, resolve(value, arnOf)]),
-      );
+      const environment = Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, resolve(value)]));
       functions.set(arn, { arn, folder, timeoutMilliseconds: 1000 * Number(Properties.Timeout ?? 3), environment });
     }
   }
-  const outputs = new Map(Object.entries(Outputs).map(([name, { Value }]) => [name, resolve(Value, arnOf)]));
-  return { machines, functions, buckets, outputs };
-}
-
-/** A bucket's name has lower-case letters only. */
-function bucketName(logicalId: string): string {
-  return logicalId.toLowerCase();
-}
-
-type ArnOf = (logicalId: string) => string;
-
-/** CloudFormation's Ref, Fn::GetAtt, Fn::Join and Fn::Sub, down to a string. */
-function resolve(value: unknown, arnOf: ArnOf): string {
-  if (typeof value === 'string') return value;
-  const [[name, argument]] = Object.entries(value as Record<string, unknown>);
-  if (name === 'Fn::Join') {
-    const [separator, parts] = argument as [string, unknown[]];
-    return parts.map((part) => resolve(part, arnOf)).join(separator);
-  }
-  if (name === 'Fn::GetAtt') return arnOf((argument as [string, string])[0]);
-  if (name === 'Fn::Sub' && typeof argument === 'string') {
-    return argument.replaceAll(/\$\{([^}]+)\}/g, (_, reference) => refer(reference, arnOf));
-  }
-  if (name === 'Ref') return refer(argument as string, arnOf);
-  throw new Error(`the local cloud cannot resolve ${name}`);
-}
-
-function refer(name: string, arnOf: ArnOf): string {
-  const pseudo: Record<string, string> = {
-    'AWS::Partition': 'aws',
-    'AWS::Region': region,
-    'AWS::AccountId': account,
-    'AWS::StackId': `arn:aws:cloudformation:${region}:${account}:stack/slingshot`,
-  };
-  return pseudo[name] ?? arnOf(name);
+  const outputs = new Map(Object.entries(Outputs).map(([name, { Value }]) => [name, resolve(Value)]));
+  return { machines, functions, buckets, tables, roles: readRoles(Resources, resolve), outputs };
 }
 
 /**

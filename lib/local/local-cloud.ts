@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
 import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
@@ -11,6 +12,9 @@ import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { readTemplate } from './definitions.ts';
+import { startDynamoDb } from './dynamodb.ts';
+import { Identities } from './iam/identities.ts';
+import { startSts } from './iam/sts.ts';
 import { loadHandler } from './lambda.ts';
 import { startModel } from './model-process.ts';
 import { Resources } from './resources.ts';
@@ -24,6 +28,11 @@ import { localCatalog, synthesise } from './synthesise.ts';
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
 
 export interface LocalOptions extends EngineOptions {
+  /**
+   * Where tables and buckets are kept between runs: in a folder, or `ephemeral`, in memory. Absent: there is no table,
+   * which takes the API alone.
+   */
+  readonly state?: { readonly folder: string } | 'ephemeral';
   /** Sees what the histories of the executions would have. */
   readonly watch?: Watch;
 }
@@ -34,7 +43,6 @@ interface Parts {
   readonly client: SFNClient;
   readonly run: (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
   readonly resources: Resources;
-  /** The settings of functions that use the bucket. */
   readonly environment: Readonly<Record<string, string>>;
   /** Whether somebody wants to see the steps. */
   readonly watched: boolean;
@@ -52,11 +60,14 @@ export class LocalCloud {
   readonly endpoints: Map<string, string>;
   /** Of the Generate state machine. */
   readonly generateArn: string;
+  /** The settings of functions that act for tenants. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly #parts: Parts;
 
   private constructor(parts: Parts) {
     this.endpoints = parts.endpoints;
     this.generateArn = parts.generateArn;
+    this.environment = parts.environment;
     this.#parts = parts;
   }
 
@@ -93,7 +104,7 @@ export class LocalCloud {
     starting.catch(() => {});
     const pinned = await pinVersions(fleet);
     const template = synthesise(pinned, options, resources.folder('slingshot-synth-'));
-    const { machines, functions, buckets, outputs } = readTemplate(template);
+    const { machines, functions, buckets, tables, roles, outputs } = readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
     const endpoints = new Map(await starting);
@@ -104,7 +115,13 @@ export class LocalCloud {
       aws.add(service);
     };
     take(await startSageMaker(endpoints));
-    take(await startS3(buckets, [{ ...localCatalog, body: JSON.stringify(pinned.catalog) }]));
+    const identities = new Identities(aws.credentials, roles);
+    take(await startSts(identities));
+    const { state } = options;
+    const kept = (name: string) => (typeof state === 'object' ? { folder: join(state.folder, name) } : {});
+    const objects = [{ ...localCatalog, body: JSON.stringify(pinned.catalog) }];
+    take(await startS3({ buckets, objects, identities, ...kept('s3') }));
+    if (state !== undefined) take(await startDynamoDb({ tables, identities, ...kept('dynamodb') }));
 
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
     const settingsOf = new Map<string, Readonly<Record<string, string>>>();
@@ -138,9 +155,7 @@ export class LocalCloud {
   async generate({ context, ...request }: GenerationRequest, signal?: AbortSignal): Promise<GenerationResult> {
     const { tenant } = request;
     const stored =
-      context && tenant
-        ? await withEnvironment(this.#parts.environment, () => storeContextText(tenant, context))
-        : undefined;
+      context && tenant ? await withEnvironment(this.environment, () => storeContextText(tenant, context)) : undefined;
     if (context && !stored) throw new InvalidRequest('context: needs a tenant');
     const input = { ...request, watched: this.#parts.watched, ...(stored ? { context: stored } : {}) };
     return onlyLane(await this.#parts.run(input, signal));

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { StateMachine } from 'aws-local-stepfunctions';
 import { type LocalStateMachine, tasksOf } from './definitions.ts';
 import { Execution, type ExecutionEvent, type ExecutionResult, type TaskFunctions } from './execution.ts';
 import { close, listen } from './listen.ts';
+import { readBody } from './read-body.ts';
 import type { LocalService } from './service.ts';
 import { checkStateSize, markMeasured } from './state-limit.ts';
 
@@ -53,7 +54,7 @@ export class LocalStepFunctions {
     return createServer(async (request, response) => {
       const action = String(request.headers['x-amz-target']).split('.')[1];
       try {
-        const body = await this.#act(action, JSON.parse(await text(request)));
+        const body = await this.#act(action, JSON.parse(String(await readBody(request))));
         response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
         response.end(JSON.stringify(body));
       } catch (error) {
@@ -151,10 +152,4 @@ function describe(
 
 function namedError(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
-}
-
-async function text(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
 }

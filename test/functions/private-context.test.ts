@@ -7,25 +7,17 @@ import {
 } from '../../functions/shared/context-store.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
 import { loadObject, storeObject } from '../../functions/shared/object-store.ts';
-import { LocalAws } from '../../lib/local/aws-environment.ts';
-import { startS3 } from '../../lib/local/s3.ts';
+import { type TenantStore, tenantStore } from '../support/tenant-store.ts';
 
 const secret = 'The password of the queue is swordfish.';
 
-let aws: LocalAws;
-let stop: () => Promise<void>;
+let store: TenantStore;
 beforeAll(async () => {
-  aws = new LocalAws();
-  const s3 = await startS3(['private']);
-  aws.add(s3);
-  stop = s3.stop;
+  store = await tenantStore();
 });
-afterAll(async () => {
-  aws.restore();
-  await stop();
-});
+afterAll(() => store.stop());
 
-const inBucket = <T>(work: () => Promise<T>) => withEnvironment({ SLINGSHOT_BUCKET: 'private' }, work);
+const inBucket = <T>(work: () => Promise<T>) => withEnvironment(store.environment, work);
 const text = (tenant: string, stored: Awaited<ReturnType<typeof storeContextText>>) =>
   inBucket(() => loadContextText(tenant, stored));
 
@@ -57,7 +49,7 @@ describe("a tenant's private context", () => {
     const first = await inBucket(() => storeContextText('acme', secret));
     const sha256 = '0'.repeat(64);
     const changed = { key: first.key, sha256 };
-    await expect(inBucket(() => loadObject(changed))).rejects.toThrow('are not those that were stored');
+    await expect(inBucket(() => loadObject('acme', changed))).rejects.toThrow('are not those that were stored');
     const missing = { key: `tenants/acme/contexts/${sha256}`, sha256 };
     await expect(text('acme', missing)).rejects.toThrow(expect.objectContaining({ name: 'StoreRejected' }));
   });
@@ -66,7 +58,7 @@ describe("a tenant's private context", () => {
     const ids = [70_000, 2, 65_535];
     const own = await inBucket(() => storeContextTokens('acme', ids));
     expect(own).toMatchObject({ tokens: 3 });
-    const seen = await inBucket(() => loadContexts([[7], [8, 9]], [null, own]));
+    const seen = await inBucket(() => loadContexts('acme', [[7], [8, 9]], [null, own]));
     expect(seen).toEqual([[7], [...ids, 8, 9]]);
   });
 });
@@ -74,9 +66,9 @@ describe("a tenant's private context", () => {
 describe('objects', () => {
   it('of equal content under one prefix are one object', async () => {
     const [first, second] = await inBucket(() =>
-      Promise.all([storeObject('shared/x', Buffer.from('a')), storeObject('shared/x', Buffer.from('a'))]),
+      Promise.all([storeObject(null, 'x', Buffer.from('a')), storeObject(null, 'x', Buffer.from('a'))]),
     );
     expect(first).toEqual(second);
-    expect(Buffer.from(await inBucket(() => loadObject(first))).toString()).toBe('a');
+    expect(Buffer.from(await inBucket(() => loadObject(null, first))).toString()).toBe('a');
   });
 });

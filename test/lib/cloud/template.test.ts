@@ -8,6 +8,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtArtefacts } from '../../../lib/cloud/artefacts.ts';
 import { functionFolder } from '../../../lib/cloud/function-folder.ts';
+import { sessionRole } from '../../../lib/cloud/session-role.ts';
 import { type Settings, settingsSchema } from '../../../lib/cloud/settings.ts';
 import { SlingshotStack } from '../../../lib/cloud/slingshot-stack.ts';
 import { pinVersions } from '../../../lib/fleet.ts';
@@ -44,6 +45,7 @@ interface Resource {
   // biome-ignore lint/suspicious/noExplicitAny: a template's properties have any shape
   readonly Properties: Record<string, any>;
   readonly DeletionPolicy?: string;
+  readonly Metadata?: Readonly<Record<string, unknown>>;
 }
 
 function resourcesOf(all: readonly Template[], type: string): Resource[] {
@@ -196,21 +198,29 @@ describe('the functions', () => {
     }
   });
 
-  it('have what they keep in the bucket for themselves: contexts for prepare and whoever asks models', () => {
+  it('touch the objects of no tenant by themselves, and in a session of the tenant if they have to', () => {
     const kinds = (folder: string) =>
       statements(folder).flatMap(({ Action, Resource }) =>
-        (JSON.stringify(Resource).match(/(?<=\*\/)(contexts|envelopes|reports)/g) ?? []).map((kind) => [
-          kind,
-          ...[Action].flat().map((action) => String(action).replace('s3:', '')),
-        ]),
+        (JSON.stringify(Resource).match(/(?<=shared\/)(contexts|envelopes|reports)|(?<=\/)tenants/g) ?? []).map(
+          (kind) => [kind, ...[Action].flat().map((action) => String(action).replace('s3:', ''))],
+        ),
       );
     const envelopes = ['envelopes', 'GetObject', 'PutObject'];
     const reports = ['reports', 'PutObject'];
-    expect(kinds('prepare')).toEqual([['contexts', 'GetObject', 'PutObject']]);
-    expect(kinds('invoke-model')).toEqual([['contexts', 'GetObject'], envelopes]);
-    expect(kinds('denoise-visit')).toEqual([['contexts', 'GetObject'], reports, envelopes]);
+    expect(kinds('invoke-model')).toEqual([envelopes]);
+    expect(kinds('denoise-visit')).toEqual([reports, envelopes]);
     expect(kinds('reduce')).toEqual([reports, envelopes]);
-    for (const folder of ['finish', 'settle-block']) expect(kinds(folder)).toEqual([]);
+    for (const folder of ['prepare', 'finish', 'settle-block']) expect(kinds(folder)).toEqual([]);
+    const [tenantRole, { Properties }] = Object.entries(template.findResources('AWS::IAM::Role')).find(
+      ([, { Metadata }]) => Metadata?.[sessionRole],
+    ) as [string, Resource];
+    const mayAssume = { Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: { 'Fn::GetAtt': [tenantRole, 'Arn'] } };
+    const trusted = JSON.stringify(Properties.AssumeRolePolicyDocument);
+    for (const folder of ['prepare', 'invoke-model', 'denoise-visit', 'reduce']) {
+      expect(statements(folder), folder).toContainEqual(expect.objectContaining(mayAssume));
+    }
+    expect(actions('settle-block')).not.toContain('sts:AssumeRole');
+    expect(trusted.match(/"Fn::GetAtt"/g)).toHaveLength(4);
   });
 
   it('that need no endpoint and no bucket may use none', () => {
@@ -298,7 +308,8 @@ describe('the stack', () => {
   it('has roles that a service takes on for this account alone', () => {
     const roles = resourcesOf(all, 'AWS::IAM::Role');
     expect(roles.length).toBeGreaterThan(8);
-    for (const { Properties } of roles) {
+    for (const { Properties, Metadata } of roles) {
+      if (Metadata?.[sessionRole]) continue;
       for (const { Condition, Principal } of Properties.AssumeRolePolicyDocument.Statement) {
         expect(Condition?.StringEquals?.['aws:SourceAccount'], JSON.stringify(Principal)).toEqual({
           Ref: 'AWS::AccountId',

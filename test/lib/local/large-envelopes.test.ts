@@ -1,4 +1,4 @@
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LaneEnvelopesMessage } from '../../../functions/contracts/generation.ts';
 import type { Stored } from '../../../functions/contracts/stored.ts';
@@ -38,13 +38,11 @@ describe('envelopes too large to pass through a state machine', () => {
   });
 
   const rows = (positions: number) => Float32Array.from({ length: positions * 300 }, (_, i) => -1 - Math.sin(i));
-  const bucket = 'some-bucket';
-  const settings = { SLINGSHOT_BUCKET: bucket, SLINGSHOT_INLINE_BYTES: '1000' };
+  const settings = () => ({ ...cloud.environment, SLINGSHOT_INLINE_BYTES: '1000' });
   const store = (envelopes: LaneEnvelopes, tenant: string | null = 'acme') =>
-    withEnvironment(settings, () => storeEnvelopes({ tenant }, envelopes));
-  const load = (message: LaneEnvelopesMessage) => withEnvironment(settings, () => loadEnvelopes(message));
+    withEnvironment(settings(), () => storeEnvelopes({ tenant }, envelopes));
+  const load = (message: LaneEnvelopesMessage) => withEnvironment(settings(), () => loadEnvelopes('acme', message));
   const client = () => new S3Client({ forcePathStyle: true });
-  beforeAll(() => client().send(new CreateBucketCommand({ Bucket: bucket })));
 
   it('are stored under their digest and their tenant, once', async () => {
     const envelopes = [compress(rows(50), 300, kept), compress(rows(50), 300, kept)];
@@ -69,7 +67,7 @@ describe('envelopes too large to pass through a state machine', () => {
   it('of which a part comes back are StoreUnavailable', async () => {
     const { envelopes } = await store({ lanes: [0], envelopes: [compress(rows(50), 300, kept)] });
     const { key } = envelopes as Stored;
-    await client().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'cut' }));
+    await client().send(new PutObjectCommand({ Bucket: cloud.environment.SLINGSHOT_BUCKET, Key: key, Body: 'cut' }));
     const failure = { name: 'StoreUnavailable', message: expect.stringContaining(`object ${key}: the 3 bytes`) };
     await expect(load({ lanes: [0], envelopes })).rejects.toThrow(expect.objectContaining(failure));
   });

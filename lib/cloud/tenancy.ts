@@ -1,0 +1,119 @@
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { CfnRole, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import type { Tiers } from '../../functions/contracts/tiers.ts';
+import { ownerPrefix } from '../../functions/shared/object-store.ts';
+import { partitionOf } from '../../functions/shared/table/tenant-table.ts';
+import { tenantTag } from '../../functions/shared/tenant-clients.ts';
+import { acknowledge, logicalId } from './acknowledge.ts';
+import { mayUseKey } from './customer-key.ts';
+import { serviceTable } from './service-table.ts';
+import { sessionRole } from './session-role.ts';
+
+export interface TenancyProps {
+  readonly bucket: Bucket;
+  readonly tiers: Tiers;
+}
+
+/** What a session's policy has in the place of the tenant's name. */
+const taggedTenant = `\${aws:PrincipalTag/${tenantTag}}`;
+
+/** All operations on items but those that take no key, or a query instead of one. */
+const itemActions = [
+  'GetItem',
+  'BatchGetItem',
+  'Query',
+  'PutItem',
+  'UpdateItem',
+  'DeleteItem',
+  'BatchWriteItem',
+  'ConditionCheckItem',
+].map((action) => `dynamodb:${action}`);
+
+/**
+ * What tells tenants' data apart: the service's table, and the role that a function takes on, for one tenant at a time,
+ * to touch that tenant's items and objects. No function may touch them otherwise.
+ */
+export class Tenancy {
+  readonly table: Table;
+  /** Settings of every function that acts for tenants. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #scope: Construct;
+  /** Who may take the role on: those that actsForTenants names. */
+  readonly #trust = new PolicyDocument();
+  readonly #roleArn: string;
+
+  constructor(scope: Construct, { bucket, tiers }: TenancyProps) {
+    this.#scope = scope;
+    this.table = serviceTable(scope);
+    const own = new PolicyDocument({ statements: tenantStatements(scope, this.table, bucket) });
+    const role = new CfnRole(scope, 'TenantRole', {
+      assumeRolePolicyDocument: this.#trust,
+      policies: [{ policyName: 'Own', policyDocument: own }],
+    });
+    role.addMetadata(sessionRole, true);
+    this.#roleArn = role.attrArn;
+    acknowledge(role, {
+      // As the finding spells a variable of the policy.
+      [`IAM5[Resource::<${logicalId(bucket)}.Arn>/${ownerPrefix(taggedTenant.replace(/^\$\{(.*)\}$/, '<$1>'))}/*]`]:
+        "All that lies under the prefix of the session's tenant.",
+    });
+    this.environment = {
+      SLINGSHOT_TABLE: this.table.tableName,
+      SLINGSHOT_TENANT_ROLE: role.attrArn,
+      SLINGSHOT_TIERS: JSON.stringify(tiers),
+    };
+  }
+
+  /** Lets a function act for tenants, for each in a session of its own. */
+  actsForTenants(role: IRole): void {
+    this.#trust.addStatements(
+      new PolicyStatement({
+        actions: ['sts:AssumeRole', 'sts:TagSession'],
+        principals: [role.grantPrincipal],
+        conditions: {
+          StringLike: { [`aws:RequestTag/${tenantTag}`]: '?*' },
+          'ForAllValues:StringEquals': { 'aws:TagKeys': [tenantTag] },
+        },
+      }),
+    );
+    role.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['sts:AssumeRole', 'sts:TagSession'], resources: [this.#roleArn] }),
+    );
+  }
+
+  /** A right to the items under partition keys of the service itself, which belong to no tenant. */
+  mayTouch(actions: readonly string[], partitions: readonly string[]): PolicyStatement[] {
+    return [
+      new PolicyStatement({
+        actions: actions.map((action) => `dynamodb:${action}`),
+        resources: [this.table.tableArn],
+        conditions: {
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': partitions },
+          Null: { 'dynamodb:LeadingKeys': 'false' },
+        },
+      }),
+      ...mayUseKey(this.#scope),
+    ];
+  }
+}
+
+function tenantStatements(scope: Construct, table: Table, bucket: Bucket): PolicyStatement[] {
+  return [
+    new PolicyStatement({
+      actions: itemActions,
+      resources: [table.tableArn],
+      conditions: {
+        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [partitionOf(taggedTenant)] },
+        // Of a request that names no key, the condition above would hold.
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      },
+    }),
+    new PolicyStatement({
+      actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+      resources: [bucket.arnForObjects(`${ownerPrefix(taggedTenant)}/*`)],
+    }),
+    ...mayUseKey(scope),
+  ];
+}

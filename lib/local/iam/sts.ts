@@ -1,0 +1,57 @@
+import { createServer, type Server } from 'node:http';
+import { close, listen } from '../listen.ts';
+import { readBody } from '../read-body.ts';
+import type { LocalService } from '../service.ts';
+import type { Identities } from './identities.ts';
+import { Refused } from './signature.ts';
+
+/** STS on loopback: AssumeRole, with session tags, for whoever has the service's own credentials. */
+export async function startSts(identities: Identities): Promise<LocalService> {
+  const server = stsServer(identities);
+  return { environment: { AWS_ENDPOINT_URL_STS: await listen(server) }, stop: () => close(server) };
+}
+
+const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/';
+
+function stsServer(identities: Identities): Server {
+  return createServer(async (request, response) => {
+    try {
+      const body = await readBody(request);
+      const signed = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
+      const principal = identities.authenticate(signed, 'sts');
+      if (principal.kind !== 'root') throw new Refused('AccessDenied', 'sts:AssumeRole is not allowed');
+      const xml = assumeRole(identities, new URLSearchParams(body.toString()));
+      response.writeHead(200, { 'content-type': 'text/xml' }).end(xml);
+    } catch (error) {
+      const { code, status, message } = error instanceof Refused ? error : new Refused('InternalFailure', '', 500);
+      response.writeHead(status, { 'content-type': 'text/xml' });
+      response.end(
+        `<ErrorResponse xmlns="${namespace}"><Error><Type>Sender</Type><Code>${code}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`,
+      );
+    }
+  });
+}
+
+function assumeRole(identities: Identities, form: URLSearchParams): string {
+  const action = form.get('Action');
+  if (action !== 'AssumeRole') throw new Refused('InvalidAction', `the local STS does not do ${action}`, 400);
+  const tags: Record<string, string> = {};
+  for (let index = 1; form.has(`Tags.member.${index}.Key`); index++) {
+    tags[form.get(`Tags.member.${index}.Key`) ?? ''] = form.get(`Tags.member.${index}.Value`) ?? '';
+  }
+  // What the service takes as a tag's value, which is no wildcard and no path out of a prefix's text.
+  for (const value of Object.values(tags)) {
+    if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$/u.test(value))
+      throw new Refused('ValidationError', 'a tag is wrong', 400);
+  }
+  const role = form.get('RoleArn') ?? '';
+  const made = identities.mint({ role, tags }, Number(form.get('DurationSeconds') ?? 3600));
+  return `<AssumeRoleResponse xmlns="${namespace}"><AssumeRoleResult><Credentials>
+<AccessKeyId>${made.accessKeyId}</AccessKeyId><SecretAccessKey>${made.secretAccessKey}</SecretAccessKey>
+<SessionToken>${made.sessionToken}</SessionToken><Expiration>${made.expiration.toISOString()}</Expiration>
+</Credentials><AssumedRoleUser><Arn>${escapeXml(role)}</Arn><AssumedRoleId>${made.accessKeyId}</AssumedRoleId></AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>`;
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
