@@ -42,3 +42,9 @@ export const defaultTiers: Tiers = {
   large: { requestsPerDay: 200_000, tokensPerDay: 50_000_000, stepsPerDay: 500_000_000, inFlight: 64 },
 };
 export const defaultTier = 'standard';
+
+/** What API Gateway counts a tier's requests by. It is no secret: it opens nothing. */
+export const usageKey = (tier: string) => `slingshot-usage-of-tier-${tier}`;
+
+/** For how long API Gateway, and the local front, remember what a key is: so long a disabled one may go on working. */
+export const authoriserCacheSeconds = 60;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { PrivateContext } from '../contracts/stored.ts';
 import { removeContextText, storeContextText } from './context-store.ts';
-import { expiryAttribute, TenantTable } from './table/tenant-table.ts';
+import { expiryAttribute } from './table/partition.ts';
+import { TenantTable } from './table/tenant-table.ts';
 
 /** A tenant's private document, by which a request names it. */
 export interface ContextRecord {

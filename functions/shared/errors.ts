@@ -11,6 +11,13 @@ abstract class NamedError extends Error {
 /** The caller asked for something that cannot be done. */
 export class InvalidRequest extends NamedError {}
 
+/** Nobody who may call: API Gateway answers 401 to a message of this one word. */
+export class Unauthorized extends NamedError {
+  constructor() {
+    super('Unauthorized');
+  }
+}
+
 /** A state was handed something that breaks its contract: a fault in Slingshot, not the caller's. */
 export class ContractViolation extends NamedError {}
 

@@ -1,6 +1,7 @@
 import type { GenerationStatus } from '../contracts/generation-record.ts';
 import { dayOf } from './admission.ts';
-import { expiryAttribute, TenantTable } from './table/tenant-table.ts';
+import { expiryAttribute } from './table/partition.ts';
+import { TenantTable } from './table/tenant-table.ts';
 
 /** Of one model, in a generation or summed. */
 export interface ModelUsage {

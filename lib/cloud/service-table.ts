@@ -1,7 +1,7 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
-import { expiryAttribute } from '../../functions/shared/table/tenant-table.ts';
+import { expiryAttribute } from '../../functions/shared/table/partition.ts';
 import { keyOf } from './customer-key.ts';
 
 /** The service's one table: keys, tenants, generations, usage. It stays when the stack goes. */

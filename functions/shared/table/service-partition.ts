@@ -1,0 +1,12 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { setting } from '../environment.ts';
+import { Partition } from './partition.ts';
+
+let client: DynamoDBDocumentClient | undefined;
+
+/** A partition that belongs to no tenant, with the function's own rights. */
+export function servicePartition(partition: string): Partition {
+  client ??= DynamoDBDocumentClient.from(new DynamoDBClient({}));
+  return new Partition(client, partition, setting('SLINGSHOT_TABLE'));
+}

@@ -1,0 +1,121 @@
+import { type Scope, scopes } from '../../functions/contracts/caller.ts';
+import {
+  type KeyRecord,
+  keyItem,
+  keyPartition,
+  scopesSchema,
+  tenantsPartition,
+} from '../../functions/contracts/tenant.ts';
+import { hashSecret, keyText, makeKey } from '../../functions/shared/keys/api-key.ts';
+import { type Administration, partition } from './administration.ts';
+import { audit } from './audit.ts';
+import { findTenant } from './tenants.ts';
+
+/** What may be told of a key. */
+export type KeyInfo = Omit<KeyRecord, 'hash'>;
+
+export interface NewKey {
+  readonly scopes?: readonly Scope[];
+  readonly label?: string;
+  /** Days that it works; for ever when absent. */
+  readonly days?: number;
+}
+
+/** @returns the key with its text, which is nowhere else and cannot be had again. @throws Error */
+export async function addKey(
+  administration: Administration,
+  tenant: string,
+  { scopes: wanted = ['generate', 'batch', 'read'], label, days }: NewKey = {},
+): Promise<KeyInfo & { readonly key: string }> {
+  const checked = scopesSchema.safeParse(wanted);
+  if (!checked.success) throw new Error(`scopes ${wanted.join(', ')}: there are ${scopes.join(', ')}`);
+  await findTenant(administration, tenant);
+  const key = makeKey();
+  const record: KeyRecord = {
+    ...{ id: key.id, tenant, hash: hashSecret(key.secret), scopes: checked.data, disabled: false },
+    createdAt: new Date().toISOString(),
+    ...(label === undefined ? {} : { label }),
+    ...(days === undefined ? {} : { validUntil: Math.floor(Date.now() / 1000 + days * 86_400) }),
+  };
+  await audit(administration, 'keys add', tenant, { key: key.id, scopes: checked.data });
+  // The tenant's list first: a key that is not on it would outlive its tenant.
+  const listed = await partition(administration, tenantsPartition).update(tenant, 'ADD #keys :key', {
+    condition: '#status <> :deleting AND attribute_exists(pk)',
+    names: { '#keys': 'keys', '#status': 'status' },
+    values: { ':key': new Set([key.id]), ':deleting': 'deleting' },
+  });
+  if (!listed) throw new Error(`tenant ${tenant}: it is being deleted`);
+  await partition(administration, keyPartition(key.id)).put(keyItem, record);
+  return { ...info(record), key: keyText(key) };
+}
+
+/** A tenant's keys, the oldest first. @throws Error when there is no such tenant */
+export async function listKeys(administration: Administration, tenant: string): Promise<KeyInfo[]> {
+  const { keys = new Set<string>() } = await findTenant(administration, tenant);
+  const found = await Promise.all(
+    [...keys].map((id) => partition(administration, keyPartition(id)).get<KeyRecord>(keyItem)),
+  );
+  return found
+    .filter((record) => record !== undefined)
+    .map(info)
+    .toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+}
+
+/** A new key with an old one's scopes and label; the old one works for some more hours. @throws Error */
+export async function rotateKey(administration: Administration, id: string, hours: number) {
+  const { tenant, scopes, label } = await findKey(administration, id);
+  const made = await addKey(administration, tenant, { scopes, ...(label === undefined ? {} : { label }) });
+  await audit(administration, 'keys rotate', tenant, { key: id, for: made.id, hours });
+  await change(administration, id, 'SET validUntil = :until', {
+    ':until': Math.floor(Date.now() / 1000 + hours * 3600),
+  });
+  return made;
+}
+
+/** @throws Error when there is none */
+export async function disableKey(administration: Administration, id: string, disabled: boolean): Promise<KeyInfo> {
+  const { tenant } = await findKey(administration, id);
+  await audit(administration, disabled ? 'keys disable' : 'keys enable', tenant, { key: id });
+  return change(administration, id, 'SET disabled = :disabled', { ':disabled': disabled });
+}
+
+/** @throws Error when there is none */
+export async function deleteKey(administration: Administration, id: string): Promise<void> {
+  const { tenant } = await findKey(administration, id);
+  await audit(administration, 'keys delete', tenant, { key: id });
+  await removeKey(administration, tenant, id);
+}
+
+/** The key first: on the list it may be found and removed again. */
+export async function removeKey(administration: Administration, tenant: string, id: string): Promise<void> {
+  await partition(administration, keyPartition(id)).delete(keyItem);
+  await partition(administration, tenantsPartition).update(tenant, 'DELETE #keys :key', {
+    condition: 'attribute_exists(pk)',
+    names: { '#keys': 'keys' },
+    values: { ':key': new Set([id]) },
+  });
+}
+
+async function findKey(administration: Administration, id: string): Promise<KeyRecord> {
+  const found = await partition(administration, keyPartition(id)).get<KeyRecord>(keyItem);
+  if (!found) throw new Error(`key ${id}: there is none; slingshot keys list TENANT shows those that there are`);
+  return found;
+}
+
+async function change(
+  administration: Administration,
+  id: string,
+  expression: string,
+  values: Record<string, unknown>,
+): Promise<KeyInfo> {
+  const changed = await partition(administration, keyPartition(id)).update<KeyRecord>(keyItem, expression, {
+    condition: 'attribute_exists(pk)',
+    values,
+  });
+  if (!changed) throw new Error(`key ${id}: it was deleted`);
+  return info(changed);
+}
+
+function info({ hash, ...rest }: KeyRecord): KeyInfo {
+  return rest;
+}
