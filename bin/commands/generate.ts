@@ -21,6 +21,7 @@ import {
   nonNegative,
   positive,
   positiveShare,
+  range,
   seed,
   share,
   timeout,
@@ -33,6 +34,9 @@ import { report } from '../terminal/report.ts';
 interface GenerateOptions {
   prompt?: string;
   promptFile?: string;
+  suffix?: string;
+  gap?: NonNullable<GenerationRequest['gap']>;
+  bestOf?: number;
   core: string;
   tenant?: string;
   tenantDocs?: string;
@@ -65,6 +69,17 @@ export function generateCommand(): Command {
     .description('Generate text from a prompt, by the core alone or corrected by a tenant')
     .option('--prompt <text>', 'what the text goes on from')
     .addOption(new Option('--prompt-file <file>', 'the same from a file; - for standard input').conflicts('prompt'))
+    .option('--suffix <text>', 'text to end in: what is generated fills the gap between prompt and suffix')
+    .addOption(
+      new Option('--gap <range>', `tokens of the gap, such as 5-15 (default: ${anyGap.least}-${anyGap.most})`)
+        .conflicts('tokens')
+        .argParser(range),
+    )
+    .option(
+      '--best-of <n>',
+      'candidates, of which the likeliest is taken (default: 1, and 8 for a gap); as many times the work',
+      count,
+    )
     .option(
       '--core <name>',
       'which core answers: core, or instruct, which is asked as its base was taught',
@@ -118,8 +133,14 @@ export function generateCommand(): Command {
     .option('--timeout <seconds>', 'how long an endpoint may take to answer', timeout, 30)
     .option('--json', 'print one JSON object: text, tokens, blocks, steps, seconds, models, seed')
     .option('--trace <file>', 'write a JSON line for every denoise step')
-    .action(async (options: GenerateOptions) => generate(options));
+    .action(async (options: GenerateOptions, command: Command) => {
+      const lengthGiven = options.gap !== undefined || command.getOptionValueSource('tokens') !== 'default';
+      await generate(options.suffix === undefined || lengthGiven ? options : { ...options, gap: anyGap });
+    });
 }
+
+/** What is tried where nobody says how long the gap is. */
+const anyGap = { least: 5, most: 15 };
 
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
@@ -134,7 +155,8 @@ async function generate(options: GenerateOptions): Promise<void> {
     : viewFor(process.stderr, await loadServedTokenizer(directory), request, kind !== 'adapter');
   let tracing: Promise<void> | undefined;
   const onStep = (step: StepMessage) => {
-    view?.step(step);
+    // Of candidates the first is shown.
+    if (step.lane === 0) view?.step(step);
     if (trace) tracing = (tracing ?? Promise.resolve()).then(() => trace.write(`${JSON.stringify(traceLine(step))}\n`));
     tracing?.catch(() => {});
   };
@@ -152,7 +174,7 @@ async function generate(options: GenerateOptions): Promise<void> {
     await view?.finish();
     if (options.json) print(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed }));
     else {
-      print(shown(`${request.prompt}${text}`, process.stdout));
+      print(shown(`${request.prompt}${text}${request.suffix ?? ''}`, process.stdout));
       grey(`\n${tokens} tokens, ${steps} steps, ${seconds.toFixed(1)} s, ${models.join(' + ')}, seed ${seed}\n`);
     }
     await tracing;
@@ -199,6 +221,9 @@ async function requestOf(options: GenerateOptions): Promise<Request> {
     ...{ prompt, core, steps, tokens, topP, seed, projection, selfConditioning, stopAt, visit },
     ...(tenant === undefined ? {} : { tenant }),
     ...(options.tenantDocs === undefined ? {} : { tenant: countedTenant }),
+    ...(options.suffix === undefined ? {} : { suffix: options.suffix }),
+    ...(options.gap === undefined ? {} : { gap: options.gap }),
+    ...(options.bestOf === undefined ? {} : { bestOf: options.bestOf }),
     ...(options.quality === undefined ? {} : { quality: options.quality }),
     ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
     ...(options.sharpen === undefined ? {} : { sharpen: options.sharpen }),
@@ -219,7 +244,18 @@ async function textOf(option: string, file: string | undefined): Promise<string 
   }
 }
 
-function traceLine({ block, step, t, routes, tokens, confidence, entropy, changed, milliseconds }: StepMessage) {
+function traceLine({ lane, block, step, t, routes, tokens, confidence, entropy, changed, milliseconds }: StepMessage) {
   const endpoints = Object.fromEntries(Object.entries(routes).map(([member, route]) => [member, endpointName(route)]));
-  return { block, step, t, routes: endpoints, tokens, meanTopProbability: confidence, entropy, changed, milliseconds };
+  return {
+    lane,
+    block,
+    step,
+    t,
+    routes: endpoints,
+    tokens,
+    meanTopProbability: confidence,
+    entropy,
+    changed,
+    milliseconds,
+  };
 }

@@ -29,6 +29,14 @@ export const count = whole(1, Number.MAX_SAFE_INTEGER, 'a whole number of 1 or m
 export const threads = whole(1, mostThreads, `a whole number from 1 to ${mostThreads}`);
 export const seed = whole(0, Number.MAX_SAFE_INTEGER, 'a whole number from 0 to 2^53 - 1');
 
+/** Two whole numbers, or one for both. */
+export function range(text: string): { least: number; most: number } {
+  const found = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text);
+  const [least, most] = [Number(found?.[1]), Number(found?.[2] ?? found?.[1])];
+  if (!(least >= 1 && most >= least)) throw new InvalidArgumentError('Expected a range such as 5-15, from 1 on.');
+  return { least, most };
+}
+
 export function shares(text: string): number[] {
   return text.split(',').map(share);
 }

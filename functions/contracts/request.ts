@@ -12,10 +12,27 @@ import { storedSchema } from './stored.ts';
  */
 export const largestCost = 1_000_000;
 
+/** The most candidates for one text. */
+export const mostCandidates = 8;
+
 const name = z.string().max(64);
+const text = z.string().refine((value) => value.trim() !== '', 'is empty');
 
 const fields = z.strictObject({
-  prompt: z.string().refine((text) => text.trim() !== '', 'is empty'),
+  prompt: text,
+  /** The text after the one that is asked for, which then fills the gap between `prompt` and `suffix`. */
+  suffix: text.optional(),
+  /** Tokens of the gap, where not exactly `tokens`: candidates of several lengths are tried. */
+  gap: z
+    .strictObject({ least: z.int().min(1), most: z.int().min(1) })
+    .refine(({ least, most }) => least <= most, { path: ['most'], error: 'is below least' })
+    .readonly()
+    .optional(),
+  /**
+   * Candidates, of which the likeliest is taken; of a gap's, the one after which the suffix is likeliest. 1 where there is
+   * no gap to fill, else 8.
+   */
+  bestOf: z.int().min(1).max(mostCandidates).optional(),
   /** Which of the fleet's cores answers. */
   core: name.default('core'),
   /** The tenant whose model corrects the core. */
@@ -52,22 +69,47 @@ const fields = z.strictObject({
   visit: z.int().min(1).max(1000).default(1),
 });
 
-type Costly = Pick<z.output<typeof fields>, 'tokens' | 'steps' | 'stopAt' | 'tenant' | 'contrast'>;
+type Fields = z.output<typeof fields>;
+
+type Tried = Pick<Fields, 'tokens' | 'suffix' | 'gap' | 'bestOf'>;
+
+/** The tokens of each candidate, one but where more are asked for: of a gap's lengths some, evenly. */
+export function candidateTokens({ tokens, suffix, gap, bestOf }: Tried): number[] {
+  const count = bestOf ?? (suffix === undefined ? 1 : mostCandidates);
+  const { least, most } = gap ?? { least: tokens, most: tokens };
+  return Array.from({ length: count }, (_, i) => Math.round(least + ((most - least) * i) / Math.max(1, count - 1)));
+}
+
+type Costly = Tried & Pick<Fields, 'steps' | 'stopAt' | 'tenant' | 'contrast'>;
 
 function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
-  const { tokens, steps, stopAt, tenant, contrast } = value;
+  const { steps, stopAt, tenant, contrast } = value;
   const members = tenant === undefined ? 1 : contrast ? 3 : 2;
   const run = stepsToRun(steps, stopAt);
+  const candidates = candidateTokens(value);
+  const tokens = candidates.reduce((sum, own) => sum + own, 0);
   if (tokens * run * members <= largestCost) return;
   const mostRun = Math.floor(largestCost / (tokens * members));
   const most = Math.floor(mostRun / (1 - stopAt));
-  const asked = `${run} steps of ${tokens} tokens by ${members} ${members === 1 ? 'model' : 'models'}`;
+  const what = candidates.length === 1 ? `${tokens} tokens` : `${tokens} tokens of ${candidates.length} candidates`;
+  const asked = `${run} steps of ${what} by ${members} ${members === 1 ? 'model' : 'models'}`;
   const path = mostRun < 1 ? ['tokens'] : ['steps'];
   const right = mostRun < 1 ? 'ask for fewer tokens' : `at most ${most} for as many tokens`;
   issues.push({ code: 'custom', path, input: value, message: `${asked} are more than a request may cost; ${right}` });
 }
 
-type Formed = Pick<z.output<typeof fields>, 'quality' | 'denoiser' | 'draft'>;
+/** What belongs to a gap needs one, and one has to be chosen for. */
+function needSuffix({ value, issues }: z.core.ParsePayload<Tried>): void {
+  const { suffix, gap, bestOf } = value;
+  const refuse = (field: keyof Tried, message: string) =>
+    issues.push({ code: 'custom', path: [field], input: value[field], message });
+  if (suffix === undefined && gap !== undefined) refuse('gap', 'needs a suffix, the text after the gap');
+  if (suffix !== undefined && bestOf === 1) {
+    refuse('bestOf', `is 1; a gap is filled by choosing among 2 to ${mostCandidates} candidates`);
+  }
+}
+
+type Formed = Pick<Fields, 'quality' | 'denoiser' | 'draft'>;
 
 /** A form must leave something of what the models say, with what its quality sets besides. */
 function needPart({ value, issues }: z.core.ParsePayload<Formed>): void {
@@ -80,7 +122,7 @@ function needPart({ value, issues }: z.core.ParsePayload<Formed>): void {
 }
 
 /** What a caller asks for, and the defaults of all that may be left out. */
-export const requestSchema = fields.check(boundCost, needPart);
+export const requestSchema = fields.check(boundCost, needPart, needSuffix);
 export type GenerationRequest = z.input<typeof requestSchema>;
 export type CompleteRequest = z.output<typeof requestSchema>;
 
@@ -94,5 +136,5 @@ export const executionInputSchema = fields
     /** Whether to keep reports of the steps. */
     watched: z.boolean().default(false),
   })
-  .check(boundCost, needPart);
+  .check(boundCost, needPart, needSuffix);
 export type ExecutionInput = z.input<typeof executionInputSchema>;

@@ -1,14 +1,16 @@
 import type { ServedConfig } from '../../models/checkpoint/served-model.ts';
+import type { Choice } from '../../models/ssd2/choice.ts';
 import type { Decoding, Member } from '../../models/ssd2/decoding.ts';
 import type { Form } from '../../models/ssd2/form.ts';
-import { type Generation, startLane } from '../../models/ssd2/generation.ts';
+import type { Generation } from '../../models/ssd2/generation.ts';
+import { startCandidates, startLane } from '../../models/ssd2/lane.ts';
 import { formOf } from '../../models/ssd2/quality.ts';
 import { validateRouting } from '../../models/ssd2/routing.ts';
 import type { ChatTemplate } from '../../models/tokenizer/chat-template.ts';
 import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import type { Catalog } from '../contracts/catalog.ts';
-import type { CompleteRequest } from '../contracts/request.ts';
+import { type CompleteRequest, candidateTokens } from '../contracts/request.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 
 /** What prepare needs to know of the models. */
@@ -25,9 +27,9 @@ export interface Deployment {
 /** A generation before its first step, in token ids. */
 export interface Prepared {
   readonly generation: Generation;
-  /** What all members see, by lane. */
+  /** What all members see, by lane; of candidates the one that they share. */
   readonly prompts: readonly (readonly number[])[];
-  /** What a member alone sees before that, by member and lane. */
+  /** What a member alone sees before that, by member and, as prompts are, by lane. */
   readonly contexts: readonly (readonly (readonly number[] | null)[])[];
 }
 
@@ -47,8 +49,12 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
   const asked = template === 'instruction';
   const prompt = await promptIds(request.prompt, asked, deployment);
   const context = request.context ? await tokenizer.encode(`${request.context.trimEnd()}\n\n`) : [];
-  checkLength(context.length, prompt.length, request.tokens, config);
   const form = formFor(request, config);
+  const lengths = candidateTokens(request);
+  const tokens = Math.max(...lengths);
+  const suffix = request.suffix === undefined ? undefined : await suffixIds(request.suffix, asked, form, deployment);
+  checkLength(context.length, prompt.length, tokens, suffix ? config.block : 0, config);
+  checkCandidates(request, lengths, form, config);
   const decoding: Decoding = {
     members,
     steps: request.steps,
@@ -65,12 +71,14 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
   return {
     generation: {
       decoding,
-      tokens: request.tokens,
+      tokens,
       // An answer ends as the base's turns do.
       endOfText: (asked && deployment.chat ? tokenizer.endOfTurn : undefined) ?? config.endOfText,
       block: 0,
       step: 0,
-      lanes: [startLane(request.seed)],
+      ...(lengths.length === 1
+        ? { lanes: [startLane(request.seed)] }
+        : { lanes: startCandidates(request.seed, lengths), choice: choiceBy(suffix, config) }),
     },
     prompts: [prompt],
     contexts: members.map(({ name }) => [own(name)]),
@@ -80,6 +88,51 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
 async function promptIds(text: string, asked: boolean, { tokenizer, chat }: Deployment): Promise<readonly number[]> {
   if (!asked) return tokenizer.encode(text);
   return chat ? chat.encode([{ role: 'user', content: text }]) : tokenizer.encode(instructionPrompt(text));
+}
+
+/** Positions from a gap's end whose tokens are looked at again, once all candidates are scored. */
+const looks = 1;
+
+function choiceBy(suffix: readonly number[] | undefined, { block }: Pick<ServedConfig, 'block'>): Choice {
+  if (!suffix) return { round: 0, rounds: 0 };
+  return { suffix: suffix.slice(0, block - 1), round: 0, rounds: Math.min(1 + looks, block - 1) };
+}
+
+/** @throws InvalidRequest where nothing could say which candidate goes with the text after it */
+async function suffixIds(
+  text: string,
+  asked: boolean,
+  form: Form | undefined,
+  { tokenizer, config }: Deployment,
+): Promise<readonly number[]> {
+  if (asked) throw new InvalidRequest('suffix: needs a core that continues text; this one answers');
+  if (!form) {
+    const why = config.kind === 'adapter' ? 'the published quality does without' : 'this core has none';
+    throw new InvalidRequest(`suffix: candidates for a gap are chosen by next-token logits, and ${why}`);
+  }
+  return tokenizer.encode(text);
+}
+
+/** @throws InvalidRequest for candidates that would be one, or more than a step's state holds */
+function checkCandidates(
+  { bestOf, projection }: CompleteRequest,
+  lengths: readonly number[],
+  form: Form | undefined,
+  { positions, block }: Deployment['config'],
+): void {
+  const count = lengths.length;
+  if (count === 1) return;
+  const field = bestOf === undefined ? 'suffix' : 'bestOf';
+  if (projection === 'multi-hot') {
+    throw new InvalidRequest(`projection: multi-hot takes one candidate; ${field} asks for ${count}`);
+  }
+  if (projection === 'greedy' && form && form.evidence === 0 && form.denoiser === 0) {
+    throw new InvalidRequest(`projection: greedy gives the same text ${count} times; take sample, or one candidate`);
+  }
+  const whole = lengths.reduce((sum, tokens) => sum + Math.ceil(tokens / block) * block, 0);
+  if (whole <= positions) return;
+  const most = Math.floor(positions / count / block) * block;
+  throw new InvalidRequest(`tokens: ${count} candidates have at most ${most} each; ask for fewer of one or the other`);
 }
 
 const formFields = ['temperature', 'sharpen', 'denoiser', 'draft', 'evidence'] as const;
@@ -135,10 +188,11 @@ function checkLength(
   context: number,
   prompt: number,
   tokens: number,
+  scored: number,
   { positions, block }: Deployment['config'],
 ): void {
   const given = context + prompt;
-  const room = Math.floor((positions - given) / block) * block;
+  const room = Math.floor((positions - scored - given) / block) * block;
   if (tokens <= room) return;
   const what = context > 0 ? 'context and prompt together are' : 'prompt: is';
   if (room >= block) {
@@ -146,5 +200,7 @@ function checkLength(
       `tokens: ${tokens} are too many beside ${given} of ${context > 0 ? 'context and prompt' : 'the prompt'}; at most ${room}`,
     );
   }
-  throw new InvalidRequest(`${what} ${given} tokens long; the model takes at most ${positions - block} beside a block`);
+  throw new InvalidRequest(
+    `${what} ${given} tokens long; the model takes at most ${positions - scored - block} beside ${scored > 0 ? 'a gap and the text after it' : 'a block'}`,
+  );
 }

@@ -20,8 +20,7 @@ export interface Reduction extends Step {
 export function reduce(generation: Generation, answers: readonly MemberAnswer[]): Reduction {
   const started = performance.now();
   const byMember = new Map(answers.map(({ member, answer }) => [member, answer]));
-  const { generation: next, merged, reports } = reduceLanes(generation, byMember);
-  const blockDone = next.block > generation.block;
+  const { generation: next, merged, blockDone, reports } = reduceLanes(generation, byMember);
   const own = generation.decoding.selfConditioning === 'own' && !blockDone;
   const routes = Object.fromEntries(answers.map(({ member, endpoint }) => [member, endpoint]));
   const milliseconds = {

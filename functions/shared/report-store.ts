@@ -19,5 +19,5 @@ export function replaceReportSink(other: ReportSink): void {
 
 /** Keeps the reports of a visit's steps, if somebody asked for them. */
 export async function keepReports(run: Run, reports: readonly StepMessage[]): Promise<void> {
-  if (run.watched) await sink(run, reports);
+  if (run.watched && reports.length > 0) await sink(run, reports);
 }

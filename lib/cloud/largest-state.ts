@@ -1,5 +1,7 @@
 import type { ModelAnswer, State } from '../../functions/contracts/generation.ts';
+import { mostCandidates } from '../../functions/contracts/request.ts';
 import type { BytesMessage } from '../../functions/contracts/stored.ts';
+import { mostTimesteps } from '../../models/ssd2/form.ts';
 import { hottest } from '../../models/ssd2/projection.ts';
 import type { Fleet } from '../fleet.ts';
 
@@ -15,10 +17,17 @@ const sha256 = 'f'.repeat(64);
 /** A key is a prefix, a name of a tenant that may be escaped in it, and a digest. */
 const stored = { key: 'k'.repeat(512), sha256 };
 
+/** What a state's size depends on besides its fleet. */
+interface Lanes {
+  readonly lanes: number;
+  /** Whether they are candidates for one text: these share a prompt, and all that they commit is as long as one text may be. */
+  readonly candidates: boolean;
+}
+
 /** A state in which everything is as long as the schemas let it be, but for the bytes of envelopes. */
 function largestState(
   { catalog, shape: { block, vocabulary, positions } }: Pick<Fleet, 'catalog' | 'shape'>,
-  lanes: number,
+  { lanes, candidates }: Lanes,
   envelopes: BytesMessage,
 ): State & { readonly step: { readonly answers: readonly ModelAnswer[] } } {
   const largestId = vocabulary - 1;
@@ -40,20 +49,30 @@ function largestState(
     run: { contract: 1, id: longName, tenant: longName, visit: count, watched: false },
     retries: { timedOut: count, redrives: count },
     // Prompt and text share the positions: whichever has them, they are as long.
-    prompts: each(lanes, ids(positions)),
-    contexts: each(mostMembers, each(lanes, { ...stored, tokens: count })),
+    prompts: each(candidates ? 1 : lanes, ids(positions)),
+    contexts: each(mostMembers, each(candidates ? 1 : lanes, { ...stored, tokens: count })),
     step: {
       generation: {
         decoding: {
           members: each(mostMembers, { name: longName, coefficient: longNumber, routes }),
           ...{ steps: count, block, vocabulary, projection: 'multi-hot', topP: longNumber, kept: count },
+          form: {
+            ...{ timesteps: each(mostTimesteps, longNumber), wave: false, denoiser: longNumber, draft: longNumber },
+            ...{ evidence: longNumber, sharpen: longNumber, temperature: longNumber },
+          },
           halting: { stopAt: longNumber, patience: count, entropy: longNumber },
           selfConditioning: 'fused',
         },
         ...{ tokens: count, endOfText: count, block: count, step: count },
+        ...(candidates ? { choice: { suffix: ids(block), round: count, rounds: count } } : {}),
         lanes: each(lanes, {
-          ...{ seed: Number.MAX_SAFE_INTEGER, lane: count, committed: [], steps: count, done: false },
-          state: { tokens: each(block, ids(hottest)), argmax: ids(block), unchanged: count, done: false },
+          ...{ seed: Number.MAX_SAFE_INTEGER, lane: count, steps: count, done: false },
+          committed: candidates ? ids(Math.ceil(positions / lanes)) : [],
+          ...(candidates ? { tokens: count, logProbability: longNumber } : {}),
+          state: {
+            ...{ tokens: each(block, ids(candidates ? 1 : hottest)), argmax: ids(block) },
+            ...{ unchanged: count, settled: count, done: false },
+          },
         }),
       },
       calls: each(mostMembers, { member: longName, endpoint, lanes: indices, context: count, previous: count }),
@@ -75,6 +94,13 @@ function longestOf<T>(values: readonly T[]): T {
  * @throws Error when the rest of the state alone is too large
  */
 export function inlineBytes(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes = 1): number {
+  return Math.min(
+    inlineBytesOf(fleet, { lanes, candidates: false }),
+    inlineBytesOf(fleet, { lanes: mostCandidates, candidates: true }),
+  );
+}
+
+function inlineBytesOf(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes: Lanes): number {
   // Between Map and Reduce: self-conditioning and answers of all members.
   const whole = JSON.stringify(largestState(fleet, lanes, { inline: '' })).length;
   const inline = Math.floor((stateLimitBytes - whole) / (2 * mostMembers));
@@ -83,7 +109,7 @@ export function inlineBytes(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes = 1):
   const between = JSON.stringify(JSON.stringify(largestState(fleet, lanes, stored))).length;
   if (inline < JSON.stringify(stored).length || 2 * between > stateLimitBytes) {
     throw new Error(
-      `${fleet.shape.positions} positions of ${lanes} lanes are too many: the state without its envelopes may have ` +
+      `${fleet.shape.positions} positions of ${lanes.lanes} lanes are too many: the state without its envelopes may have ` +
         `${Math.max(whole, 2 * between)} bytes, Step Functions lets ${stateLimitBytes} pass`,
     );
   }

@@ -91,6 +91,16 @@ function mergePosition(answers: readonly WeightedAnswer[], position: number): Me
   return { ids, logProbabilities: logits, probabilities, tailLogMass: tail - normaliser };
 }
 
+/** A token's log-probability at a merged position, in nats: the tail's mean where no member kept it. */
+export function logProbabilityOf(
+  { ids, logProbabilities, tailLogMass }: MergedPosition,
+  token: number,
+  vocabulary: number,
+): number {
+  const index = ids.indexOf(token);
+  return index < 0 ? tailLogMass - Math.log(vocabulary - ids.length) : logProbabilities[index];
+}
+
 let scratch = { sums: new Float64Array(0), kept: new Uint8Array(0) };
 
 /** Work memory a vocabulary long; `kept` is all 0. */

@@ -1,5 +1,8 @@
 import * as z from 'zod';
 
+/** Of a form. */
+export const mostTimesteps = 64;
+
 /**
  * How a block is decoded where it is not as published. A model's sum at a position is
  *
@@ -14,7 +17,7 @@ export const formSchema = z
      * The timesteps, the last of which is repeated until no token changes; with `wave` those of the first, second, ...
      * position that is not settled.
      */
-    timesteps: z.array(z.number().gt(0).max(1)).min(1).max(64).readonly(),
+    timesteps: z.array(z.number().gt(0).max(1)).min(1).max(mostTimesteps).readonly(),
     /**
      * Settles a block from the left: a timestep a position, and a position is settled once all to its left are and its
      * own choice was made from them.

@@ -1,24 +1,11 @@
 import * as z from 'zod';
-import { countSchema, decodingSchema, modelOptionsOf, seedSchema, tokenIdsSchema } from './decoding.ts';
+import { choiceSchema, isScoring, scoreLanes, scoringStep } from './choice.ts';
+import { countSchema, decodingSchema, modelOptionsOf } from './decoding.ts';
+import { logProbabilityOf, type MergedLogits } from './ensemble.ts';
 import type { LogitsEnvelope } from './envelope.ts';
+import { type Lane, laneSchema, wantedTokens } from './lane.ts';
 import { endpointAt, endpointSchema } from './routing.ts';
-import { blockStateSchema, type LaneStep, reduceStep, startOfBlock, stepReportSchema, stepTimestep } from './step.ts';
-
-/** One sequence of a generation. */
-const laneSchema = z
-  .strictObject({
-    seed: seedSchema,
-    /** The stream of the seed's noise. */
-    lane: countSchema,
-    /** The tokens of finished blocks, whole, as the models see them. */
-    committed: tokenIdsSchema,
-    /** Denoise steps run so far, over all blocks. */
-    steps: countSchema,
-    done: z.boolean(),
-    state: blockStateSchema,
-  })
-  .readonly();
-export type Lane = z.infer<typeof laneSchema>;
+import { type LaneStep, mergeAnswers, reduceStep, startOfBlock, stepReportSchema, stepTimestep } from './step.ts';
 
 export const maxLanes = 64;
 
@@ -33,6 +20,8 @@ export const generationSchema = z
     /** The step to run next, from 0. */
     step: countSchema,
     lanes: z.array(laneSchema).min(1).max(maxLanes).readonly(),
+    /** How one lane is chosen, where all are candidates for one text. */
+    choice: choiceSchema.optional(),
   })
   .readonly();
 export type Generation = z.infer<typeof generationSchema>;
@@ -67,13 +56,11 @@ export interface Step<Conditioning = LaneEnvelopes> {
   readonly previous: readonly (Conditioning | null)[];
 }
 
-export function startLane(seed: number): Lane {
-  return { seed, lane: 0, committed: [], steps: 0, done: false, state: startOfBlock };
-}
-
-/** Whom to ask at the next step, for which lanes; nobody when all lanes are done. */
-export function callsOf({ decoding, step, lanes }: Generation): Call[] {
-  const running = lanes.flatMap(({ done, state }, index) => (done || state.done ? [] : [index]));
+/** Whom to ask at the next step, for which lanes; nobody when all is done. */
+export function callsOf(generation: Generation): Call[] {
+  const { decoding, step, lanes } = generation;
+  const scoring = isScoring(generation);
+  const running = lanes.flatMap(({ done, state }, index) => (scoring || !(done || state.done) ? [index] : []));
   if (running.length === 0) return [];
   const t = stepTimestep(decoding, step);
   const conditioned = step > 0 && decoding.selfConditioning === 'own';
@@ -88,19 +75,26 @@ export function callsOf({ decoding, step, lanes }: Generation): Call[] {
   });
 }
 
-/** What a call asks of its model: each lane with its context, the blocks before this one, and its self-conditioning. */
+/**
+ * What a call asks of its model: each lane with its context, the blocks before this one, and its self-conditioning.
+ *
+ * @param contexts by lane; candidates share one
+ */
 export function laneSteps(
-  { decoding, block, step, lanes }: Generation,
+  generation: Generation,
   call: Call,
   contexts: readonly (readonly number[])[],
   previous: LaneEnvelopes | null,
 ): LaneStep[] {
+  const { decoding, block, step, lanes, choice } = generation;
   return call.lanes.map((index) => {
+    const context = choice ? contexts[0] : contexts[index];
+    if (choice && isScoring(generation)) return scoringStep(generation, choice, lanes[index], context);
     const { seed, lane, committed, state } = lanes[index];
     return {
       ...modelOptionsOf(decoding),
       ...{ seed, lane, block, step },
-      context: [...contexts[index], ...committed],
+      context: [...context, ...committed],
       tokens: state.tokens,
       ...(state.settled ? { settled: state.settled } : {}),
       previous: previous && envelopeOf(previous, index),
@@ -114,30 +108,46 @@ function envelopeOf({ lanes, envelopes }: LaneEnvelopes, lane: number): LogitsEn
   return envelope;
 }
 
+export interface ReducedLanes {
+  readonly generation: Generation;
+  /** What the members are to see at the next step, if that is the merged logits. */
+  readonly merged: LaneEnvelopes | null;
+  /** Whether a block ended, or all that follows the last one. */
+  readonly blockDone: boolean;
+  readonly reports: readonly LaneReport[];
+}
+
 /**
  * One denoise step of every lane, once all members have answered. When the last lane has finished the block, the next
- * one begins.
+ * one begins; after the last one, candidates may be left to be scored.
  *
  * @param answers by member name
- * @returns `merged` where the members are to see the merged logits at the next step, else null
  */
-export function reduceLanes(
-  generation: Generation,
-  answers: ReadonlyMap<string, LaneEnvelopes>,
-): { generation: Generation; merged: LaneEnvelopes | null; reports: LaneReport[] } {
-  const { decoding, block, step } = generation;
+export function reduceLanes(generation: Generation, answers: ReadonlyMap<string, LaneEnvelopes>): ReducedLanes {
+  const { decoding, block, step, choice } = generation;
+  const answersFor = (index: number) =>
+    new Map([...answers].map(([member, answer]) => [member, envelopeOf(answer, index)]));
+  if (choice && isScoring(generation)) {
+    const logits = generation.lanes.map((_, index) => mergeAnswers(decoding, step, answersFor(index)));
+    const scored = { ...generation, ...scoreLanes(generation, choice, logits) };
+    return { generation: scored, merged: null, blockDone: isDone(scored), reports: [] };
+  }
   const reports: LaneReport[] = [];
   const merged: { lanes: number[]; envelopes: LogitsEnvelope[] } = { lanes: [], envelopes: [] };
-  const lanes = generation.lanes.map((lane, index) => {
+  const lanes = generation.lanes.map((lane, index): Lane => {
     if (lane.done || lane.state.done) return lane;
-    const own = new Map([...answers].map(([member, answer]) => [member, envelopeOf(answer, index)]));
-    const reduced = reduceStep(decoding, { seed: lane.seed, lane: lane.lane, block, step }, lane.state, own);
+    const address = { seed: lane.seed, lane: lane.lane, block, step };
+    const needed = Math.min(decoding.block, wantedTokens(generation, lane) - lane.committed.length);
+    const reduced = reduceStep(decoding, address, lane.state, answersFor(index), needed);
     reports.push({ lane: index, block, ...reduced.report });
     if (reduced.merged) {
       merged.lanes.push(index);
       merged.envelopes.push(reduced.merged);
     }
-    return { ...lane, state: reduced.state, steps: lane.steps + 1 };
+    const stepped = { ...lane, state: reduced.state, steps: lane.steps + 1 };
+    if (!choice || choice.suffix || !reduced.state.done) return stepped;
+    const own = blockLogProbability(generation, reduced.state.argmax.slice(0, needed), reduced.logits);
+    return { ...stepped, logProbability: (lane.logProbability ?? 0) + own };
   });
   const blockDone = lanes.every(({ done, state }) => done || state.done);
   return {
@@ -145,26 +155,33 @@ export function reduceLanes(
       ? { ...generation, block: block + 1, step: 0, lanes: lanes.map((lane) => commit(generation, lane)) }
       : { ...generation, step: step + 1, lanes },
     merged: blockDone || merged.lanes.length === 0 ? null : merged,
+    blockDone,
     reports,
   };
 }
 
+/** Of a block's tokens up to end-of-text, in nats, by the logits that they were chosen from. */
+function blockLogProbability(
+  { endOfText, decoding }: Generation,
+  tokens: readonly number[],
+  logits: MergedLogits,
+): number {
+  const end = tokens.indexOf(endOfText);
+  return tokens
+    .slice(0, end < 0 ? tokens.length : end + 1)
+    .reduce((sum, token, position) => sum + logProbabilityOf(logits[position], token, decoding.vocabulary), 0);
+}
+
 /** Appends a lane's finished block: its tokens are the argmax of the last merged logits. */
-function commit({ tokens, endOfText }: Generation, lane: Lane): Lane {
+function commit(generation: Generation, lane: Lane): Lane {
   if (lane.done) return lane;
   const committed = [...lane.committed, ...lane.state.argmax];
-  const done = lane.state.argmax.includes(endOfText) || committed.length >= tokens;
-  return { ...lane, committed, done, state: startOfBlock };
+  const ended = lane.state.argmax.includes(generation.endOfText);
+  return { ...lane, committed, done: ended || committed.length >= wantedTokens(generation, lane), state: startOfBlock };
 }
 
-/** A lane's text so far, in token ids: up to end-of-text, or to as many tokens as were asked for. */
-export function generatedTokens({ tokens, endOfText }: Generation, { committed }: Lane): readonly number[] {
-  const end = committed.indexOf(endOfText);
-  return committed.slice(0, Math.min(tokens, end < 0 ? committed.length : end));
-}
-
-export function isDone({ lanes }: Generation): boolean {
-  return lanes.every(({ done }) => done);
+export function isDone(generation: Generation): boolean {
+  return generation.lanes.every(({ done }) => done) && !isScoring(generation);
 }
 
 /** The number of blocks that a lane has finished. */

@@ -82,7 +82,8 @@ export type StepReport = z.infer<typeof stepReportSchema>;
  * of its arguments, so a step run twice gives the same state.
  *
  * @param answers by member name
- * @returns the merged logits too, compressed as an answer is, where the members are to see them at the next step
+ * @param needed positions from the left whose tokens are wanted; the others need not settle
+ * @returns the merged logits too; compressed as an answer is, where the members are to see them at the next step
  * @throws Error when a member's answer is missing
  */
 export function reduceStep(
@@ -90,23 +91,19 @@ export function reduceStep(
   address: NoiseAddress,
   state: BlockState,
   answers: ReadonlyMap<string, LogitsEnvelope>,
-): { state: BlockState; merged: LogitsEnvelope | null; report: StepReport } {
-  const { members, vocabulary, kept } = decoding;
+  needed: number = decoding.block,
+): { state: BlockState; logits: MergedLogits; merged: LogitsEnvelope | null; report: StepReport } {
+  const { vocabulary, kept } = decoding;
   const { step } = address;
-  const merged = merge(
-    members.map(({ name, coefficient }) => {
-      const envelope = answers.get(name);
-      if (!envelope) throw new Error(`no answer of ${name} for step ${step}`);
-      return { coefficient, envelope };
-    }),
-  );
+  const merged = mergeAnswers(decoding, step, answers);
   const entropy = meanEntropy(merged);
   const next = decoding.form
-    ? formStep(decoding, decoding.form, address, state, merged)
+    ? formStep(decoding, decoding.form, address, state, merged, needed)
     : publishedStep(decoding, address, state, merged, entropy);
   const changed = next.argmax.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
   return {
     state: next,
+    logits: merged,
     merged: decoding.selfConditioning === 'fused' ? compressMerged(merged, vocabulary, kept) : null,
     report: {
       step,
@@ -117,6 +114,25 @@ export function reduceStep(
       changed,
     },
   };
+}
+
+/**
+ * The ensemble's logits of one lane.
+ *
+ * @throws Error when a member's answer is missing
+ */
+export function mergeAnswers(
+  { members }: Pick<Decoding, 'members'>,
+  step: number,
+  answers: ReadonlyMap<string, LogitsEnvelope>,
+): MergedLogits {
+  return merge(
+    members.map(({ name, coefficient }) => {
+      const envelope = answers.get(name);
+      if (!envelope) throw new Error(`no answer of ${name} for step ${step}`);
+      return { coefficient, envelope };
+    }),
+  );
 }
 
 /** The timestep that a step is told by, and models are routed by. */
@@ -152,6 +168,7 @@ function formStep(
   address: NoiseAddress,
   state: BlockState,
   merged: MergedLogits,
+  needed: number,
 ): BlockState {
   const { step } = address;
   const noise = { ...address, step: 0 };
@@ -165,7 +182,7 @@ function formStep(
   const same = firstChange < 0;
   // What was chosen from settled tokens alone will be chosen again.
   const settled = form.wave ? (same ? block : firstChange + 1) : 0;
-  const ready = form.wave ? settled >= block : same && step + 1 >= form.timesteps.length;
+  const ready = form.wave ? settled >= needed : same && step + 1 >= form.timesteps.length;
   return {
     tokens: chosen.map((token) => [token]),
     argmax: chosen,

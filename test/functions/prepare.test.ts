@@ -94,6 +94,10 @@ describe('prepare', () => {
     [{ prompt: 'x', weight: 1.1 }, 'weight'],
     [{ prompt: 'x', weight: -0.1 }, 'weight'],
     [{ prompt: 'x', tokens: 0 }, 'tokens'],
+    [{ prompt: 'x', suffix: ' ' }, 'suffix'],
+    [{ prompt: 'x', gap: { least: 1, most: 2 } }, 'gap'],
+    [{ prompt: 'x', suffix: 'y', bestOf: 1 }, 'bestOf'],
+    [{ prompt: 'x', bestOf: 9 }, 'bestOf'],
     [{ prompt: 'x', steps: 0 }, 'steps'],
     [{ prompt: 'x', topP: 0 }, 'topP'],
     [{ prompt: 'x', seed: 0.5 }, 'seed'],
@@ -107,5 +111,47 @@ describe('who else is served', () => {
   it.each(['core', 'tenant'])('is not told to whom asks for a %s that there is not', async (role) => {
     const refusal = new RegExp(`^${role}: there is no "nobody"$`);
     await expect(run({ prompt: 'the queue', [role]: 'nobody' })).rejects.toThrow(refusal);
+  });
+});
+
+describe('candidates for one text', () => {
+  const adapted = (request: GenerationRequest) =>
+    prepare(requestSchema.parse({ tokens: 5, ...request }), {
+      ...deployment,
+      config: { ...deployment.config, kind: 'adapter', positions: 80 },
+    });
+  const gap = { prompt: 'the', suffix: ' queue holds messages', gap: { least: 2, most: 6 } };
+
+  it('share a prompt, and differ in their noise', async () => {
+    const { generation, prompts } = await adapted({ prompt: 'the', bestOf: 3, seed: 9 });
+    expect(prompts).toEqual([await deployment.tokenizer.encode('the')]);
+    expect(generation.lanes).toMatchObject([0, 1, 2].map((lane) => ({ seed: 9, lane, tokens: 5 })));
+    expect(generation.choice?.suffix).toBeUndefined();
+  });
+
+  it('for a gap differ in their lengths, and know how the text after it begins', async () => {
+    const { generation } = await adapted({ ...gap, bestOf: 5 });
+    expect(generation.lanes.map(({ tokens }) => tokens)).toEqual([2, 3, 4, 5, 6]);
+    const suffix = await deployment.tokenizer.encode(gap.suffix);
+    expect(generation.choice?.suffix).toEqual(suffix.slice(0, 4));
+    expect((await adapted(gap)).generation.lanes.length).toBe(8);
+  });
+
+  it.each([
+    [{ ...gap, core: 'instruct' }, 'suffix: needs a core that continues text; this one answers'],
+    [{ ...gap, quality: 'published' as const }, 'the published quality does without'],
+    [{ ...gap, projection: 'greedy' as const }, 'projection: greedy gives the same text 8 times'],
+    [{ ...gap, projection: 'multi-hot' as const }, 'projection: multi-hot takes one candidate; suffix asks for 8'],
+    [{ ...gap, gap: { least: 11, most: 20 } }, 'tokens: 8 candidates have at most 10 each'],
+    [{ ...gap, bestOf: 2, gap: { least: 75, most: 75 } }, 'tokens: 75 are too many beside'],
+  ])('are refused for %j', async (request, message) => {
+    await expect(adapted(request)).rejects.toThrow(
+      expect.objectContaining({ name: 'InvalidRequest', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('need next-token logits for a gap, and none without', async () => {
+    await expect(run(gap)).rejects.toThrow('suffix: candidates for a gap are chosen by next-token logits');
+    expect((await run({ prompt: 'the', bestOf: 2 })).generation.lanes.length).toBe(2);
   });
 });

@@ -2,14 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { denoiseVisit } from '../../functions/denoise-visit/denoise-visit.ts';
 import { type Reduction, reduce } from '../../functions/reduce/reduce.ts';
 import { compress } from '../../models/ssd2/envelope.ts';
-import {
-  callsOf,
-  type Generation,
-  generatedTokens,
-  isDone,
-  laneSteps,
-  type Step,
-} from '../../models/ssd2/generation.ts';
+import { callsOf, type Generation, isDone, laneSteps, type Step } from '../../models/ssd2/generation.ts';
+import { generatedTokens } from '../../models/ssd2/lane.ts';
 import { answersOf, everywhere, generationOf, kept, likes, vocabulary } from '../support/generation.ts';
 
 const fourFiveSix = [4, 5, 6];

@@ -1,7 +1,8 @@
 import type { MemberAnswer } from '../../functions/reduce/reduce.ts';
 import type { Decoding } from '../../models/ssd2/decoding.ts';
 import { compress } from '../../models/ssd2/envelope.ts';
-import { callsOf, type Generation, startLane } from '../../models/ssd2/generation.ts';
+import { callsOf, type Generation } from '../../models/ssd2/generation.ts';
+import { startLane } from '../../models/ssd2/lane.ts';
 
 /** The shape of made-up generations. */
 export const vocabulary = 12;

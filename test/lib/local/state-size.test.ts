@@ -54,6 +54,14 @@ describe('the largest states', () => {
     expect(most).toBeGreaterThan(0.8 * stateLimitBytes);
   });
 
+  it('of eight candidates, whose texts fill the positions, are within the limit too', async () => {
+    sizes.length = 0;
+    const wanted = { prompt: 'a queue '.repeat(60), tokens: 50, bestOf: 8, steps: 1, stopAt: 0, visit: 1 };
+    const { tokens } = await cloud.generate(wanted);
+    expect(tokens).toBeGreaterThan(0);
+    expect(Math.max(...sizes)).toBeLessThan(stateLimitBytes);
+  });
+
   it('do not grow with the steps of a visit, and the text is that of the plain loop', async () => {
     const direct = await DirectEngine.start(fleet, { kept });
     const visiting = async (steps: number) => {

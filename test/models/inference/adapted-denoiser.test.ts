@@ -3,7 +3,8 @@ import type { AdaptedModel } from '../../../models/checkpoint/adapter-directory.
 import { AdaptedDenoiser } from '../../../models/inference/adapted-denoiser.ts';
 import { compress, type LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
 import type { Form } from '../../../models/ssd2/form.ts';
-import { callsOf, type Generation, laneSteps, reduceLanes, startLane } from '../../../models/ssd2/generation.ts';
+import { callsOf, type Generation, laneSteps, reduceLanes } from '../../../models/ssd2/generation.ts';
+import { startLane } from '../../../models/ssd2/lane.ts';
 import { gumbel } from '../../../models/ssd2/noise.ts';
 import { noiseSimplex } from '../../../models/ssd2/simplex.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
@@ -222,5 +223,33 @@ describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
     }
     expect(generation.lanes[0].committed).toEqual(text.slice(context.length));
     expect(generation.lanes[0].steps).toBeLessThanOrEqual(2 * block);
+  });
+
+  it('scores the text after a gap as reading it token by token does', async () => {
+    const suffix = [12, 250, 99];
+    const gap = [41, 7];
+    const choice = { suffix, round: 0, rounds: 1 };
+    const generation: Generation = {
+      decoding: {
+        form: leftToRight,
+        members: [{ name: 'core', coefficient: 1, routes: [{ from: 0, to: 1, endpoint: { endpoint: 'core' } }] }],
+        ...{ steps: 50, block, vocabulary, projection: 'sample', topP: 1, selfConditioning: 'none' },
+        halting: { stopAt: 0, patience: 1, entropy: 0 },
+        kept: vocabulary,
+      },
+      ...{ tokens: 2, endOfText: 0, block: 1, step: 0, choice },
+      lanes: [{ ...startLane(3), committed: [...gap, 5, 5, 5], done: true }],
+    };
+    const [call] = callsOf(generation);
+    const { envelopes } = await denoiser.denoise(laneSteps(generation, call, [context], null), vocabulary);
+    const scored = reduceLanes(generation, new Map([['core', { lanes: [0], envelopes }]])).generation;
+    let expected = 0;
+    for (const [i, token] of suffix.entries()) {
+      const text = [...context, ...gap, ...suffix.slice(0, i)];
+      const form = { ...leftToRight, wave: false };
+      expected += logProbabilities(await answer({ ...step, context: text, tokens: null, step: 0, form }), 0)[token];
+    }
+    // Three float16 of about 10 nats.
+    expect(scored.lanes[0].logProbability).toBeCloseTo(expected, 1);
   });
 });
