@@ -4,8 +4,11 @@ import { evaluateCommand } from './commands/evaluate/index.ts';
 import { experimentCommand } from './commands/experiment.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { keysCommand } from './commands/keys.ts';
 import { ngramCommand } from './commands/ngram.ts';
+import { tenantsCommand } from './commands/tenants.ts';
 import { trainCommand } from './commands/train.ts';
+import { usageCommand } from './commands/usage.ts';
 
 /** The command line: each command with its options, examples and what it does. */
 export function commandLine(): Command {
@@ -22,6 +25,9 @@ export function commandLine(): Command {
     .addCommand(importCommand())
     .addCommand(evaluateCommand())
     .addCommand(experimentCommand())
+    .addCommand(tenantsCommand())
+    .addCommand(keysCommand())
+    .addCommand(usageCommand())
     .addHelpText(
       'after',
       `

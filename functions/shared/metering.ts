@@ -1,6 +1,6 @@
 import type { GenerationStatus } from '../contracts/generation-record.ts';
 import { dayOf } from './admission.ts';
-import { expiryAttribute } from './table/partition.ts';
+import { expiryAttribute, type Partition } from './table/partition.ts';
 import { TenantTable } from './table/tenant-table.ts';
 
 /** Of one model, in a generation or summed. */
@@ -65,7 +65,7 @@ export interface UsageRow {
 export async function usageOf(
   tenant: string,
   { from, to }: { readonly from: string; readonly to: string },
-  table = TenantTable.of(tenant),
+  table: Partition = TenantTable.of(tenant),
 ): Promise<UsageRow[]> {
   const records = await table.query<Usage>({ prefix: 'USAGE#', after: `USAGE#${from}`, to: `USAGE#${to}#\uffff` });
   const rows = new Map<string, UsageRow>();

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
@@ -19,14 +19,11 @@ export interface LocalDynamoDbOptions {
 
 /** DynamoDB on loopback: dynalite behind a guard that asks IAM's rules. */
 export async function startDynamoDb({ tables, identities, folder }: LocalDynamoDbOptions): Promise<LocalService> {
-  const store = dynalite({ createTableMs: 0, deleteTableMs: 0, ...(folder ? { path: folder } : {}) });
-  const server = guarded(store, identities);
+  const server = dynalite({ createTableMs: 0, deleteTableMs: 0, ...(folder ? { path: folder } : {}) });
+  guard(server, identities);
   const url = await listen(server);
-  const stop = async () => {
-    await close(server);
-    // It was never listening: closing it closes what it keeps.
-    await new Promise<void>((resolve) => store.close(() => resolve()));
-  };
+  // Closing it closes what it keeps, too.
+  const stop = () => close(server);
   try {
     await makeTables(url, tables);
   } catch (error) {
@@ -36,8 +33,11 @@ export async function startDynamoDb({ tables, identities, folder }: LocalDynamoD
   return { environment: { AWS_ENDPOINT_URL_DYNAMODB: url }, stop };
 }
 
-function guarded(store: Server, identities: Identities): Server {
-  return createServer(async (request, response) => {
+/** Puts the guard between a server and what handles its requests. */
+function guard(server: Server, identities: Identities): void {
+  const [handle] = server.listeners('request');
+  server.removeAllListeners('request');
+  server.on('request', async (request: IncomingMessage, response: ServerResponse) => {
     const body = await readBody(request).catch(() => undefined);
     if (!body) return;
     const { method = '', url = '', headers } = request;
@@ -48,7 +48,7 @@ function guarded(store: Server, identities: Identities): Server {
       return;
     }
     const replayed = Object.assign(Readable.from(body.length > 0 ? [body] : []), { method, url, headers });
-    store.emit('request', replayed as unknown as IncomingMessage, response);
+    handle.call(server, replayed, response);
   });
 }
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
 import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
@@ -12,7 +11,6 @@ import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { readTemplate } from './definitions.ts';
-import { startDynamoDb } from './dynamodb.ts';
 import { Identities } from './iam/identities.ts';
 import { startSts } from './iam/sts.ts';
 import { loadHandler } from './lambda.ts';
@@ -21,6 +19,7 @@ import { Resources } from './resources.ts';
 import { startS3 } from './s3.ts';
 import { startSageMaker } from './sagemaker.ts';
 import type { LocalService } from './service.ts';
+import type { ServiceNote } from './state-folder.ts';
 import { startStepFunctions, type Watch } from './step-functions.ts';
 import { localCatalog, synthesise } from './synthesise.ts';
 
@@ -108,6 +107,11 @@ export class LocalCloud {
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
     const endpoints = new Map(await starting);
+    const { state } = options;
+    // What only the service needs is loaded for the service alone.
+    const folder =
+      typeof state === 'object' ? await (await import('./state-folder.ts')).openStateFolder(state.folder) : undefined;
+    if (folder) resources.stopWith(folder.close);
     const aws = new LocalAws();
     resources.stopWith(async () => aws.restore());
     const take = (service: LocalService) => {
@@ -117,11 +121,12 @@ export class LocalCloud {
     take(await startSageMaker(endpoints));
     const identities = new Identities(aws.credentials, roles);
     take(await startSts(identities));
-    const { state } = options;
-    const kept = (name: string) => (typeof state === 'object' ? { folder: join(state.folder, name) } : {});
     const objects = [{ ...localCatalog, body: JSON.stringify(pinned.catalog) }];
-    take(await startS3({ buckets, objects, identities, ...kept('s3') }));
-    if (state !== undefined) take(await startDynamoDb({ tables, identities, ...kept('dynamodb') }));
+    take(await startS3({ buckets, objects, identities, ...(folder ? { folder: folder.s3 } : {}) }));
+    if (state !== undefined) {
+      const { startDynamoDb } = await import('./dynamodb.ts');
+      take(await startDynamoDb({ tables, identities, ...(folder ? { folder: folder.dynamodb } : {}) }));
+    }
 
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
     const settingsOf = new Map<string, Readonly<Record<string, string>>>();
@@ -144,9 +149,11 @@ export class LocalCloud {
         ...(signal ? { signal } : {}),
         wait: (executionArn) => stepFunctions.executions.ended(executionArn),
       });
+    const environment = settingsOf.get('prepare') ?? {};
+    await folder?.publish(noteOf(environment, generateArn, aws.credentials));
     return new LocalCloud({
       ...{ endpoints, generateArn, client, run, resources },
-      environment: settingsOf.get('prepare') ?? {},
+      environment,
       watched: options.onStep !== undefined,
     });
   }
@@ -176,6 +183,22 @@ function inOrder(onStep: (step: StepMessage) => void): ReportSink {
     if (before && (block < before.block || (block === before.block && step <= before.step))) return;
     last.set(id, reports[reports.length - 1]);
     reports.forEach(onStep);
+  };
+}
+
+function noteOf(
+  environment: Readonly<Record<string, string>>,
+  stateMachineArn: string,
+  credentials: ServiceNote['credentials'],
+): Omit<ServiceNote, 'pid'> {
+  return {
+    ...{ table: environment.SLINGSHOT_TABLE, bucket: environment.SLINGSHOT_BUCKET, stateMachineArn, credentials },
+    tiers: Object.keys(JSON.parse(environment.SLINGSHOT_TIERS)),
+    endpoints: {
+      dynamodb: process.env.AWS_ENDPOINT_URL_DYNAMODB ?? '',
+      s3: process.env.AWS_ENDPOINT_URL_S3 ?? '',
+      stepFunctions: process.env.AWS_ENDPOINT_URL_SFN ?? '',
+    },
   };
 }
 
