@@ -26,14 +26,12 @@ interface Asked {
  */
 export async function guardBucket(identities: Identities, request: BucketRequest): Promise<void> {
   const { bucket, key, headers } = request;
-  // S3 takes such keys; here they would be paths out of the store's folder.
-  if ([bucket, ...key.split('/')].some((part) => part === '.' || part === '..')) {
-    throw new Refused('InvalidURI', 'keys with the parts . or .. are not taken', 400);
-  }
+  refuseSteps(bucket, key);
   const isForm =
     request.method === 'POST' && key === '' && /multipart\/form-data/i.test(String(headers['content-type']));
   if (isForm) {
     const { principal, key: posted } = await checkPostPolicy(identities, request);
+    refuseSteps(posted);
     identities.authorise(principal, 's3:PutObject', [objectArn(bucket, posted)]);
     return;
   }
@@ -41,6 +39,13 @@ export async function guardBucket(identities: Identities, request: BucketRequest
   for (const { action, keys, prefix } of actionsOf(request)) {
     const resources = keys ? keys.map((key) => objectArn(bucket, key)) : [`arn:aws:s3:::${bucket}`];
     identities.authorise(principal, action, resources, prefix === undefined ? {} : { 's3:prefix': prefix });
+  }
+}
+
+/** S3 takes such keys; here they would be paths out of the store's folder. */
+function refuseSteps(...paths: readonly string[]): void {
+  if (paths.some((path) => path.split('/').some((part) => part === '.' || part === '..'))) {
+    throw new Refused('InvalidURI', 'keys with the parts . or .. are not taken', 400);
   }
 }
 
