@@ -59,7 +59,7 @@ export class AdaptedDenoiser {
       checkLane(this.config, lane, `lanes.${index}`);
     });
     checkParts(lanes);
-    return this.#runner.exclusively(() => this.#run(lanes, kept, owner));
+    return this.#runner.exclusively(() => this.#run(lanes, kept, owner), owner);
   }
 
   async #run(lanes: readonly LaneStep[], kept: number, owner: string) {

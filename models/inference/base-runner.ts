@@ -60,9 +60,9 @@ export class BaseRunner {
     return new BaseRunner(base, await Session.create(rowsGraph(base, adapter, positions), runtime), idle);
   }
 
-  /** Runs `work` when all calls before it are done. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#turns.take(work);
+  /** Runs `work` alone, when its owner's turn comes. */
+  exclusively<T>(work: () => Promise<T>, owner: string): Promise<T> {
+    return this.#turns.take(work, owner);
   }
 
   /**

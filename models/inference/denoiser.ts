@@ -67,7 +67,7 @@ export class Denoiser {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
-    return this.#turns.take(() => this.#run(lanes, kept, owner));
+    return this.#turns.take(() => this.#run(lanes, kept, owner), owner);
   }
 
   async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
