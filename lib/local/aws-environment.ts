@@ -19,8 +19,9 @@ const replaced = (name: string) => name.startsWith('AWS_') || name.startsWith('P
  * that makes credentials.
  */
 export class LocalAws {
-  /** The service's own, which open everything here; new at each start. */
-  readonly credentials = { accessKeyId: 'local', secretAccessKey: randomBytes(30).toString('base64url') };
+  /** Those of this process' clients, and those that open everything here; new at each start. */
+  readonly credentials = newCredentials('local');
+  readonly operator = newCredentials('operator');
   readonly #before = Object.entries(process.env).filter(([name]) => replaced(name));
 
   constructor() {
@@ -44,6 +45,10 @@ export class LocalAws {
     clear();
     Object.assign(process.env, Object.fromEntries(this.#before));
   }
+}
+
+function newCredentials(accessKeyId: string) {
+  return { accessKeyId, secretAccessKey: randomBytes(30).toString('base64url') };
 }
 
 function clear(): void {

@@ -1,6 +1,6 @@
 import { functionFolder } from '../cloud/function-folder.ts';
 import type { Statement } from './iam/policy.ts';
-import { readRoles } from './iam/roles.ts';
+import { readRoles, readServiceStatements } from './iam/roles.ts';
 import { resolver } from './references.ts';
 import type { Template } from './synthesise.ts';
 
@@ -43,8 +43,10 @@ export interface Deployment {
   readonly buckets: readonly string[];
   /** Names of tables. */
   readonly tables: readonly string[];
-  /** What each role may do, by ARN. */
+  /** What each role may do that sessions run under, by ARN. */
   readonly roles: ReadonlyMap<string, readonly Statement[]>;
+  /** What functions may do without a session. */
+  readonly ownRights: readonly Statement[];
   /** The stack's outputs, by name. */
   readonly outputs: ReadonlyMap<string, string>;
 }
@@ -78,7 +80,8 @@ export function readTemplate({ Resources, Outputs = {} }: Template): Deployment 
     }
   }
   const outputs = new Map(Object.entries(Outputs).map(([name, { Value }]) => [name, resolve(Value)]));
-  return { machines, functions, buckets, tables, roles: readRoles(Resources, resolve), outputs };
+  const [roles, ownRights] = [readRoles(Resources, resolve), readServiceStatements(Resources, resolve)];
+  return { machines, functions, buckets, tables, roles, ownRights, outputs };
 }
 
 /**

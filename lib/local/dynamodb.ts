@@ -25,7 +25,7 @@ export async function startDynamoDb({ tables, identities, folder }: LocalDynamoD
   // Closing it closes what it keeps, too.
   const stop = () => close(server);
   try {
-    await makeTables(url, tables);
+    await makeTables(url, tables, identities);
   } catch (error) {
     await stop();
     throw error;
@@ -58,8 +58,8 @@ function refuse(response: ServerResponse, error: unknown): void {
   response.end(JSON.stringify({ __type: `com.amazon.coral.service#${code}`, message }));
 }
 
-async function makeTables(endpoint: string, tables: readonly string[]): Promise<void> {
-  const client = new DynamoDBClient({ endpoint });
+async function makeTables(endpoint: string, tables: readonly string[], { operator }: Identities): Promise<void> {
+  const client = new DynamoDBClient({ endpoint, region: 'local', credentials: operator });
   try {
     const { TableNames = [] } = await client.send(new ListTablesCommand({}));
     for (const name of tables.filter((name) => !TableNames.includes(name))) {

@@ -11,7 +11,7 @@ import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { readTemplate } from './definitions.ts';
-import { Identities } from './iam/identities.ts';
+import { Identities, type LongCredentials } from './iam/identities.ts';
 import { startSts } from './iam/sts.ts';
 import { loadHandler } from './lambda.ts';
 import { startModel } from './model-process.ts';
@@ -42,6 +42,7 @@ interface Parts {
   readonly client: SFNClient;
   readonly run: (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
   readonly resources: Resources;
+  readonly operator: LongCredentials;
   readonly environment: Readonly<Record<string, string>>;
   /** Whether somebody wants to see the steps. */
   readonly watched: boolean;
@@ -59,6 +60,8 @@ export class LocalCloud {
   readonly endpoints: Map<string, string>;
   /** Of the Generate state machine. */
   readonly generateArn: string;
+  /** Credentials that open everything here, as an operator's do. */
+  readonly operator: LongCredentials;
   /** The settings of functions that act for tenants. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #parts: Parts;
@@ -67,6 +70,7 @@ export class LocalCloud {
     this.endpoints = parts.endpoints;
     this.generateArn = parts.generateArn;
     this.environment = parts.environment;
+    this.operator = parts.operator;
     this.#parts = parts;
   }
 
@@ -103,7 +107,7 @@ export class LocalCloud {
     starting.catch(() => {});
     const pinned = await pinVersions(fleet);
     const template = synthesise(pinned, options, resources.folder('slingshot-synth-'));
-    const { machines, functions, buckets, tables, roles, outputs } = readTemplate(template);
+    const { machines, functions, buckets, tables, roles, ownRights, outputs } = readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
     const endpoints = new Map(await starting);
@@ -119,7 +123,8 @@ export class LocalCloud {
       aws.add(service);
     };
     take(await startSageMaker(endpoints));
-    const identities = new Identities(aws.credentials, roles);
+    const service = { credentials: aws.credentials, statements: ownRights };
+    const identities = new Identities(aws.operator, roles, service);
     take(await startSts(identities));
     const objects = [{ ...localCatalog, body: JSON.stringify(pinned.catalog) }];
     take(await startS3({ buckets, objects, identities, ...(folder ? { folder: folder.s3 } : {}) }));
@@ -150,9 +155,9 @@ export class LocalCloud {
         wait: (executionArn) => stepFunctions.executions.ended(executionArn),
       });
     const environment = settingsOf.get('prepare') ?? {};
-    await folder?.publish(noteOf(environment, generateArn, aws.credentials));
+    await folder?.publish(noteOf(environment, generateArn, aws.operator));
     return new LocalCloud({
-      ...{ endpoints, generateArn, client, run, resources },
+      ...{ endpoints, generateArn, client, run, resources, operator: aws.operator },
       environment,
       watched: options.onStep !== undefined,
     });

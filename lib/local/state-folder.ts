@@ -104,7 +104,7 @@ export async function administerLocally(
     await state.close();
   };
   try {
-    const identities = new Identities(aws.credentials, new Map());
+    const identities = new Identities(aws.credentials);
     services.push(await startDynamoDb({ tables: [note.table], identities, folder: state.dynamodb }));
     services.push(await startS3({ buckets: [note.bucket], identities, folder: state.s3 }));
     const [table, bucket] = services.map(({ environment }) => Object.values(environment)[0]);

@@ -1,4 +1,5 @@
 import { App, Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Artefacts } from '../cloud/artefacts.ts';
 import { settingsSchema } from '../cloud/settings.ts';
 import { SlingshotStack } from '../cloud/slingshot-stack.ts';
@@ -24,7 +25,15 @@ export const localCatalog = { bucket: 'catalog', key: 'catalog.json' };
 export const unbuiltArtefacts: Artefacts = {
   image: () => ({ uri: 'local/serving', mayRead: [] }),
   weights: (_, { name }) => ({ uri: `s3://local/${name}.tar.gz`, mayRead: [] }),
-  catalog: () => ({ uri: `s3://${localCatalog.bucket}/${localCatalog.key}`, mayRead: [] }),
+  catalog: () => ({
+    uri: `s3://${localCatalog.bucket}/${localCatalog.key}`,
+    mayRead: [
+      new PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: [`arn:aws:s3:::${localCatalog.bucket}/${localCatalog.key}`],
+      }),
+    ],
+  }),
 };
 
 /**

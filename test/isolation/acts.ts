@@ -279,7 +279,7 @@ function otherActs(world: World): fc.Arbitrary<Act> {
     as('a guessed secret', { ...foreign, secretAccessKey: credentials.secretAccessKey }),
     as("another's token", { ...credentials, sessionToken: foreign.sessionToken }),
     as("another's id", { ...credentials, accessKeyId: foreign.accessKeyId }),
-    as("the service's id", { ...credentials, accessKeyId: 'local' }),
+    as("the operator's id", { ...credentials, accessKeyId: 'local' }),
     as('no session', { ...credentials, sessionToken: '' }),
     as('nobody', { accessKeyId: 'ASIA0000', secretAccessKey: 'x', sessionToken: 'x' }),
     ...['b', actor, '*', '', 'a/../b'].map(assume),

@@ -12,7 +12,7 @@ import { openStateFolder } from '../../lib/local/state-folder.ts';
  */
 const state = await openStateFolder(process.argv[2]);
 const aws = new LocalAws();
-const identities = new Identities(aws.credentials, new Map());
+const identities = new Identities(aws.credentials);
 const table = await startDynamoDb({ tables: ['Table'], identities, folder: state.dynamodb });
 const bucket = await startS3({ buckets: ['bucket'], identities, folder: state.s3 });
 aws.add(table);

@@ -16,7 +16,7 @@ type Json = Readonly<Record<string, unknown>>;
  */
 export function guardTable(identities: Identities, request: SignedRequest): void {
   const principal = identities.authenticate(request, 'dynamodb');
-  if (principal.kind === 'root') return;
+  if (principal.kind === 'operator') return;
   const action = /^DynamoDB_20120810\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
   if (!action) throw new Refused('UnknownOperationException', 'no operation of DynamoDB', 400);
   const body = parse(request.body);

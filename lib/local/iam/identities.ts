@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { isAllowed, type RequestContext, type Statement } from './policy.ts';
 import { checkSignature, isEqual, Refused, readClaim, type SignedRequest } from './signature.ts';
 
-/** Who a request is from: the service itself, which may do everything, or a session of a role. */
-export type Principal = { readonly kind: 'root' } | ({ readonly kind: 'session' } & Session);
+/** Who a request is from: the operator, who may do everything; the service's functions; or a session of a role. */
+export type Principal =
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'service' }
+  | ({ readonly kind: 'session' } & Session);
 
 export interface Session {
   /** The role's ARN. */
@@ -11,9 +14,13 @@ export interface Session {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-interface Credentials {
+/** What a request is signed with. */
+export interface LongCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+interface Credentials extends LongCredentials {
   readonly sessionToken: string;
   readonly expiration: Date;
 }
@@ -30,20 +37,29 @@ const invalid = () => new Refused('InvalidClientTokenId', 'The security token in
 /** The credentials that the local stand-ins know, and what each may do. */
 export class Identities {
   readonly #known = new Map<string, Known>();
+  readonly operator: LongCredentials;
   readonly #roles: ReadonlyMap<string, readonly Statement[]>;
+  readonly #service: readonly Statement[];
 
-  /** @param roles statements of each role, by ARN */
+  /**
+   * @param roles statements of each role, by ARN
+   * @param service what functions have and may do by themselves
+   */
   constructor(
-    root: { readonly accessKeyId: string; readonly secretAccessKey: string },
-    roles: ReadonlyMap<string, readonly Statement[]>,
+    operator: LongCredentials,
+    roles: ReadonlyMap<string, readonly Statement[]> = new Map(),
+    service?: { readonly credentials: LongCredentials; readonly statements: readonly Statement[] },
   ) {
+    this.operator = operator;
     this.#roles = roles;
-    const known: Known = {
-      principal: { kind: 'root' },
-      secret: root.secretAccessKey,
-      expiresAt: Number.POSITIVE_INFINITY,
-    };
-    this.#known.set(root.accessKeyId, known);
+    this.#service = service?.statements ?? [];
+    const know = ({ accessKeyId, secretAccessKey }: LongCredentials, kind: 'operator' | 'service') =>
+      this.#known.set(accessKeyId, {
+        ...{ principal: { kind }, secret: secretAccessKey },
+        expiresAt: Number.POSITIVE_INFINITY,
+      });
+    know(operator, 'operator');
+    if (service) know(service.credentials, 'service');
   }
 
   /** New credentials of a session of a role. @throws Refused when there is no such role */
@@ -77,10 +93,11 @@ export class Identities {
 
   /** @throws Refused */
   authorise(principal: Principal, action: string, resources: readonly string[], context: RequestContext = {}): void {
-    if (principal.kind === 'root') return;
-    const tags = Object.entries(principal.tags).map(([name, value]) => [`aws:PrincipalTag/${name}`, value]);
-    const own = { ...context, ...Object.fromEntries(tags) };
-    const statements = this.#roles.get(principal.role) ?? [];
+    if (principal.kind === 'operator') return;
+    const { role, tags } = principal.kind === 'session' ? principal : { role: undefined, tags: {} };
+    const tagged = Object.entries(tags).map(([name, value]) => [`aws:PrincipalTag/${name}`, value]);
+    const own = { ...context, ...Object.fromEntries(tagged) };
+    const statements = role === undefined ? this.#service : (this.#roles.get(role) ?? []);
     if (
       resources.length > 0 &&
       resources.every((resource) => isAllowed(statements, { action, resource, context: own }))

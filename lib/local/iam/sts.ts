@@ -5,7 +5,7 @@ import type { LocalService } from '../service.ts';
 import type { Identities } from './identities.ts';
 import { Refused } from './signature.ts';
 
-/** STS on loopback: AssumeRole, with session tags, for whoever has the service's own credentials. */
+/** STS on loopback: AssumeRole, with session tags, for whoever may take the role on. */
 export async function startSts(identities: Identities): Promise<LocalService> {
   const server = stsServer(identities);
   return { environment: { AWS_ENDPOINT_URL_STS: await listen(server) }, stop: () => close(server) };
@@ -19,8 +19,9 @@ function stsServer(identities: Identities): Server {
       const body = await readBody(request);
       const signed = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
       const principal = identities.authenticate(signed, 'sts');
-      if (principal.kind !== 'root') throw new Refused('AccessDenied', 'sts:AssumeRole is not allowed');
-      const xml = assumeRole(identities, new URLSearchParams(body.toString()));
+      const form = new URLSearchParams(body.toString());
+      identities.authorise(principal, 'sts:AssumeRole', [form.get('RoleArn') ?? '']);
+      const xml = assumeRole(identities, form);
       response.writeHead(200, { 'content-type': 'text/xml' }).end(xml);
     } catch (error) {
       const { code, status, message } = error instanceof Refused ? error : new Refused('InternalFailure', '', 500);

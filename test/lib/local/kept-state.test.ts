@@ -39,7 +39,7 @@ describe('the state folder of a service that is killed outright', () => {
     const held = await openStateFolder(state);
     await expect(openStateFolder(state)).rejects.toThrow('is in use by process');
     const aws = new LocalAws();
-    const identities = new Identities(aws.credentials, new Map());
+    const identities = new Identities(aws.credentials);
     const services = [
       await startDynamoDb({ tables: ['Table'], identities, folder: held.dynamodb }),
       await startS3({ buckets: ['bucket'], identities, folder: held.s3 }),

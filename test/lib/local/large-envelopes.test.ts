@@ -42,7 +42,7 @@ describe('envelopes too large to pass through a state machine', () => {
   const store = (envelopes: LaneEnvelopes, tenant: string | null = 'acme') =>
     withEnvironment(settings(), () => storeEnvelopes({ tenant }, envelopes));
   const load = (message: LaneEnvelopesMessage) => withEnvironment(settings(), () => loadEnvelopes('acme', message));
-  const client = () => new S3Client({ forcePathStyle: true });
+  const client = () => new S3Client({ forcePathStyle: true, credentials: cloud.operator });
 
   it('are stored under their digest and their tenant, once', async () => {
     const envelopes = [compress(rows(50), 300, kept), compress(rows(50), 300, kept)];

@@ -85,7 +85,7 @@ describe("a tenant's private words", () => {
   });
 
   it("lie in the bucket under their tenant's prefix alone, and in no object's name", async () => {
-    const client = new S3Client({ forcePathStyle: true });
+    const client = new S3Client({ forcePathStyle: true, credentials: cloud.operator });
     const { Buckets = [] } = await client.send(new ListBucketsCommand());
     const holders: string[] = [];
     for (const { Name: Bucket } of Buckets) {
@@ -98,6 +98,11 @@ describe("a tenant's private words", () => {
     }
     expect(holders).toHaveLength(1);
     expect(holders[0]).toMatch(/^tenants\/acme\/contexts\/[0-9a-f]{64}$/);
+    // Not even functions read them but in a session of the tenant.
+    const own = new S3Client({ forcePathStyle: true });
+    const command = new GetObjectCommand({ Bucket: cloud.environment.SLINGSHOT_BUCKET, Key: holders[0] });
+    await expect(own.send(command)).rejects.toThrow('s3:GetObject is not allowed');
     client.destroy();
+    own.destroy();
   });
 });
