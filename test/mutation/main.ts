@@ -1,20 +1,21 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { realpathSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { apply, findMutants, type Mutant } from './mutants.ts';
 import { RelatedTests } from './related-tests.ts';
 import { sample } from './sample.ts';
 import { Sandbox } from './sandbox.ts';
 
-const help = `npm run mutate -- [--sample N] [--seed S] [--only PREFIX]... [--within D] [--all] [--list] [--out FILE]
+const help = `npm run mutate -- [--sample N] [--seed S] [--only PREFIX]... [--within D] [--quick S] [--all] [--list] [--out FILE]
 
-Breaks one place at a time, in a copy of the working tree, and runs the tests that reach it, nearest first, until one
+Breaks one place at a time, in a copy of the working tree, and runs the tests that reach it, quick ones first, until one
 fails. What passes them all survives.
 
   --sample N    so many mutants, drawn by the seed; all of them when absent
   --seed S      of the draw (1)
   --only PREFIX files that begin so (models/ssd2, models/inference, functions and lib/local)
   --within D    tests at most so many imports away (5)
+  --quick S     tests that take at most so many seconds
   --all         slow tests too: the command line's and the experiments'
   --list        print the mutants, run nothing
   --out FILE    the result as JSON (mutants.json)`;
@@ -29,6 +30,7 @@ const { values } = parseArgs({
       default: ['models/ssd2/', 'models/inference/', 'functions/', 'lib/local/'],
     },
     within: { type: 'string', default: '5' },
+    quick: { type: 'string', default: 'Infinity' },
     all: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     out: { type: 'string', default: 'mutants.json' },
@@ -38,25 +40,32 @@ const { values } = parseArgs({
 
 /** Tests that start the command line or train, a minute or more each. */
 const slow = /^test\/(bin|experiments|chaos|fuzz|mutation)\/|ways-out|no-reporting|trainer/;
-const near = 2;
-const secondsATry = 240;
+/** Those that take so many seconds at most run before all others. */
+const quickSeconds = 3;
+/** How much longer than without a mutant tests may take before they count as hanging. */
+const patience = { factor: 10, seconds: 60 };
 
 type Verdict = 'killed' | 'timed out' | 'does not compile' | 'survived' | 'no test';
 
-async function judge(sandbox: Sandbox, mutant: Mutant, related: RelatedTests, usable: ReadonlySet<string>) {
-  const tests = testsOf(related, mutant.file).filter(({ test }) => usable.has(test));
-  const rounds = [tests.filter(({ distance }) => distance <= near), tests.filter(({ distance }) => distance > near)];
+async function judge(sandbox: Sandbox, mutant: Mutant, related: RelatedTests, seconds: ReadonlyMap<string, number>) {
+  const took = (test: string) => seconds.get(test) ?? Number.POSITIVE_INFINITY;
+  const tests = testsOf(related, mutant.file).filter((test) => took(test) <= Number(values.quick));
+  const rounds = [
+    tests.filter((test) => took(test) <= quickSeconds),
+    tests.filter((test) => took(test) > quickSeconds),
+  ];
   const text = sandbox.read(mutant.file);
   sandbox.write(mutant.file, apply(text, mutant));
   try {
     let compiled = false;
     for (const round of rounds.filter(({ length }) => length > 0)) {
-      const files = round.map(({ test }) => test);
-      const { outcome, output } = await sandbox.run('vitest', ['run', '--bail=1', ...files], secondsATry);
+      const whole = round.reduce((sum, test) => sum + took(test), 0);
+      const limit = patience.seconds + patience.factor * whole;
+      const { outcome, output } = await sandbox.run('vitest', ['run', '--bail=1', ...round], limit);
       if (outcome === 'timed out') return { verdict: 'timed out' as Verdict };
       if (outcome === 'failed') return { verdict: 'killed' as Verdict, by: /FAIL\s+(\S+)/.exec(output)?.[1] };
-      // What the type check refuses cannot be merged, so it counts for nothing. Later than the nearest tests: it is slower.
-      if (!compiled && (await sandbox.run('tsc', ['--noEmit'], secondsATry)).outcome === 'failed') {
+      // What the type check refuses cannot be merged, so it counts for nothing. Later than the quick tests: it is slower.
+      if (!compiled && (await sandbox.run('tsc', ['--noEmit'], 600)).outcome === 'failed') {
         return { verdict: 'does not compile' as Verdict };
       }
       compiled = true;
@@ -68,14 +77,14 @@ async function judge(sandbox: Sandbox, mutant: Mutant, related: RelatedTests, us
 }
 
 function testsOf(related: RelatedTests, file: string) {
-  return related.of(file).filter(({ distance }) => distance <= Number(values.within));
+  const near = related.of(file).filter(({ distance }) => distance <= Number(values.within));
+  return near.map(({ test }) => test);
 }
 
 async function main(): Promise<void> {
   if (values.help) return console.log(help);
   const source = join(import.meta.dirname, '..', '..');
   const sandbox = new Sandbox(source);
-  process.once('exit', () => sandbox.remove());
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
   const isTest = (file: string) => file.endsWith('.test.ts');
@@ -92,10 +101,10 @@ async function main(): Promise<void> {
   const tests = files.filter((file) => isTest(file) && (values.all || !slow.test(file)));
   const related = new RelatedTests(sandbox.root, files, tests);
   const reaching = chosen.flatMap(({ file }) => testsOf(related, file));
-  const usable = await passing(sandbox, [...new Set(reaching.map(({ test }) => test))].sort());
+  const seconds = await passing(sandbox, [...new Set(reaching)].sort());
   const results: (Mutant & { verdict: Verdict; by?: string | undefined })[] = [];
   for (const mutant of chosen) {
-    const result = { ...mutant, ...(await judge(sandbox, mutant, related, usable)) };
+    const result = { ...mutant, ...(await judge(sandbox, mutant, related, seconds)) };
     results.push(result);
     const { file, line, verdict, original, replacement } = result;
     console.log(
@@ -111,14 +120,29 @@ async function main(): Promise<void> {
   console.table([...rows, { folder: 'all', ...score(results) }]);
 }
 
-/** Tests that pass as things are: one that fails would kill every mutant. */
-async function passing(sandbox: Sandbox, tests: readonly string[]): Promise<ReadonlySet<string>> {
-  const { outcome, output } = await sandbox.run('vitest', ['run', ...tests], 3600);
-  if (outcome === 'passed') return new Set(tests);
-  const failing = new Set([...output.matchAll(/FAIL\s+(\S+)/g)].map(([, file]) => file));
-  if (failing.size === 0) throw new Error(`the tests cannot be run:\n${output.slice(-2000)}`);
-  console.log(`left out, since they fail without a mutant: ${[...failing].join(', ')}`);
-  return new Set(tests.filter((test) => !failing.has(test)));
+interface TestReport {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly startTime: number;
+    readonly endTime: number;
+  }[];
+}
+
+/** The tests that pass as things are, and their seconds: one that fails would kill every mutant. */
+async function passing(sandbox: Sandbox, tests: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const report = 'tests.json';
+  const { output } = await sandbox.run('vitest', ['run', '--reporter=json', `--outputFile=${report}`, ...tests], 3600);
+  if (!sandbox.has(report)) throw new Error(`the tests cannot be run:\n${output.slice(-2000)}`);
+  const { testResults } = JSON.parse(sandbox.read(report)) as TestReport;
+  const [passed, failed] = [true, false].map((well) =>
+    testResults.filter(({ status }) => (status === 'passed') === well),
+  );
+  const nameOf = (name: string) => relative(realpathSync(sandbox.root), name);
+  if (failed.length > 0) {
+    console.log(`left out, since they fail without a mutant: ${failed.map(({ name }) => nameOf(name)).join(', ')}`);
+  }
+  return new Map(passed.map(({ name, startTime, endTime }) => [nameOf(name), (endTime - startTime) / 1000]));
 }
 
 function score(results: readonly { verdict: Verdict }[]) {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -17,11 +17,16 @@ export class Sandbox {
       cwd: source,
     });
     this.files = listed.toString().split('\0').filter(Boolean);
+    process.once('exit', () => this.remove());
     for (const file of this.files) {
       mkdirSync(dirname(join(this.root, file)), { recursive: true });
       cpSync(join(source, file), join(this.root, file), { force: true });
     }
     symlinkSync(join(source, 'node_modules'), join(this.root, 'node_modules'));
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.root, file));
   }
 
   read(file: string): string {
