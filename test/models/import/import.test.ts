@@ -1,66 +1,24 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Base, loadBase } from '../../../models/checkpoint/base.ts';
-import { ImportError } from '../../../models/import/import-error.ts';
-import { writeModelFolder } from '../../../models/import/import-model.ts';
-import { openSource } from '../../../models/import/open-source.ts';
-import type { Source } from '../../../models/import/source.ts';
 import {
-  byteLevelTokenizer,
   type GgmlType,
-  type GgufModel,
-  gguf,
   ggufField,
-  type HuggingFaceFolder,
   llamaTensors,
   type Matrix,
   optTensors,
-  type TinyTokenizer,
   tinyLlama,
   tinyOpt,
-  writeHuggingFace,
 } from '../../support/checkpoints.ts';
+import { ImportSources } from '../../support/import-sources.ts';
 
-let folder: string;
-let tokenizer: TinyTokenizer;
-let number = 0;
+let sources: ImportSources;
 const tensors = llamaTensors();
-
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'slingshot-import-'));
-  tokenizer = await byteLevelTokenizer();
+  sources = await ImportSources.create();
 });
-afterAll(() => rm(folder, { recursive: true }));
-
-function fresh(): string {
-  return join(folder, String(number++));
-}
-
-async function imported(source: string): Promise<Base> {
-  const out = fresh();
-  const opened = await openSource(source);
-  try {
-    await writeModelFolder(opened, out);
-  } finally {
-    await opened.close();
-  }
-  return loadBase(out);
-}
-
-async function ggufFile(model: Partial<GgufModel> = {}): Promise<string> {
-  const path = `${fresh()}.gguf`;
-  await writeFile(path, gguf({ tensors, tokenizer, ...model }));
-  return path;
-}
-
-async function huggingFaceFolder(model: Partial<HuggingFaceFolder> = {}): Promise<string> {
-  const path = fresh();
-  await writeHuggingFace(path, { config: tinyLlama, tokenizer, tensors, ...model });
-  return path;
-}
+afterAll(() => sources.remove());
 
 function expectTensors(base: Base, expected: ReadonlyMap<string, Matrix>): void {
   expect([...base.tensors.keys()].sort()).toEqual([...expected.keys()].sort());
@@ -72,37 +30,39 @@ function expectTensors(base: Base, expected: ReadonlyMap<string, Matrix>): void 
 
 describe('a GGUF file', () => {
   it.each<GgmlType>(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1'])('of %s comes back exactly', async (type) => {
-    const base = await imported(await ggufFile({ type }));
+    const base = await sources.imported(await sources.ggufFile({ type }));
     expectTensors(base, tensors);
     const format = base.tensors.get('model.layers.0.mlp.up_proj.weight')?.format;
     expect(format?.toUpperCase()).toBe(type);
   });
 
   it('gives the configuration in the names of Hugging Face', async () => {
-    expect((await imported(await ggufFile())).config).toEqual(tinyLlama);
+    expect((await sources.imported(await sources.ggufFile())).config).toEqual(tinyLlama);
   });
 
   it('without an output matrix has the head tied to the table', async () => {
     const tied = new Map([...tensors].filter(([name]) => name !== 'lm_head.weight'));
-    const base = await imported(await ggufFile({ tensors: tied }));
+    const base = await sources.imported(await sources.ggufFile({ tensors: tied }));
     expect(base.config.tie_word_embeddings).toBe(true);
     expectTensors(base, tied);
   });
 
   it('gives its chat template and its special tokens', async () => {
-    const base = await imported(await ggufFile());
+    const base = await sources.imported(await sources.ggufFile());
     expect(base.chatTemplate).toContain('m.content');
     expect(base.tokenizer.special).toEqual(new Map([['<|endoftext|>', 0]]));
   });
 
   it('splits digits as its pre-tokenizer says', async () => {
     const digits = async (pre: string) => {
-      const vocab = { ...tokenizer.model.vocab, 12: 300 };
-      const merges = [...tokenizer.model.merges, ['1', '2'] as [string, string]];
+      const vocab = { ...sources.tokenizer.model.vocab, 12: 300 };
+      const merges = [...sources.tokenizer.model.merges, ['1', '2'] as [string, string]];
       const table = { shape: [301, 64], values: Array(301 * 64).fill(0.5) };
       const wider = new Map(tensors).set('model.embed_tokens.weight', table).set('lm_head.weight', table);
       const fields = { 'tokenizer.ggml.pre': ggufField.text(pre) };
-      const base = await imported(await ggufFile({ tensors: wider, fields, tokenizer: { model: { vocab, merges } } }));
+      const base = await sources.imported(
+        await sources.ggufFile({ tensors: wider, fields, tokenizer: { model: { vocab, merges } } }),
+      );
       return (await base.tokenizer.encode('12')).length;
     };
     expect(await digits('smollm')).toBe(2);
@@ -112,20 +72,20 @@ describe('a GGUF file', () => {
 
 describe('a Hugging Face folder', () => {
   it.each(['F32', 'F16', 'BF16'] as const)('of %s comes back exactly', async (type) => {
-    const base = await imported(await huggingFaceFolder({ type }));
+    const base = await sources.imported(await sources.huggingFaceFolder({ type }));
     expectTensors(base, tensors);
     expect(base.config).toEqual(tinyLlama);
   });
 
   it('may spread its tensors over several files', async () => {
-    expectTensors(await imported(await huggingFaceFolder({ parts: 3 })), tensors);
+    expectTensors(await sources.imported(await sources.huggingFaceFolder({ parts: 3 })), tensors);
   });
 
   it('of the OPT family comes back exactly, whichever way its files name the decoder', async () => {
     const opt = optTensors();
     const short = new Map([...opt].map(([name, matrix]) => [name.replace(/^model\./, ''), matrix]));
     for (const tensors of [opt, short]) {
-      const base = await imported(await huggingFaceFolder({ config: tinyOpt, tensors }));
+      const base = await sources.imported(await sources.huggingFaceFolder({ config: tinyOpt, tensors }));
       expectTensors(base, opt);
       expect(base.config).toEqual(tinyOpt);
     }
@@ -136,7 +96,7 @@ describe('a Hugging Face folder', () => {
     const padded = { shape: [320, 64], values: [...table.values, ...Array(20 * 64).fill(0)] };
     const config = { ...tinyLlama, vocab_size: 320, tie_word_embeddings: true };
     const withHead = new Map(tensors).set('model.embed_tokens.weight', padded).set('lm_head.weight', padded);
-    const base = await imported(await huggingFaceFolder({ config, tensors: withHead }));
+    const base = await sources.imported(await sources.huggingFaceFolder({ config, tensors: withHead }));
     expect(base.config.vocab_size).toBe(300);
     expectTensors(base, new Map([...tensors].filter(([name]) => name !== 'lm_head.weight')));
   });
@@ -146,19 +106,16 @@ describe('a Hugging Face folder', () => {
       { name: 'tool_use', template: 'no' },
       { name: 'default', template: 'yes' },
     ];
-    const path = await huggingFaceFolder({ tokenizerConfig: { chat_template } });
-    expect((await imported(path)).chatTemplate).toBe('yes');
+    const path = await sources.huggingFaceFolder({ tokenizerConfig: { chat_template } });
+    expect((await sources.imported(path)).chatTemplate).toBe('yes');
     await writeFile(join(path, 'chat_template.jinja'), 'a file');
-    expect((await imported(path)).chatTemplate).toBe('a file');
+    expect((await sources.imported(path)).chatTemplate).toBe('a file');
   });
 
   it('brings its licence along, and says in a card and a notice where the model is from', async () => {
-    const path = await huggingFaceFolder();
+    const path = await sources.huggingFaceFolder();
     await writeFile(join(path, 'LICENSE.txt'), 'do what you like');
-    const out = fresh();
-    const source = await openSource(path);
-    await writeModelFolder(source, out);
-    await source.close();
+    const out = await sources.import(path);
     expect(await readFile(join(out, 'LICENSE'), 'utf8')).toBe('do what you like');
     expect(await readFile(join(out, 'README.md'), 'utf8')).toMatch(/model\.safetensors, SHA-256 [0-9a-f]{64}/);
     expect(await readFile(join(out, 'NOTICE'), 'utf8')).toContain('the text is in LICENSE');
@@ -167,7 +124,7 @@ describe('a Hugging Face folder', () => {
 
 describe('any text', () => {
   it('survives, also where the tokenizer had no piece for some bytes', async () => {
-    const { model } = tokenizer;
+    const { model } = sources.tokenizer;
     // The letters of bytes 4 and 0xf1 give way to others.
     const vocab = Object.fromEntries(
       Object.entries(model.vocab).filter(([piece]) => piece !== '\u0104' && piece !== 'ñ'),
@@ -178,7 +135,9 @@ describe('any text', () => {
     const table = tensors.get('model.embed_tokens.weight') as Matrix;
     const short = { shape: [298, 64], values: table.values.slice(0, 298 * 64) };
     const fewer = new Map(tensors).set('model.embed_tokens.weight', short).set('lm_head.weight', short);
-    const base = await imported(await ggufFile({ tensors: fewer, tokenizer: { model: { ...model, vocab } } }));
+    const base = await sources.imported(
+      await sources.ggufFile({ tensors: fewer, tokenizer: { model: { ...model, vocab } } }),
+    );
     expect(base.config.vocab_size).toBe(300);
     const text = 'a\u0004b\u{40000}c';
     expect(await base.tokenizer.decode(await base.tokenizer.encode(text))).toBe(text);
@@ -186,226 +145,6 @@ describe('any text', () => {
     const control = vocab['\u0100'];
     expect(rows.slice(299 * 64)).toEqual(rows.slice(control * 64, (control + 1) * 64));
     expect(rows.slice(0, 298 * 64)).toEqual(Float32Array.from(short.values));
-  });
-});
-
-/** Opens and writes; the folder must not be there after, nor anything beside it. */
-async function failure(source: string): Promise<string> {
-  const parent = fresh();
-  const error = await openSource(source).then(
-    async (opened) => {
-      try {
-        await writeModelFolder(opened, join(parent, 'out'));
-        return undefined;
-      } catch (error) {
-        return error;
-      } finally {
-        await opened.close();
-      }
-    },
-    (error) => error,
-  );
-  expect(error).toBeInstanceOf(ImportError);
-  expect(await readdir(parent).catch(() => [])).toEqual([]);
-  const { message } = error as Error;
-  expect(message).not.toContain('\n');
-  return message;
-}
-
-describe('what cannot be imported', () => {
-  const without = (name: string) => new Map([...tensors].filter(([other]) => other !== name));
-  const { text, uint32 } = ggufField;
-
-  it.each<[string, Partial<GgufModel>, RegExp]>([
-    ['of another family', { fields: { 'general.architecture': text('gemma') } }, /family gemma; .* llama is read/],
-    [
-      'of another pre-tokenizer',
-      { fields: { 'tokenizer.ggml.pre': text('tekken') } },
-      /pre is tekken; gpt-2, smollm are/,
-    ],
-    ['of no pre-tokenizer', { fields: { 'tokenizer.ggml.pre': undefined } }, /pre is missing; gpt-2, smollm are read/],
-    ['of another tokenizer', { fields: { 'tokenizer.ggml.model': text('llama') } }, /model is llama; "gpt2"/],
-    ['without a tokenizer', { fields: { 'tokenizer.ggml.tokens': undefined } }, /no tokenizer in the metadata/],
-    ['with a type that is not read', { typeNumber: 14 }, /tensor token_embd\.weight is of Q6_K; F32, .* are read/],
-    [
-      'without a tensor',
-      { tensors: without('model.layers.1.mlp.up_proj.weight') },
-      /tensor blk\.1\.ffn_up\.weight is missing, \[96,64\]/,
-    ],
-    [
-      'with a tensor of the wrong shape',
-      { tensors: new Map(tensors).set('model.norm.weight', { shape: [32], values: Array(32).fill(1) }) },
-      /tensor output_norm\.weight has shape \[32\], the configuration needs \[64\]/,
-    ],
-    [
-      'with a tensor that would not be used',
-      { tensors: new Map(tensors).set('rope_freqs.weight', { shape: [8], values: Array(8).fill(1) }) },
-      /tensor rope_freqs\.weight is none of a llama network's/,
-    ],
-    [
-      'with scaled positions',
-      { fields: { 'llama.rope.scaling.type': text('linear') } },
-      /rope\.scaling\.type is linear/,
-    ],
-    ['with experts', { fields: { 'llama.expert_count': uint32(8) } }, /llama\.expert_count is 8/],
-    ['without a field', { fields: { 'llama.block_count': undefined } }, /num_hidden_layers/],
-    ['that is one of several', { fields: { 'split.count': uint32(2) } }, /one of 2 files/],
-    [
-      'with heads of another width',
-      { fields: { 'llama.rope.dimension_count': uint32(8) } },
-      /dimension_count is 8: heads of 16/,
-    ],
-  ])('a GGUF file %s', async (_, model, says) => {
-    const path = await ggufFile(model);
-    const message = await failure(path);
-    expect(message).toMatch(says);
-    expect(message).toContain(path);
-  });
-
-  it('a GGUF file cut anywhere', async () => {
-    const whole = gguf({ tensors, tokenizer, type: 'Q4_1' });
-    const path = `${fresh()}.gguf`;
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 4, max: whole.length - 64 }), async (length) => {
-        await writeFile(path, whole.subarray(0, length));
-        expect(await failure(path)).toMatch(/cut off (in|inside) /);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  it('a GGUF file with a changed byte is read or refused, never mistaken for something to crash on', async () => {
-    const whole = gguf({ tensors, tokenizer, type: 'Q4_1' });
-    const header = whole.lastIndexOf('output.weight') + 40;
-    const path = `${fresh()}.gguf`;
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: header }), fc.integer({ min: 1, max: 255 }), async (at, by) => {
-        const changed = Buffer.from(whole);
-        changed[at] ^= by;
-        await writeFile(path, changed);
-        const outcome = await openSource(path).catch((error) => error);
-        if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ImportError);
-        else await (outcome as Source).close();
-      }),
-      { numRuns: 200 },
-    );
-  });
-
-  it('what is no GGUF file, by its first bytes', async () => {
-    const path = `${fresh()}.gguf`;
-    await writeFile(path, 'PK\u0003\u0004 some archive, or pickled weights');
-    expect(await failure(path)).toMatch(/not a GGUF file/);
-    await writeFile(path, Buffer.concat([Buffer.from('GGUF'), Buffer.from([0, 0, 0, 3])]));
-    expect(await failure(path)).toMatch(/big-endian/);
-    await writeFile(path, 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n');
-    expect(await failure(path)).toMatch(/Git LFS pointer.*git lfs pull/);
-    expect(await failure(join(folder, 'nowhere'))).toMatch(/nowhere: no such file or folder/);
-  });
-
-  it.each<[string, Partial<HuggingFaceFolder>, RegExp]>([
-    ['of another family', { config: { ...tinyLlama, model_type: 'gpt2' } }, /model_type is gpt2; llama, opt are read/],
-    [
-      'with scaled positions',
-      { config: { ...tinyLlama, rope_scaling: { rope_type: 'llama3' } } },
-      /rope_scaling is .*llama3/,
-    ],
-    [
-      'with quantised weights',
-      { config: { ...tinyLlama, quantization_config: { bits: 4 } } },
-      /quantization_config is/,
-    ],
-    ['with another activation', { config: { ...tinyLlama, hidden_act: 'gelu' } }, /hidden_act/],
-    ['with heads of another width', { config: { ...tinyLlama, head_dim: 32 } }, /head_dim is 32: heads of 16 are read/],
-    ['that normalises after', { config: { ...tinyOpt, do_layer_norm_before: false } }, /do_layer_norm_before is false/],
-    [
-      'without a tensor',
-      { tensors: without('model.norm.weight') },
-      /tensor model\.norm\.weight is missing, \[64\] was/,
-    ],
-    [
-      'with biases',
-      { tensors: new Map(tensors).set('model.norm.bias', { shape: [64], values: Array(64).fill(0) }) },
-      /norm\.bias is none/,
-    ],
-  ])('a Hugging Face folder %s', async (_, model, says) => {
-    const path = await huggingFaceFolder(model);
-    const message = await failure(path);
-    expect(message).toMatch(says);
-    expect(message).toContain(path);
-  });
-
-  it.each<[string, (path: string) => Promise<unknown>, RegExp]>([
-    ['without a configuration', (path) => rm(join(path, 'config.json')), /has no config\.json/],
-    ['without a tokenizer', (path) => rm(join(path, 'tokenizer.json')), /has no tokenizer\.json: save it/],
-    ['without weights', (path) => rm(join(path, 'model.safetensors')), /has no model\.safetensors, nor/],
-    [
-      'with pickled weights only',
-      async (path) => {
-        await rm(join(path, 'model.safetensors'));
-        await writeFile(join(path, 'pytorch_model.bin'), 'anything');
-      },
-      /pytorch_model\.bin is pickled/,
-    ],
-    [
-      'with a Git LFS pointer',
-      (path) => writeFile(join(path, 'model.safetensors'), 'version https://git-lfs.github.com/spec/v1\n'),
-      /model\.safetensors is a Git LFS pointer/,
-    ],
-    ['with cut weights', (path) => truncate(join(path, 'model.safetensors'), 9000), /model\.safetensors: .*cut off/],
-    ['with half a configuration', (path) => truncate(join(path, 'config.json'), 30), /config\.json is no JSON object/],
-    [
-      'with a tokenizer of another kind',
-      (path) =>
-        writeFile(join(path, 'tokenizer.json'), JSON.stringify({ model: { type: 'Unigram', vocab: {}, merges: [] } })),
-      /tokenizer\.json: not a tokenizer that is read: model\.type: byte-level BPE is read/,
-    ],
-  ])('a Hugging Face folder %s', async (_, damage, says) => {
-    const path = await huggingFaceFolder();
-    await damage(path);
-    expect(await failure(path)).toMatch(says);
-  });
-
-  it('a folder with one of its parts missing, or an index that leads out of the folder', async () => {
-    const path = await huggingFaceFolder({ parts: 2 });
-    await rm(join(path, 'model-00002-of-00002.safetensors'));
-    expect(await failure(path)).toMatch(
-      /model-00002-of-00002\.safetensors is missing, model\.safetensors\.index\.json names/,
-    );
-    await writeFile(
-      join(path, 'model.safetensors.index.json'),
-      JSON.stringify({ weight_map: { 'model.norm.weight': '../other/model.safetensors' } }),
-    );
-    expect(await failure(path)).toMatch(/is no index of safetensors files/);
-  });
-
-  it('a folder whose tokenizer has more tokens than the model has rows, or gaps between its ids', async () => {
-    const { model } = tokenizer;
-    const changed = (vocab: Record<string, number>) => ({ ...tokenizer, model: { ...model, vocab } });
-    const more = await huggingFaceFolder({ tokenizer: changed({ ...model.vocab, extra: 300 }) });
-    expect(await failure(more)).toMatch(/301 pieces, but the model has 300 rows/);
-    const gap = await huggingFaceFolder({ tokenizer: changed({ ...model.vocab, extra: 302 }) });
-    expect(await failure(gap)).toMatch(/301 pieces, but none has id 300/);
-  });
-
-  it('a source that fails in the middle leaves nothing behind', async () => {
-    const source = await openSource(await ggufFile());
-    const broken = new Map(source.tensors);
-    const read = () => Promise.reject(new ImportError('the disk is gone'));
-    broken.set('model.norm.weight', { format: 'F32', shape: [64], read });
-    const parent = fresh();
-    await expect(writeModelFolder({ ...source, tensors: broken }, join(parent, 'out'))).rejects.toThrow(
-      'the disk is gone',
-    );
-    await source.close();
-    expect(await readdir(parent)).toEqual([]);
-  });
-
-  it('nothing is written over', async () => {
-    const out = await huggingFaceFolder();
-    const source = await openSource(await ggufFile());
-    await expect(writeModelFolder(source, out)).rejects.toThrow('holds files already');
-    await source.close();
-    expect(await readdir(out)).toContain('tokenizer_config.json');
   });
 });
 
@@ -419,10 +158,7 @@ describe('an imported folder', () => {
     ['without its index', (path) => rm(join(path, 'model.safetensors.index.json')), /index\.json is no index/],
     ['without its tokenizer', (path) => rm(join(path, 'tokenizer.json')), /tokenizer\.json cannot be used/],
   ])('%s is refused', async (_, damage, says) => {
-    const out = fresh();
-    const source = await openSource(await ggufFile());
-    await writeModelFolder(source, out);
-    await source.close();
+    const out = await sources.import(await sources.ggufFile());
     await damage(out);
     await expect(loadBase(out)).rejects.toThrow(says);
   });
