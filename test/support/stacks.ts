@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, NestedStack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { builtArtefacts } from '../../lib/cloud/artefacts.ts';
+import { type Settings, settingsSchema } from '../../lib/cloud/settings.ts';
+import { SlingshotStack } from '../../lib/cloud/slingshot-stack.ts';
+import { tinyFleet } from './tiny-fleet.ts';
+
+/** Stacks of a tiny fleet, synthesised into a folder of their own. */
+export class Stacks {
+  readonly tiny: Awaited<ReturnType<typeof tinyFleet>>;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'slingshot-template-'));
+
+  private constructor(tiny: Stacks['tiny']) {
+    this.tiny = tiny;
+  }
+
+  static async create(): Promise<Stacks> {
+    return new Stacks(await tinyFleet());
+  }
+
+  build(
+    settings: Partial<Settings> = {},
+    fleet = this.tiny.fleet,
+    id = 'Slingshot',
+  ): { app: App; stack: SlingshotStack } {
+    const outdir = mkdtempSync(join(this.#folder, 'cdk.out'));
+    const app = new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
+    const stack = new SlingshotStack(app, id, {
+      ...{ fleet, artefacts: builtArtefacts, settings: settingsSchema.parse(settings) },
+    });
+    return { app, stack };
+  }
+
+  async remove(): Promise<void> {
+    rmSync(this.#folder, { recursive: true });
+    await this.tiny.remove();
+  }
+}
+
+/** The stack's template, then those of the stacks nested in it. */
+export function templates(stack: SlingshotStack): Template[] {
+  const nested = stack.node.children.filter((child) => child instanceof NestedStack);
+  return [stack, ...nested].map((each) => Template.fromStack(each));
+}
+
+export interface Resource {
+  readonly Type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a template's properties have any shape
+  readonly Properties: Record<string, any>;
+  readonly DeletionPolicy?: string;
+  readonly Metadata?: Readonly<Record<string, unknown>>;
+}
+
+export function resourcesOf(all: readonly Template[], type: string): Resource[] {
+  return all.flatMap((each) => Object.values(each.findResources(type)) as Resource[]);
+}
+
+/** What a role may do: its own statements, and those that the CDK adds in a policy. */
+export function statementsOf(all: readonly Template[], role: string) {
+  return all.flatMap((each) => {
+    const inline = each.findResources('AWS::IAM::Role')[role]?.Properties.Policies ?? [];
+    const added = Object.values(each.findResources('AWS::IAM::Policy')).filter(({ Properties }) =>
+      Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === role),
+    );
+    return [
+      ...inline.map((policy: { PolicyDocument: unknown }) => policy),
+      ...added.map(({ Properties }) => Properties),
+    ].flatMap(({ PolicyDocument }) => PolicyDocument.Statement as { Action: unknown; Resource: unknown }[]);
+  });
+}
