@@ -17,6 +17,9 @@ export const tenantTag = 'TenantId';
 /** Of a role that is assumed by a role, an hour is the most. */
 const sessionSeconds = 3600;
 
+/** It has at least two letters, which a tenant's name need not have. */
+const longestSessionName = 64;
+
 /** Tenants whose clients a warm function keeps. */
 const kept = 200;
 
@@ -62,7 +65,7 @@ async function assumeTenantRole(sts: STSClient, tenant: string) {
   const { Credentials } = await sts.send(
     new AssumeRoleCommand({
       RoleArn: setting('SLINGSHOT_TENANT_ROLE'),
-      RoleSessionName: tenant,
+      RoleSessionName: `tenant-${tenant}`.slice(0, longestSessionName),
       Tags: [{ Key: tenantTag, Value: tenant }],
       DurationSeconds: sessionSeconds,
     }),

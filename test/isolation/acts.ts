@@ -270,7 +270,7 @@ function otherActs(world: World): fc.Arbitrary<Act> {
       sts.send(
         new AssumeRoleCommand({
           RoleArn: store.role,
-          RoleSessionName: 'x',
+          RoleSessionName: 'somebody',
           Tags: [{ Key: 'TenantId', Value: tenant }],
         }),
       ),

@@ -80,7 +80,7 @@ export async function makeWorld(): Promise<World> {
 
 async function assume(RoleArn: string, tenant: string): Promise<Credentials> {
   const command = new AssumeRoleCommand({
-    ...{ RoleArn, RoleSessionName: tenant },
+    ...{ RoleArn, RoleSessionName: `tenant-${tenant}` },
     Tags: [{ Key: 'TenantId', Value: tenant }],
   });
   const { Credentials: made } = await new STSClient({}).send(command);

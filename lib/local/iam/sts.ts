@@ -45,6 +45,9 @@ function assumeRole(identities: Identities, form: URLSearchParams): string {
     if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$/u.test(value))
       throw new Refused('ValidationError', 'a tag is wrong', 400);
   }
+  if (!/^[\w+=,.@-]{2,64}$/.test(form.get('RoleSessionName') ?? '')) {
+    throw new Refused('ValidationError', 'RoleSessionName is wrong', 400);
+  }
   const role = form.get('RoleArn') ?? '';
   const made = identities.mint({ role, tags }, Number(form.get('DurationSeconds') ?? 3600));
   return `<AssumeRoleResponse xmlns="${namespace}"><AssumeRoleResult><Credentials>
