@@ -1,4 +1,4 @@
-import type { FrozenMatrix, QuantisedMatrix, RotaryTables } from '../graph/index.ts';
+import type { FrozenMatrix, RotaryTables } from '../graph/index.ts';
 import { headShape, type LlamaShape, layerMatrices } from './llama.ts';
 
 /** A checkpoint's tensors in float32 by their Hugging Face names, made when they are asked for. */
@@ -72,21 +72,7 @@ export function quantiseRows(parts: readonly Float32Array[], from: number, to: n
     }
   }
   if (row !== to) throw new RangeError(`a matrix of ${to} outputs was given ${row}`);
-  return { from, to, values, scale, transposed: once(() => transposed(values, scale, from, to)) };
-}
-
-/** The transpose, with a scale for each of its own outputs. */
-function transposed(values: Int8Array, scale: Float32Array, from: number, to: number): QuantisedMatrix {
-  const out = new Int8Array(values.length);
-  const outScale = new Float32Array(from);
-  for (let i = 0; i < from; i++) {
-    let largest = 0;
-    for (let j = 0; j < to; j++) largest = Math.max(largest, Math.abs(values[i * to + j] * scale[j]));
-    outScale[i] = largest / 127;
-    const inverse = largest === 0 ? 0 : 127 / largest;
-    for (let j = 0; j < to; j++) out[j * from + i] = Math.round(values[i * to + j] * scale[j] * inverse);
-  }
-  return { from: to, to: from, values: out, scale: outScale };
+  return { from, to, values, scale, dense: once(() => Float32Array.from(values, (value, i) => value * scale[i % to])) };
 }
 
 function once<T>(make: () => T): () => T {

@@ -14,9 +14,9 @@ export interface QuantisedMatrix {
   readonly scale: Float32Array;
 }
 
-/** A base's matrix, which no gradient reaches, and its transpose for what flows back through it. */
+/** A base's matrix, which no gradient reaches, and its numbers in float32, [from, to], for what flows back through it. */
 export interface FrozenMatrix extends QuantisedMatrix {
-  readonly transposed: () => QuantisedMatrix;
+  readonly dense: () => Float32Array;
 }
 
 /** A trained correction of a frozen matrix: a [from, rank] times b [rank, to]. */
@@ -32,14 +32,18 @@ export interface LowRank {
  * scale of its own, so that a row's numbers do not depend on the rows beside it, and the product is exact in integers.
  * With a correction, x W + (x a) b, which is in float32 (LoRA, arXiv 2106.09685).
  *
- * The gradient by x goes through the transposed matrix in the same way.
+ * The gradient by x is in float32: that of a cross-entropy over a vocabulary is one large number and very many small
+ * ones, which weigh as much together, and which eight bits would all round to 0.
  */
 export function frozenLinear(x: Value, name: string, weight: FrozenMatrix, correction?: LowRank): Value {
   if (x.shape.length !== 2 || x.shape[1] !== weight.from) {
     throw new RangeError(`frozenLinear: ${formatShape(x.shape)} x [${weight.from}, ${weight.to}]`);
   }
   const product = integerProduct(x, name, weight);
-  const back = (dy: Value) => integerProduct(dy, `${name}.transposed`, weight.transposed());
+  const back = (dy: Value) => {
+    const { from, to } = weight;
+    return gemm(dy, x.graph.constant(weight.dense(), [from, to], `${name}.dense`), { b: true });
+  };
   if (!correction) return withGradient(product, [x], (dy) => [back(dy)]);
   const { a, b, gate } = correction;
   const inner = gemm(x, a);

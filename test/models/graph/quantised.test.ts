@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type FrozenMatrix, frozenLinear, Graph, gradients, mul, reshape, sum } from '../../../models/graph/index.ts';
+import {
+  crossEntropy,
+  type FrozenMatrix,
+  frozenLinear,
+  Graph,
+  gradients,
+  mul,
+  reshape,
+  sum,
+} from '../../../models/graph/index.ts';
 import { quantiseRows } from '../../../models/network/llama-base.ts';
 import { Session } from '../../../models/runtime/session.ts';
 
@@ -101,6 +110,37 @@ describe('a frozen linear layer in eight bits', () => {
     for (const [name, values] of Object.entries(expected)) {
       expect(relativeError(outputs[name], values), name).toBeLessThan(tolerance);
     }
+  });
+
+  it('passes on the whole gradient of a cross-entropy over many outputs', async () => {
+    const many = 4000;
+    const [wide, targets] = [sample(many * from, 6), BigInt64Array.of(1n, 77n, 500n, 2000n, 3999n)];
+    const graph = new Graph('head');
+    const input = graph.input('x', [rows, from]);
+    const losses = crossEntropy(
+      frozenLinear(input, 'head', quantiseRows([wide], from, many)),
+      graph.constant(targets, [rows], 'targets'),
+    );
+    const [dx] = gradients(reshape(sum(losses, [0]), []), [input]);
+    graph.output('dx', dx);
+    const session = await Session.create(graph);
+    const outputs = await session.run({ x });
+    await session.release();
+    // dx = (softmax(x W) - onehot) W^T, of which the first part is spread over all outputs.
+    const expected = new Float64Array(rows * from);
+    for (let row = 0; row < rows; row++) {
+      const logits = Array.from({ length: many }, (_, o) => {
+        let sum = 0;
+        for (let i = 0; i < from; i++) sum += x[row * from + i] * wide[o * from + i];
+        return sum;
+      });
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      for (let o = 0; o < many; o++) {
+        const d = Math.exp(logits[o]) / total - (Number(targets[row]) === o ? 1 : 0);
+        for (let i = 0; i < from; i++) expected[row * from + i] += d * wide[o * from + i];
+      }
+    }
+    expect(relativeError(outputs.dx, expected)).toBeLessThan(0.03);
   });
 
   it('leaves a row whose correction is off as if there were none', async () => {
