@@ -1,12 +1,14 @@
 import { againstAutoregressive } from './autoregressive.ts';
 import { collaboration } from './collaboration.ts';
 import { contextEncoding } from './context-encoding.ts';
+import { decoding } from './decoding.ts';
 import { halting } from './halting.ts';
 import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
 import { selfConditioning } from './self-conditioning.ts';
 import { specialists } from './specialists.ts';
 import { ssdLm } from './ssd-lm.ts';
+import { tenantsByWeight } from './tenants.ts';
 
 /** By name, in the order of docs/experiments.md. */
 export const experiments: Readonly<Record<string, (lab: Lab) => Promise<Report>>> = {
@@ -17,4 +19,6 @@ export const experiments: Readonly<Record<string, (lab: Lab) => Promise<Report>>
   specialists,
   collaboration,
   autoregressive: againstAutoregressive,
+  decoding,
+  tenants: tenantsByWeight,
 };

@@ -9,6 +9,7 @@ interface NgramOptions {
   out: string;
   order: number;
   maxMegabytes: number;
+  reader?: boolean;
 }
 
 export function ngramCommand(): Command {
@@ -17,6 +18,7 @@ export function ngramCommand(): Command {
     .requiredOption('--data <path>', 'a file or folder of JSON Lines or plain text, plain or gzip')
     .requiredOption('--out <folder>', "the model's folder")
     .option('--core <folder>', 'the core that it will correct', 'models/weights/core')
+    .option('--reader', "let the core's base read beside the n-grams, private contexts included")
     .option('--order <n>', 'tokens that an n-gram spans at most, 1 to 8', count, 5)
     .option('--max-megabytes <n>', "the file's size at most; what tells least is left out", count, 4)
     .addHelpText(
@@ -30,12 +32,12 @@ Example:
     .action(runNgram);
 }
 
-async function runNgram({ data, core, out, order, maxMegabytes }: NgramOptions): Promise<void> {
+async function runNgram({ data, core, out, order, maxMegabytes, reader = false }: NgramOptions): Promise<void> {
   const { makeNgramModel } = await import('../../models/ngram/make-ngram-model.ts');
   const started = performance.now();
   const progress = showCount('tokens');
   const made = await makeNgramModel({
-    ...{ data, core, folder: out, order, maxBytes: maxMegabytes * 2 ** 20 },
+    ...{ data, core, folder: out, reader, order, maxBytes: maxMegabytes * 2 ** 20 },
     onTokenized: (_, tokens) => progress(tokens),
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

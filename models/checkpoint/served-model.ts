@@ -22,6 +22,8 @@ export interface ServedConfig {
   readonly endOfText: number;
   /** Where its tokenizer lies: with its base, if it has one. */
   readonly tokenizerDirectory: string;
+  /** Whether it computes by its base's weights, too. */
+  readonly needsBase: boolean;
   /** Where its weights lie, in the model's own folder. */
   readonly weightsFile: string;
 }
@@ -39,6 +41,7 @@ export async function loadServedConfig(directory: string): Promise<ServedConfig>
   return {
     ...{ kind, vocabulary, block, positions, endOfText },
     tokenizerDirectory: 'base' in config ? resolve(directory, config.base) : directory,
+    needsBase: kind === 'adapter' || ('baseDigest' in config && config.baseDigest !== undefined),
     weightsFile: kind === 'ngram' ? ngramFile : modelFiles.weights,
   };
 }
@@ -69,7 +72,7 @@ export async function loadChatTemplate(directory: string, tokenizer: Tokenizer):
 export async function modelVersion(directory: string): Promise<string> {
   const { weightsFile } = await loadServedConfig(directory);
   const hash = createHash('sha256');
-  // An adapter's config names its base by digest.
+  // A config names the base by digest.
   for (const file of [modelFiles.config, weightsFile]) {
     await pipeline(createReadStream(join(directory, file)), hash, { end: false });
   }
@@ -92,7 +95,7 @@ export interface ServedFiles {
  * @throws ModelError
  */
 export async function servedFiles(directory: string, what: 'all' | 'text'): Promise<ServedFiles> {
-  const { tokenizerDirectory, weightsFile, kind } = await loadServedConfig(directory);
+  const { tokenizerDirectory, weightsFile, needsBase } = await loadServedConfig(directory);
   const own = [modelFiles.config, ...(what === 'all' ? [weightsFile] : [])];
   if (tokenizerDirectory === directory) return { root: directory, model: '', files: [...own, modelFiles.tokenizer] };
   const root = dirname(tokenizerDirectory);
@@ -102,6 +105,6 @@ export async function servedFiles(directory: string, what: 'all' | 'text'): Prom
   }
   const base = basename(tokenizerDirectory);
   const text = [modelFiles.tokenizer, baseFiles.tokenizerConfig];
-  const shared = what === 'all' && kind === 'adapter' ? await readdir(tokenizerDirectory) : text;
+  const shared = what === 'all' && needsBase ? await readdir(tokenizerDirectory) : text;
   return { root, model, files: [...own.map((file) => join(model, file)), ...shared.map((file) => join(base, file))] };
 }

@@ -10,6 +10,7 @@ import { BaseRunner, type LaneRows, type Simplexes } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
 import { checkLane, LaneError } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
+import { laneRows } from './lane-rows.ts';
 
 /** Adapters over one base, of one rank, share its session. */
 const runners = new WeakMap<LlamaBase, Map<string, Promise<BaseRunner>>>();
@@ -65,7 +66,9 @@ export class AdaptedDenoiser {
   async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
     const started = performance.now();
     const rows: LaneRows[] = [];
-    for (const lane of lanes) rows.push(await this.#rows(lane, owner));
+    for (const lane of lanes) {
+      rows.push(laneRows(this.config, lane, await this.#runner.encode(lane.context.slice(0, -1), owner)));
+    }
     const encoded = performance.now();
     const denoised = lanes.some(({ form }) => !form || form.denoiser > 0);
     const noisy = denoised || lanes.some(({ form }) => form && form.evidence > 0);
@@ -83,34 +86,6 @@ export class AdaptedDenoiser {
       compress: performance.now() - modelled,
     };
     return { envelopes, timings };
-  }
-
-  /**
-   * A lane's rows: the last clean token and the draft so far, as the base reads them; then, with the adapter on, the last
-   * clean token again, where rows are shifted, and the block's simplexes. The kept context ends before that token.
-   */
-  async #rows({ context, tokens, form }: LaneStep, owner: string): Promise<LaneRows> {
-    const { block, shift } = this.config;
-    const kept = await this.#runner.encode(context.slice(0, -1), owner);
-    const last = context[context.length - 1];
-    const start = context.length;
-    const drafted = form && form.draft > 0 ? block - 1 : 0;
-    const draft = Array.from({ length: drafted }, (_, i) => tokens?.[i][0] ?? last);
-    const denoised = !form || form.denoiser > 0;
-    const clean = 1 + drafted;
-    const before = denoised && shift ? 1 : 0;
-    const noised = denoised ? block : 0;
-    const adapted = before + noised;
-    const range = (length: number, from: number) => Array.from({ length }, (_, i) => from + i);
-    return {
-      context: kept,
-      tokens: [last, ...draft, ...(before ? [last] : [])],
-      positions: [...range(clean, start - 1), ...range(adapted, start - before)],
-      adapted: range(clean + adapted, 0).map((row) => row >= clean),
-      // A noised row sees its whole block and the last clean token, none of the draft.
-      sees: (i, j) => (i < clean ? j <= i : j >= clean || j === 0),
-      asked: [...range(noised, clean), ...range(drafted > 0 ? block : 0, 0)],
-    };
   }
 
   #simplexes(lanes: readonly LaneStep[]): Simplexes {

@@ -29,6 +29,8 @@ export function checkLane(config: LaneLimits, lane: LaneStep, path: string): voi
   if (lane.context.length < 1 || lane.context.length > room) {
     throw new LaneError(`${path}.context`, `${lane.context.length} tokens, the model takes 1 to ${room}`);
   }
+  if (lane.given !== undefined && lane.given > lane.context.length)
+    throw new LaneError(`${path}.given`, `${lane.given} of ${lane.context.length} tokens`);
   checkIds(`${path}.context`, lane.context, vocabulary);
   if (lane.step >= lane.steps) throw new LaneError(`${path}.step`, `${lane.step} is not below steps, ${lane.steps}`);
   if (lane.tokens) {

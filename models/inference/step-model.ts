@@ -31,6 +31,6 @@ export interface StepModel {
 export async function loadStepModel(directory: string, runtime?: RuntimeOptions): Promise<StepModel> {
   const { kind } = await loadServedConfig(directory);
   if (kind === 'adapter') return AdaptedDenoiser.create(await loadAdapter(directory), runtime);
-  if (kind === 'ngram') return NgramDenoiser.load(directory);
+  if (kind === 'ngram') return NgramDenoiser.load(directory, runtime);
   return Denoiser.create(await loadModel(directory), runtime);
 }

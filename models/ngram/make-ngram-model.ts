@@ -1,6 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import { loadAdapter } from '../checkpoint/adapter-directory.ts';
-import { modelFiles } from '../checkpoint/model-directory.ts';
+import { ModelError, modelFiles } from '../checkpoint/model-directory.ts';
 import { loadServedConfig, loadServedTokenizer } from '../checkpoint/served-model.ts';
 import { dataFiles } from '../data/rows.ts';
 import { tokenizeInMemory } from '../data/tokenize.ts';
@@ -15,6 +15,8 @@ export interface NgramModelOptions {
   /** The core that it will correct: its tokenizer and block are the model's, its tokens' frequency the prior. */
   readonly core: string;
   readonly folder: string;
+  /** Whether the core's base reads beside the n-grams, which makes the model as slow as the core. */
+  readonly reader?: boolean;
   readonly order?: number;
   /** What the model's file takes at most. */
   readonly maxBytes?: number;
@@ -36,7 +38,9 @@ export async function makeNgramModel(options: NgramModelOptions): Promise<{ toke
     policy: 'fail',
     ...(options.onTokenized ? { onProgress: options.onTokenized } : {}),
   });
-  const prior = served.kind === 'adapter' ? (await loadAdapter(core)).adapter.get('prior')?.data : undefined;
+  const adapted = served.kind === 'adapter' ? await loadAdapter(core) : undefined;
+  if (options.reader && !adapted) throw new ModelError(`${core} has no base that could read beside the n-grams`);
+  const prior = adapted?.adapter.get('prior')?.data;
   const model = NgramModel.train(documents(tokens, endOfText), {
     ...{ vocabulary, order, maxBytes },
     ...(prior ? { prior: normalised(prior) } : {}),
@@ -46,6 +50,7 @@ export async function makeNgramModel(options: NgramModelOptions): Promise<{ toke
   const config = formatNgramConfig({
     ...{ vocabulary, endOfText, block, positions, order },
     base: relative(resolve(folder), tokenizerDirectory),
+    ...(options.reader && adapted ? { baseDigest: adapted.base.digest } : {}),
   });
   await writeAtomically(join(folder, modelFiles.config), `${JSON.stringify(config, null, 2)}\n`);
   await writeAtomically(join(folder, ngramFile), [bytes]);

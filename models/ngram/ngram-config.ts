@@ -7,6 +7,8 @@ const ngramSchema = z.strictObject({
   model_type: z.literal('ngram'),
   /** The folder whose tokenizer it counts by; a relative path starts from the model's own. */
   base: z.string().min(1),
+  /** Of the base that reads beside the n-grams; only its tokenizer is used when absent. */
+  base_digest: z.string().optional(),
   vocab_size: positive,
   eos_token_id: z.int().nonnegative(),
   block_size: positive.max(1024),
@@ -20,6 +22,7 @@ export const ngramFile = 'model.ngram';
 export interface NgramConfig {
   readonly kind: 'ngram';
   readonly base: string;
+  readonly baseDigest?: string;
   readonly vocabulary: number;
   readonly endOfText: number;
   readonly block: number;
@@ -37,6 +40,7 @@ export function parseNgramConfig(json: unknown): NgramConfig {
   return {
     kind: 'ngram',
     base: file.base,
+    ...(file.base_digest === undefined ? {} : { baseDigest: file.base_digest }),
     vocabulary: file.vocab_size,
     endOfText: file.eos_token_id,
     block: file.block_size,
@@ -50,6 +54,7 @@ export function formatNgramConfig(config: Omit<NgramConfig, 'kind'>): z.input<ty
   return {
     model_type: 'ngram',
     base: config.base,
+    ...(config.baseDigest === undefined ? {} : { base_digest: config.baseDigest }),
     vocab_size: config.vocabulary,
     eos_token_id: config.endOfText,
     block_size: config.block,

@@ -95,6 +95,7 @@ export function laneSteps(
       ...modelOptionsOf(decoding),
       ...{ seed, lane, block, step },
       context: [...context, ...committed],
+      ...(committed.length > 0 ? { given: context.length } : {}),
       tokens: state.tokens,
       ...(state.settled ? { settled: state.settled } : {}),
       previous: previous && envelopeOf(previous, index),

@@ -35,6 +35,8 @@ export const laneStepSchema = z
     ...modelOptions,
     ...noiseAddress,
     context: someTokenIdsSchema,
+    /** Tokens of the context that were given; the others were generated. All, when absent. */
+    given: countSchema.optional(),
     tokens: projectedSchema,
     settled: countSchema.optional(),
   })

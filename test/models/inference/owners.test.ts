@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { close, listen } from '../../../lib/local/listen.ts';
 import { AdaptedDenoiser } from '../../../models/inference/adapted-denoiser.ts';
+import { BaseReader } from '../../../models/inference/base-reader.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { pieceLength } from '../../../models/inference/encoded-prefix.ts';
 import { NgramDenoiser } from '../../../models/inference/ngram-denoiser.ts';
@@ -9,6 +10,7 @@ import { NgramModel } from '../../../models/ngram/ngram-model.ts';
 import { Session } from '../../../models/runtime/session.ts';
 import { decodeAnswer, encodeInvocation } from '../../../models/serving/protocol.ts';
 import { createModelServer } from '../../../models/serving/server.ts';
+import type { Form } from '../../../models/ssd2/form.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { tinyAdapted } from '../../support/tiny-base.ts';
 import { tinyModel } from '../../support/tiny-fleet.ts';
@@ -18,15 +20,27 @@ const block = 5;
 const context = Array.from({ length: 12 }, (_, i) => (i * 37 + 5) % vocabulary);
 const lane: LaneStep = { context, tokens: null, previous: null, ...{ seed: 7, lane: 0, block: 0, step: 0, steps: 10 } };
 
-async function ngramDenoiser(): Promise<NgramDenoiser> {
+const drafted: Form = {
+  timesteps: [1],
+  wave: true,
+  ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
+};
+
+async function ngramDenoiser(reader?: BaseReader): Promise<NgramDenoiser> {
   const config = { kind: 'ngram', order: 3, vocabulary, block, positions: 90, endOfText: 0, base: '../base' } as const;
-  return new NgramDenoiser('acme', config, NgramModel.train([context], { order: 3, vocabulary }));
+  const model = NgramModel.train([context], { order: 3, vocabulary });
+  return NgramDenoiser.create('acme', config, model, reader ? { reader } : {});
 }
 
-const models: [string, () => Promise<StepModel>][] = [
+const models: [string, () => Promise<StepModel>, Form?][] = [
   ['a whole network', async () => Denoiser.create(await tinyModel('core', 1))],
   ['an adapted base', async () => AdaptedDenoiser.create(await tinyAdapted())],
-  ['an n-gram model', ngramDenoiser],
+  ['an n-gram model', () => ngramDenoiser(), drafted],
+  [
+    'an n-gram model whose base reads',
+    async () => ngramDenoiser(await BaseReader.create((await tinyAdapted()).base.network, { block, positions: 90 })),
+    drafted,
+  ],
 ];
 
 afterEach(() => {
@@ -42,14 +56,16 @@ async function computations<T>(work: () => Promise<T>): Promise<{ result: T; cou
   return { result, count };
 }
 
-describe.each(models)('%s', (_, create) => {
+describe.each(models)('%s', (_, create, form) => {
   it('keeps contexts for their owner and for nobody else, and answers all alike', async () => {
     const model = await create();
     const server = createModelServer(Promise.resolve({ denoiser: model, version: 'v' }));
     const url = await listen(server);
     const ask = (owner: string) =>
       computations(async () => {
-        const body = Buffer.from(encodeInvocation({ lanes: [lane], kept: vocabulary, owner }));
+        const body = Buffer.from(
+          encodeInvocation({ lanes: [{ ...lane, ...(form ? { form } : {}) }], kept: vocabulary, owner }),
+        );
         const response = await fetch(`${url}/invocations`, { method: 'POST', body });
         return decodeAnswer(await response.bytes()).envelopes[0].bytes;
       });
