@@ -1,5 +1,8 @@
 import * as z from 'zod';
 
+/** How long the bucket keeps an object. A redriven execution may want what it stored some days ago. */
+export const objectDays = 14;
+
 /** An object in the bucket, and what its content must be. */
 export const storedSchema = z
   .strictObject({ key: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256 digest') })

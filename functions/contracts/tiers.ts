@@ -12,6 +12,8 @@ const tierSchema = z
     stepsPerDay: most,
     /** Generations at the same time. */
     inFlight: most.max(1000),
+    /** Of all tenants of the tier together, before anything is looked up. */
+    requestsPerSecond: most.max(10_000),
   })
   .readonly();
 export type Tier = z.output<typeof tierSchema>;
@@ -37,9 +39,21 @@ export const tiersTextSchema = z
 
 /** Of a deployment that sets none. */
 export const defaultTiers: Tiers = {
-  trial: { requestsPerDay: 500, tokensPerDay: 50_000, stepsPerDay: 500_000, inFlight: 2 },
-  standard: { requestsPerDay: 20_000, tokensPerDay: 2_000_000, stepsPerDay: 20_000_000, inFlight: 8 },
-  large: { requestsPerDay: 200_000, tokensPerDay: 50_000_000, stepsPerDay: 500_000_000, inFlight: 64 },
+  trial: { requestsPerDay: 500, tokensPerDay: 50_000, stepsPerDay: 500_000, inFlight: 2, requestsPerSecond: 20 },
+  standard: {
+    requestsPerDay: 20_000,
+    tokensPerDay: 2_000_000,
+    stepsPerDay: 20_000_000,
+    inFlight: 8,
+    requestsPerSecond: 100,
+  },
+  large: {
+    requestsPerDay: 200_000,
+    tokensPerDay: 50_000_000,
+    stepsPerDay: 500_000_000,
+    inFlight: 64,
+    requestsPerSecond: 500,
+  },
 };
 export const defaultTier = 'standard';
 

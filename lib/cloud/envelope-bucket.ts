@@ -1,10 +1,11 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { objectDays } from '../../functions/contracts/stored.ts';
 import { acknowledge } from './acknowledge.ts';
 import { keyOf } from './customer-key.ts';
 
-/** Where logits envelopes lie that are too large to pass through a state machine. */
+/** Where lies what is too large, or too private, to pass through a state machine. */
 export function envelopeBucket(scope: Construct): Bucket {
   const encryptionKey = keyOf(scope);
   const bucket = new Bucket(scope, 'Envelopes', {
@@ -13,8 +14,7 @@ export function envelopeBucket(scope: Construct): Bucket {
       : { encryption: BucketEncryption.S3_MANAGED }),
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     enforceSSL: true,
-    // An envelope is read by the next state; a redriven execution may want it for some days.
-    lifecycleRules: [{ expiration: Duration.days(14) }],
+    lifecycleRules: [{ expiration: Duration.days(objectDays) }],
     removalPolicy: RemovalPolicy.RETAIN,
   });
   acknowledge(bucket, {

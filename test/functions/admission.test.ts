@@ -7,7 +7,7 @@ import { meter, type Usage, usageOf } from '../../functions/shared/metering.ts';
 import { TenantTable } from '../../functions/shared/table/tenant-table.ts';
 import { type TenantStore, tenantStore } from '../support/tenant-store.ts';
 
-const tier = { requestsPerDay: 20, tokensPerDay: 100, stepsPerDay: 1000, inFlight: 3 };
+const tier = { requestsPerDay: 20, tokensPerDay: 100, stepsPerDay: 1000, inFlight: 3, requestsPerSecond: 10 };
 const noon = Date.parse('2026-11-26T12:00:00Z');
 const cost = { requests: 1, tokens: 10, steps: 50 };
 

@@ -15,6 +15,7 @@ import { deleteTenant } from '../../../lib/administration/delete-tenant.ts';
 import { addKey, deleteKey, disableKey, listKeys, rotateKey } from '../../../lib/administration/keys.ts';
 import { addTenant, changeTenant, listTenants } from '../../../lib/administration/tenants.ts';
 import { localAuthoriser } from '../../../lib/local/local-authoriser.ts';
+import { sweep } from '../../../lib/local/sweep.ts';
 import { type TenantStore, tenantStore } from '../../support/tenant-store.ts';
 
 let store: TenantStore;
@@ -210,5 +211,21 @@ describe("a tenant's private documents", () => {
     expect(await inStore(() => getContext('docs', gone.id))).toBeUndefined();
     expect(await inStore(() => listContexts('docs'))).toEqual([kept]);
     expect(await inStore(() => getContext('keys-a', kept.id))).toBeUndefined();
+  });
+});
+
+describe('what is past its time', () => {
+  it('is swept up on this machine, where no table and no bucket does it', async () => {
+    await addTenant(operator, 'swept', 'trial');
+    const now = Date.now();
+    const table = new TenantTable(operator.table.client, 'swept', store.table);
+    await table.put('GEN#old', { expires: Math.floor(now / 1000) - 1 });
+    await table.put('GEN#new', { expires: Math.floor(now / 1000) + 60 });
+    await inStore(() => putContext('swept', { text: 'What is kept.', tokens: 3, seconds: 60 }));
+    expect((await sweep(operator, now)).items).toBeGreaterThan(0);
+    const kept = await table.query({ prefix: '', expired: true });
+    expect(kept.map(({ sk }) => sk.split('#')[0]).sort()).toEqual(['ADMISSION', 'CONTEXT', 'GEN']);
+    expect((await sweep(operator, now)).objects).toBe(0);
+    expect((await sweep(operator, now + 14 * 86_400_000)).objects).toBeGreaterThan(0);
   });
 });
