@@ -82,6 +82,9 @@ export function candidateTokens({ tokens, suffix, gap, bestOf }: Tried): number[
 
 type Costly = Tried & Pick<Fields, 'steps' | 'stopAt' | 'tenant' | 'contrast'>;
 
+/** The steps that a request runs when it says nothing of them. */
+const usualSteps = stepsToRun(fields.shape.steps.parse(undefined), fields.shape.stopAt.parse(undefined));
+
 function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
   const { steps, stopAt, tenant, contrast } = value;
   const members = tenant === undefined ? 1 : contrast ? 3 : 2;
@@ -93,8 +96,10 @@ function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
   const most = Math.floor(mostRun / (1 - stopAt));
   const what = candidates.length === 1 ? `${tokens} tokens` : `${tokens} tokens of ${candidates.length} candidates`;
   const asked = `${run} steps of ${what} by ${members} ${members === 1 ? 'model' : 'models'}`;
-  const path = mostRun < 1 ? ['tokens'] : ['steps'];
-  const right = mostRun < 1 ? 'ask for fewer tokens' : `at most ${most} for as many tokens`;
+  // Where not even the usual steps have room, the tokens are what is out of all proportion.
+  const tooLong = mostRun < usualSteps;
+  const path = tooLong ? ['tokens'] : ['steps'];
+  const right = tooLong ? 'ask for fewer tokens' : `at most ${most} for as many tokens`;
   issues.push({ code: 'custom', path, input: value, message: `${asked} are more than a request may cost; ${right}` });
 }
 

@@ -14,6 +14,12 @@ describe('what one request may cost', () => {
     [{ tokens: 250, steps: 4_000, tenant: 'acme' }, 'steps', '2400 steps of 250 tokens by 2 models'],
     [{ tokens: 250, steps: 3_000, tenant: 'acme', contrast: 1 }, 'steps', '1800 steps of 250 tokens by 3 models'],
     [{ tokens: 2e6, steps: 1 }, 'tokens', 'ask for fewer tokens'],
+    [
+      { tokens: 16_667 },
+      'tokens',
+      '60 steps of 16667 tokens by 1 model are more than a request may cost; ask for fewer',
+    ],
+    [{ tokens: 16_666, steps: 1000 }, 'steps', 'at most 100 for as many tokens'],
     [{ tokens: 100, steps: 4_000, bestOf: 8 }, 'steps', '2400 steps of 800 tokens of 8 candidates by 1 model'],
     [{ suffix: 'x', gap: { least: 1, most: 99 }, steps: 6_000 }, 'steps', '3600 steps of 400 tokens of 8 candidates'],
   ])('%j is too much, in an execution too', (request, field, message) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MergedPosition } from '../../../models/ssd2/ensemble.ts';
-import { nucleus, project } from '../../../models/ssd2/projection.ts';
+import { likeliest, nucleus, project } from '../../../models/ssd2/projection.ts';
 
 function position(masses: readonly number[]): MergedPosition {
   const sum = masses.reduce((a, b) => a + b, 0);
@@ -35,6 +35,13 @@ describe('the nucleus', () => {
 });
 
 describe('projection', () => {
+  it('takes the lowest id of equally likely ones', () => {
+    const tied = [position([1, 4, 4, 4])];
+    expect(tied.map(likeliest)).toEqual([11]);
+    expect(project(tied, 'greedy', 0.9, () => 0.5)).toEqual([[11]]);
+    expect(project(tied, 'multi-hot', 0.5, () => 0.5)).toEqual([[11, 12]]);
+  });
+
   it('samples each token of the nucleus as often as its share', () => {
     const weights = [50, 30, 15, 4, 1];
     const draws = 4000;
