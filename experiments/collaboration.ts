@@ -4,7 +4,7 @@ import { nextTokenLoss } from '../models/evaluation/next-token-loss.ts';
 import { type Estimate, formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
-import type { ModelConfig } from '../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../models/ssd2/config.ts';
 import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
 import {
   autoregressive,
@@ -31,7 +31,7 @@ const tenants = [
 /** The gain of core and tenant together over the better of the two, by size ratio and weight; diffusion and AR. */
 export async function collaboration(lab: Lab): Promise<Report> {
   const kinds = [
-    { kind: 'diffusion', make: (model: ModelConfig) => model, losses: diffusionLosses },
+    { kind: 'diffusion', make: (model: DiffusionConfig) => model, losses: diffusionLosses },
     { kind: 'AR', make: autoregressive, losses: autoregressiveLosses },
   ];
   const curves: { kind: string; ratio: number; exact: number; bySeed: number[][] }[] = [];

@@ -1,6 +1,6 @@
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
-import type { ModelConfig } from '../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../models/ssd2/config.ts';
 import { parameterSpecs } from '../models/ssd2/parameters.ts';
 import { recipeObjective } from '../models/training/objectives/recipe-objective.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
@@ -61,7 +61,7 @@ export async function contextEncoding(lab: Lab): Promise<Report> {
   };
 }
 
-async function tokensPerSecond(model: ModelConfig, tokens: Uint16Array, seed: number): Promise<number> {
+async function tokensPerSecond(model: DiffusionConfig, tokens: Uint16Array, seed: number): Promise<number> {
   const recipe = recipeOf({ model, seed, steps: timedSteps, objective: { nextTokenWeight: 0 } });
   const objective = recipeObjective(recipe, { tokens }, seed);
   const buffers = new ParameterBuffers(parameterSpecs(model));

@@ -4,7 +4,7 @@ import { type Fleet, type FleetModel, fleetModel, shippedModels } from '../lib/f
 import { samplePrompts } from '../lib/sample-prompts.ts';
 import { NextToken } from '../models/autoregressive/next-token.ts';
 import { type AutoregressiveMember, sampleTokens } from '../models/autoregressive/sample.ts';
-import { isAutoregressive, loadAnyModel } from '../models/checkpoint/model-directory.ts';
+import { isAutoregressive, loadModel } from '../models/checkpoint/model-directory.ts';
 import { loadServedConfig } from '../models/checkpoint/served-model.ts';
 import { measureSamples, type SampleMetrics } from '../models/evaluation/measure-samples.ts';
 import { promptsOf } from '../models/evaluation/prompts.ts';
@@ -52,7 +52,7 @@ export class GenerationBench {
   }
 
   static async create(lab: Lab, domain: Domain): Promise<GenerationBench> {
-    const judge = await loadAnyModel(join(shippedModels, 'judge'));
+    const judge = await loadModel(join(shippedModels, 'judge'));
     if (!isAutoregressive(judge)) throw new Error('the shipped judge is no autoregressive model');
     const prompts = await promptsOf(await lab.files(domain, 'valid'), promptCount, promptWords);
     return new GenerationBench(lab, prompts, new NextToken(judge), judge.tokenizer);

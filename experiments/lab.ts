@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadAnyModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
+import { loadModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { dataFiles } from '../models/data/rows.ts';
 import { type Corpus, tokenizeInMemory } from '../models/data/tokenize.ts';
 import { writeAtomically } from '../models/files/atomic-write.ts';
 import { withFolderLock } from '../models/files/folder-lock.ts';
 import { makeFolder } from '../models/files/make-folder.ts';
-import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../models/ssd2/config.ts';
+import type { AutoregressiveConfig, DiffusionConfig, NetworkConfig } from '../models/ssd2/config.ts';
 import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
 import type { NetworkRecipe, Recipe } from '../models/training/recipe.ts';
@@ -27,7 +27,7 @@ const vocabulary = 320;
 const coreSample = 10;
 
 /** The model that experiments vary: small enough that three seeds of it train in minutes. */
-export const baseModel: ModelConfig = {
+export const baseModel: DiffusionConfig = {
   kind: 'ssd2',
   ...{ vocabulary, width: 96, layers: 3, heads: 4, feedForward: 384, positions: 150, endOfText: 0, block: 25 },
   simplex: 'posterior',
@@ -190,7 +190,7 @@ export class Lab {
       });
     }
     const { seconds } = JSON.parse(readFileSync(summary, 'utf8'));
-    return { directory, model: await loadAnyModel(directory), seconds };
+    return { directory, model: await loadModel(directory), seconds };
   }
 
   async #train(training: Training, recipe: Recipe, directory: string, summary: string, key: string): Promise<void> {
@@ -226,7 +226,7 @@ function describe({ model, domain, seed, objective }: Training): string {
 }
 
 /** The autoregressive model of the same shape. */
-export function autoregressive(model: ModelConfig): AutoregressiveConfig {
+export function autoregressive(model: DiffusionConfig): AutoregressiveConfig {
   const { vocabulary, width, layers, heads, feedForward, positions, endOfText, attentionBias } = model;
   return {
     kind: 'autoregressive',

@@ -34,7 +34,7 @@ export interface LocalFunction {
 }
 
 /** What the local cloud runs of a template. */
-export interface Deployment {
+export interface LocalStack {
   /** By logical id. */
   readonly machines: ReadonlyMap<string, LocalStateMachine>;
   /** By ARN. */
@@ -55,7 +55,7 @@ export interface Deployment {
  * State machines, functions, buckets and outputs, with references resolved to stand-ins. A function that has no folder
  * here, such as the CDK's own, is left out.
  */
-export function readTemplate({ Resources, Outputs = {} }: Template): Deployment {
+export function readTemplate({ Resources, Outputs = {} }: Template): LocalStack {
   const resolve = resolver({ Resources });
   const arnOf = (logicalId: string) => resolve({ 'Fn::GetAtt': [logicalId, 'Arn'] });
   const machines = new Map<string, LocalStateMachine>();

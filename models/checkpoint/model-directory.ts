@@ -6,8 +6,8 @@ import { makeFolder } from '../files/make-folder.ts';
 import { decodeText } from '../files/read-text.ts';
 import {
   type AutoregressiveConfig,
+  type DiffusionConfig,
   formatNetworkConfig,
-  type ModelConfig,
   type NetworkConfig,
   parseNetworkConfig,
 } from '../ssd2/config.ts';
@@ -21,7 +21,7 @@ import { BFloat16Array, decodeSafetensors, encodeSafetensors, type StoredTensor 
 /** A model's files, in the Hugging Face layout. */
 export const modelFiles = { config: 'config.json', tokenizer: 'tokenizer.json', weights: 'model.safetensors' };
 
-export interface Model<Config extends NetworkConfig = ModelConfig> {
+export interface Model<Config extends NetworkConfig = DiffusionConfig> {
   readonly name: string;
   readonly config: Config;
   readonly tokenizer: Tokenizer;
@@ -34,8 +34,8 @@ export class ModelError extends Error {
 }
 
 /** @throws ModelError, also when the model is no SSD-2 model */
-export async function loadModel(directory: string): Promise<Model> {
-  const model = await loadAnyModel(directory);
+export async function loadDiffusionModel(directory: string): Promise<Model> {
+  const model = await loadModel(directory);
   if (isDiffusion(model)) return model;
   throw new ModelError(`${directory} is a model of type ${model.config.kind}, not ssd2`);
 }
@@ -49,7 +49,7 @@ export function isAutoregressive(model: Model<NetworkConfig>): model is Model<Au
 }
 
 /** @throws ModelError */
-export async function loadAnyModel(directory: string): Promise<Model<NetworkConfig>> {
+export async function loadModel(directory: string): Promise<Model<NetworkConfig>> {
   const [config, tokenizer] = await Promise.all([loadConfig(directory), loadTokenizer(directory)]);
   if (tokenizer.size !== config.vocabulary) {
     const sizes = `${tokenizer.size} tokens, ${modelFiles.config} says ${config.vocabulary}`;

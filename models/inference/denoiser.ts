@@ -1,6 +1,6 @@
 import { type Model, ModelError } from '../checkpoint/model-directory.ts';
 import { type RuntimeOptions, Session } from '../runtime/session.ts';
-import type { ModelConfig } from '../ssd2/config.ts';
+import type { DiffusionConfig } from '../ssd2/config.ts';
 import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { contextEncoderGraph, denoiserGraph } from '../ssd2/graphs.ts';
 import { attentionScores, biasedHeads, biasedRows, contextMask, padding } from '../ssd2/layout.ts';
@@ -28,7 +28,7 @@ interface KeptContext {
 /** A loaded model that answers denoise steps. */
 export class Denoiser {
   readonly name: string;
-  readonly config: ModelConfig;
+  readonly config: DiffusionConfig;
   readonly #encoder: Session;
   readonly #denoiser: Session;
   readonly #contexts = new TokenCache<KeptContext>(cacheBytes);
@@ -37,7 +37,7 @@ export class Denoiser {
   #x = new Float32Array(0);
   #previous = new Float32Array(0);
 
-  private constructor(name: string, config: ModelConfig, encoder: Session, denoiser: Session) {
+  private constructor(name: string, config: DiffusionConfig, encoder: Session, denoiser: Session) {
     this.name = name;
     this.config = config;
     this.#encoder = encoder;

@@ -1,5 +1,5 @@
 import { loadAdapter } from '../checkpoint/adapter-directory.ts';
-import { loadModel } from '../checkpoint/model-directory.ts';
+import { loadDiffusionModel } from '../checkpoint/model-directory.ts';
 import { loadServedConfig } from '../checkpoint/served-model.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import type { LogitsEnvelope } from '../ssd2/envelope.ts';
@@ -32,5 +32,5 @@ export async function loadStepModel(directory: string, runtime?: RuntimeOptions)
   const { kind } = await loadServedConfig(directory);
   if (kind === 'adapter') return AdaptedDenoiser.create(await loadAdapter(directory), runtime);
   if (kind === 'ngram') return NgramDenoiser.load(directory, runtime);
-  return Denoiser.create(await loadModel(directory), runtime);
+  return Denoiser.create(await loadDiffusionModel(directory), runtime);
 }

@@ -64,7 +64,7 @@ export interface TransformerConfig {
 }
 
 /** An SSD-2 network's shape and the constants of its diffusion; `positions` is a multiple of `block`. */
-export interface ModelConfig extends TransformerConfig {
+export interface DiffusionConfig extends TransformerConfig {
   readonly kind: 'ssd2';
   /** B, the number of tokens denoised together. */
   readonly block: number;
@@ -83,7 +83,7 @@ export interface AutoregressiveConfig extends TransformerConfig {
   readonly kind: 'autoregressive';
 }
 
-export type NetworkConfig = ModelConfig | AutoregressiveConfig;
+export type NetworkConfig = DiffusionConfig | AutoregressiveConfig;
 
 /** @throws z.ZodError naming the fields that are wrong */
 export function parseNetworkConfig(json: unknown): NetworkConfig {

@@ -1,5 +1,5 @@
 import { Graph, logSoftmax, type Value } from '../graph/index.ts';
-import type { ModelConfig } from './config.ts';
+import type { DiffusionConfig } from './config.ts';
 import { biasedHeads, biasedRows } from './layout.ts';
 import { type ContextLayer, denoise, encodeContext, type Parameters } from './network.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -35,7 +35,7 @@ export function inputParameters(graph: Graph, specs: readonly ParameterSpec[]): 
  * Clean tokens to what denoising needs of them. One sequence of any length:
  * tokens, positions int64 [context]; bias [1, biasedHeads, context, context] -> keys0, values0, keys1, ...
  */
-export function contextEncoderGraph(config: ModelConfig, weights: Weights): Graph {
+export function contextEncoderGraph(config: DiffusionConfig, weights: Weights): Graph {
   const graph = new Graph('context-encoder');
   const { layers } = encodeContext(config, constantParameters(graph, weights), {
     sequences: 1,
@@ -61,7 +61,7 @@ export function contextEncoderGraph(config: ModelConfig, weights: Weights): Grap
  *
  * -> logits [rows, vocabulary], normalised to log-probabilities
  */
-export function denoiserGraph(config: ModelConfig, weights: Weights): Graph {
+export function denoiserGraph(config: DiffusionConfig, weights: Weights): Graph {
   const graph = new Graph('denoiser');
   const { heads, block, vocabulary } = config;
   const rows = `${block}*lanes`;

@@ -1,4 +1,4 @@
-import type { ModelConfig, TransformerConfig } from './config.ts';
+import type { DiffusionConfig, TransformerConfig } from './config.ts';
 
 /** Added to an attention score, it leaves a weight of exactly 0 in float32. */
 export const masked = -1e9;
@@ -9,7 +9,7 @@ export const masked = -1e9;
  *
  * @returns the number of padding positions in front
  */
-export function padding(config: ModelConfig, length: number): number {
+export function padding(config: DiffusionConfig, length: number): number {
   return (config.block - (length % config.block)) % config.block;
 }
 
@@ -27,7 +27,7 @@ export function biasedHeads({ attentionBias, heads }: TransformerConfig): number
 }
 
 /** Rows of a block that have scores of their own against a context: all under the linear bias, else one for all. */
-export function biasedRows({ attentionBias, block }: ModelConfig): number {
+export function biasedRows({ attentionBias, block }: DiffusionConfig): number {
   return attentionBias === 'linear' ? block : 1;
 }
 
@@ -60,7 +60,7 @@ export function attentionScores(
 }
 
 /** Scores between clean positions [biasedHeads, length, length]. Position 0 stands at `offset` on the grid. */
-export function contextMask(config: ModelConfig, length: number, offset = 0): Float32Array {
+export function contextMask(config: DiffusionConfig, length: number, offset = 0): Float32Array {
   if (config.contextMask === 'full') throw new RangeError('the full mask has no context of its own');
   if (config.contextMask === 'causal') return causalMask(config, length);
   const segment = (i: number) => Math.floor((i + offset) / config.block);
@@ -73,7 +73,7 @@ export function causalMask(config: TransformerConfig, length: number): Float32Ar
 }
 
 /** Scores of noised positions, blocks 1, 2, ..., against clean ones [biasedHeads, blocks * block, context]. */
-export function noisedMask(config: ModelConfig, blocks: number, context: number): Float32Array {
+export function noisedMask(config: DiffusionConfig, blocks: number, context: number): Float32Array {
   const { block } = config;
   const visible = (i: number, j: number) => Math.floor(j / block) < Math.floor(i / block) + 1;
   return attentionScores(config, [blocks * block, block], context, visible);

@@ -17,7 +17,7 @@ import {
   transpose,
   type Value,
 } from '../graph/index.ts';
-import type { ModelConfig, TransformerConfig } from './config.ts';
+import type { DiffusionConfig, TransformerConfig } from './config.ts';
 import { attentionScores } from './layout.ts';
 
 /** Looks a trained tensor up by its name. */
@@ -84,7 +84,7 @@ export function encodeContext(
  * @param input its bias is broadcast to [sequences, heads, length + block, length + block]
  */
 export function denoiseJointly(
-  config: ModelConfig,
+  config: DiffusionConfig,
   parameters: Parameters,
   input: ContextInput & { readonly length: number },
   noised: Omit<NoisedInput, 'bias' | 'blocks' | 'sequences'>,
@@ -105,7 +105,7 @@ function embedTokens(parameters: Parameters, { tokens, positions }: ContextInput
 }
 
 function embedNoised(
-  config: ModelConfig,
+  config: DiffusionConfig,
   parameters: Parameters,
   input: Pick<NoisedInput, 'x' | 'previous' | 'positions' | 'timesteps'>,
 ): Value {
@@ -114,7 +114,7 @@ function embedNoised(
   return add(x, affine(parameters, 'embed.time', input.timesteps));
 }
 
-function noisedLogits(config: ModelConfig, parameters: Parameters, x: Value, noised: Value): Value {
+function noisedLogits(config: DiffusionConfig, parameters: Parameters, x: Value, noised: Value): Value {
   const logits = head(parameters, x);
   return config.simplex === 'posterior' ? add(logits, noised) : logits;
 }
@@ -152,7 +152,7 @@ function selfAttention(
 
 /** Logits [rows, vocabulary] of the noised positions. */
 export function denoise(
-  config: ModelConfig,
+  config: DiffusionConfig,
   parameters: Parameters,
   context: readonly ContextLayer[],
   input: NoisedInput,
@@ -172,7 +172,7 @@ function head(parameters: Parameters, x: Value): Value {
 
 /** The noised simplex and the previous logits, as embeddings [rows, width]. */
 function embedSimplex(
-  config: ModelConfig,
+  config: DiffusionConfig,
   parameters: Parameters,
   { x, previous }: Pick<NoisedInput, 'x' | 'previous'>,
 ): Value {
@@ -188,7 +188,7 @@ function embedSimplex(
 }
 
 function blockAttention(
-  config: ModelConfig,
+  config: DiffusionConfig,
   parameters: Parameters,
   name: string,
   x: Value,
@@ -220,7 +220,7 @@ function blockAttention(
 }
 
 /** Of a block's positions against each other, [1, heads, 1, block, block]. */
-function ownBias(config: ModelConfig, graph: Graph): Value {
+function ownBias(config: DiffusionConfig, graph: Graph): Value {
   const { heads, block } = config;
   return graph.constant(attentionScores(config, [block, 0], block), [1, heads, 1, block, block], 'ownBias');
 }

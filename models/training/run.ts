@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadAdapter, loadRunnableBase, type RunnableBase, saveAdapter } from '../checkpoint/adapter-directory.ts';
-import { loadAnyModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
+import { loadModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
 import type { BadRow } from '../data/bad-row.ts';
 import { readDocuments } from '../data/documents.ts';
 import { dataFiles } from '../data/rows.ts';
@@ -124,7 +124,7 @@ async function* piecesToLearnFrom(files: readonly string[], { format, onBadRow }
 
 async function weightsOf({ model }: Recipe, directory: string, tokenizerJson: string): Promise<Weights> {
   if (model.kind === 'adapter') return (await loadAdapter(directory)).adapter;
-  const { weights } = await loadAnyModel(directory);
+  const { weights } = await loadModel(directory);
   if ((await readText(join(directory, modelFiles.tokenizer), tokenizerBytes)) !== tokenizerJson) {
     throw new Error(`the weights in ${directory} are of another tokenizer than the recipe's`);
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { loadModel } from '../../models/checkpoint/model-directory.ts';
+import { loadDiffusionModel } from '../../models/checkpoint/model-directory.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import { program, slingshot as runSlingshot } from '../support/command-line.ts';
 import { type CommandLineFiles, commandLineFiles } from '../support/command-line-files.ts';
@@ -37,7 +37,7 @@ describe('slingshot train', () => {
     if (killed.exitCode === null && killed.signalCode === null) await once(killed, 'exit');
     expect(killed.signalCode).toBe('SIGKILL');
     expect((await slingshot(...args('killed'))).stdout).toContain('the model is in');
-    const [whole, resumed] = await Promise.all(['whole', 'killed'].map((run) => loadModel(join(work, run))));
+    const [whole, resumed] = await Promise.all(['whole', 'killed'].map((run) => loadDiffusionModel(join(work, run))));
     expect(resumed.weights).toEqual(whole.weights);
   });
 
@@ -73,7 +73,7 @@ describe('slingshot train', () => {
     expect(limited.code).toBe(1);
     expect(limited.stderr).toMatch(/could not write .*full\/checkpoint\.safetensors: EFBIG/);
     expect((await slingshot(...args('full'))).stdout).toContain('the model is in');
-    const [whole, resumed] = await Promise.all(['whole', 'full'].map((run) => loadModel(join(work, run))));
+    const [whole, resumed] = await Promise.all(['whole', 'full'].map((run) => loadDiffusionModel(join(work, run))));
     expect(resumed.weights.size).toBe(whole.weights.size);
   });
 

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { fleetFor, readFleet, shippedModels } from '../../lib/fleet.ts';
 import { saveModel } from '../../models/checkpoint/model-directory.ts';
 import { loadServedConfig } from '../../models/checkpoint/served-model.ts';
-import type { ModelConfig } from '../../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../../models/ssd2/config.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import {
@@ -111,7 +111,7 @@ describe('models that do not belong together are refused', () => {
   });
   afterEach(() => remove());
 
-  const tenant = (changes: Partial<ModelConfig>, tokenizer?: string) => async () => {
+  const tenant = (changes: Partial<DiffusionConfig>, tokenizer?: string) => async () => {
     const config = { ...tinyConfig, ...changes };
     await saveModel(join(folder, 'acme'), config, tokenizer ?? (await tinyTokenizer()), tinyWeights(config, 2));
   };

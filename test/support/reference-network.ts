@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../../models/ssd2/config.ts';
 
 /** Rows of numbers. */
 export type Rows = readonly (readonly number[])[];
@@ -25,10 +25,10 @@ export interface ReferenceBlock {
  * but the names of the tensors.
  */
 export class ReferenceNetwork {
-  readonly #config: ModelConfig;
+  readonly #config: DiffusionConfig;
   readonly #weights: Weights;
 
-  constructor(config: ModelConfig, weights: Weights) {
+  constructor(config: DiffusionConfig, weights: Weights) {
     this.#config = config;
     this.#weights = weights;
   }

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fleet, readFleet } from '../../lib/fleet.ts';
 import { type Model, saveModel } from '../../models/checkpoint/model-directory.ts';
-import type { AutoregressiveConfig, ModelConfig, NetworkConfig } from '../../models/ssd2/config.ts';
+import type { AutoregressiveConfig, DiffusionConfig, NetworkConfig } from '../../models/ssd2/config.ts';
 import { parameterSpecs } from '../../models/ssd2/parameters.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../../models/tokenizer/train-tokenizer.ts';
 import { ParameterBuffers } from '../../models/training/parameter-buffers.ts';
 
 /** Small enough to build and run in milliseconds; every mechanism of the real models is there. */
-export const tinyConfig: ModelConfig = {
+export const tinyConfig: DiffusionConfig = {
   kind: 'ssd2',
   vocabulary: 300,
   width: 16,

@@ -49,13 +49,13 @@ export function lossCommand(): Command {
 }
 
 async function runLoss(options: LossOptions, command: Command): Promise<void> {
-  const { isAutoregressive, isDiffusion, loadAnyModel, loadModel } = await import(
+  const { isAutoregressive, isDiffusion, loadModel, loadDiffusionModel } = await import(
     '../../../models/checkpoint/model-directory.ts'
   );
   const { dataFiles } = await import('../../../models/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const drawing = await OutputFile.openIfAsked('--picture', options.picture);
-  const model = await loadAnyModel(join(options.models, options.model));
+  const model = await loadModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
   if (options.tenant !== undefined) await checkTogether(inFolder(options.model), [inFolder(options.tenant)]);
@@ -66,7 +66,8 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   if (isAutoregressive(model)) return nextTokens(options, model, corpus.tokens);
   if (!isDiffusion(model)) throw new Error(`${options.model} is of no known type`);
   const { denoisingLoss } = await import('../../../models/evaluation/denoising-loss.ts');
-  const tenant = options.tenant === undefined ? undefined : await loadModel(join(options.models, options.tenant));
+  const tenant =
+    options.tenant === undefined ? undefined : await loadDiffusionModel(join(options.models, options.tenant));
   const weights = tenant ? options.weights : [0];
   const onProgress = showProgress('batches');
   const result = await denoisingLoss(corpus, model, tenant, {

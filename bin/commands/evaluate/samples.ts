@@ -86,12 +86,12 @@ async function judgeOf(
   { judge, judgeText, tokenizer: folder }: SamplesOptions,
   documents: (paths: readonly string[]) => Promise<AsyncIterable<string>>,
 ): Promise<OpenJudge> {
-  const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { isAutoregressive, loadModel } = await import('../../../models/checkpoint/model-directory.ts');
   const { loadServedTokenizer } = await import('../../../models/checkpoint/served-model.ts');
   const { autoregressiveJudge, ngramJudge } = await import('../../../models/evaluation/text-judge.ts');
   if (judge !== undefined) {
     const { NextToken } = await import('../../../models/autoregressive/next-token.ts');
-    const model = await loadAnyModel(judge);
+    const model = await loadModel(judge);
     if (!isAutoregressive(model)) throw new Error(`--judge: ${judge} is no autoregressive model`);
     const next = new NextToken(model);
     return { judge: autoregressiveJudge(next, model.tokenizer), about: judge, release: () => next.release() };

@@ -58,7 +58,7 @@ export function textCommand(): Command {
 }
 
 async function runText(options: TextOptions): Promise<void> {
-  const { isAutoregressive, loadAnyModel } = await import('../../../models/checkpoint/model-directory.ts');
+  const { isAutoregressive, loadModel } = await import('../../../models/checkpoint/model-directory.ts');
   const { NextToken } = await import('../../../models/autoregressive/next-token.ts');
   const { dataFiles } = await import('../../../models/data/rows.ts');
   const { promptsOf } = await import('../../../models/evaluation/prompts.ts');
@@ -67,7 +67,7 @@ async function runText(options: TextOptions): Promise<void> {
   checkedRequest({ prompt: '-', ...(tenant === undefined ? {} : { tenant }), core, tokens, steps, stopAt, seed });
   const out = await OutputFile.openIfAsked('--out', options.out);
   const drawing = await OutputFile.openIfAsked('--picture', options.picture);
-  const judge = await loadAnyModel(options.judge);
+  const judge = await loadModel(options.judge);
   if (!isAutoregressive(judge)) throw new Error(`--judge: ${options.judge} is no autoregressive model`);
   const prompts = await promptsOf(await dataFiles(options.prompts), options.count, options.words);
   const domain = await termsOf(options);

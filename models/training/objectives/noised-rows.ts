@@ -1,5 +1,5 @@
 import { noiseLanes } from '../../data/sequences.ts';
-import type { ModelConfig } from '../../ssd2/config.ts';
+import type { DiffusionConfig } from '../../ssd2/config.ts';
 import { noiseSimplex } from '../../ssd2/simplex.ts';
 
 const golden = (Math.sqrt(5) - 1) / 2;
@@ -19,9 +19,9 @@ export class NoisedRows {
   readonly positions: BigInt64Array;
   readonly timesteps: Float32Array;
   readonly weights: Float32Array;
-  readonly #config: ModelConfig;
+  readonly #config: DiffusionConfig;
 
-  constructor(config: ModelConfig, rows: number) {
+  constructor(config: DiffusionConfig, rows: number) {
     this.#config = config;
     this.x = new Float32Array(rows * config.vocabulary);
     this.targets = new BigInt64Array(rows);

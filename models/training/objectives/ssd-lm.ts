@@ -1,6 +1,6 @@
 import { noiseLanes, type SequenceSource } from '../../data/sequences.ts';
 import { add, crossEntropy, type Graph } from '../../graph/index.ts';
-import type { ModelConfig } from '../../ssd2/config.ts';
+import type { DiffusionConfig } from '../../ssd2/config.ts';
 import { attentionScores, biasedHeads, masked } from '../../ssd2/layout.ts';
 import { denoiseJointly, type Parameters } from '../../ssd2/network.ts';
 import { uniform } from '../../ssd2/noise.ts';
@@ -20,12 +20,12 @@ export interface SsdLmOptions extends BatchShape {
  */
 export class SsdLmObjective implements Objective {
   readonly rows: number;
-  readonly #config: ModelConfig;
+  readonly #config: DiffusionConfig;
   readonly #options: SsdLmOptions;
   readonly #source: SequenceSource;
   readonly #sequences: number;
 
-  constructor(config: ModelConfig, options: SsdLmOptions, source: SequenceSource) {
+  constructor(config: DiffusionConfig, options: SsdLmOptions, source: SequenceSource) {
     this.#sequences = options.sequences * options.blocks;
     this.rows = this.#sequences * config.block;
     this.#config = config;

@@ -1,6 +1,6 @@
 import { noiseLanes, type SequenceSource } from '../../data/sequences.ts';
 import { add, crossEntropy, type Graph, softmax, stopGradient, type Value } from '../../graph/index.ts';
-import type { ModelConfig } from '../../ssd2/config.ts';
+import type { DiffusionConfig } from '../../ssd2/config.ts';
 import { biasedHeads, contextMask, masked, noisedMask } from '../../ssd2/layout.ts';
 import { denoise, encodeContext, type Parameters } from '../../ssd2/network.ts';
 import { uniform } from '../../ssd2/noise.ts';
@@ -26,7 +26,7 @@ export interface BatchShape {
  */
 export function sequenceLogits(
   graph: Graph,
-  config: ModelConfig,
+  config: DiffusionConfig,
   parameters: Parameters,
   { sequences, blocks }: BatchShape,
   conditioned: boolean,
@@ -74,11 +74,11 @@ export interface Ssd2Options extends BatchShape {
 /** Denoising of every block of a sequence at once, and the next token of its clean positions. */
 export class Ssd2Objective implements Objective {
   readonly rows: number;
-  readonly #config: ModelConfig;
+  readonly #config: DiffusionConfig;
   readonly #options: Ssd2Options;
   readonly #source: SequenceSource;
 
-  constructor(config: ModelConfig, options: Ssd2Options, source: SequenceSource) {
+  constructor(config: DiffusionConfig, options: Ssd2Options, source: SequenceSource) {
     this.rows = options.sequences * options.blocks * config.block;
     this.#config = config;
     this.#options = options;

@@ -5,7 +5,7 @@ import { DirectEngine } from '../../../lib/direct-engine.ts';
 import type { Engine } from '../../../lib/engine.ts';
 import { close, listen } from '../../../lib/local/listen.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
-import { loadModel } from '../../../models/checkpoint/model-directory.ts';
+import { loadDiffusionModel } from '../../../models/checkpoint/model-directory.ts';
 import { modelVersion } from '../../../models/checkpoint/served-model.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { createModelServer } from '../../../models/serving/server.ts';
@@ -39,7 +39,7 @@ beforeAll(async () => {
   engines.set('the plain loop', await DirectEngine.start(tiny.fleet, { kept: vocabulary }));
   const cloud = await LocalCloud.start(tiny.fleet, { kept: vocabulary, threads: 1 });
   for (const { directory, endpoint } of tiny.fleet.models) {
-    const denoiser = await Denoiser.create(await loadModel(directory));
+    const denoiser = await Denoiser.create(await loadDiffusionModel(directory));
     const server = createModelServer(Promise.resolve({ denoiser, version: await modelVersion(directory) }));
     servers.push(server);
     denoisers.push(denoiser);
@@ -67,7 +67,7 @@ afterAll(async () => {
 });
 
 async function idsOf(text: string): Promise<number[]> {
-  return (await loadModel(tiny.fleet.core.directory)).tokenizer.encode(text);
+  return (await loadDiffusionModel(tiny.fleet.core.directory)).tokenizer.encode(text);
 }
 
 /** The calls of one member, in order: who it is shows in its model and in what stands before the block. */

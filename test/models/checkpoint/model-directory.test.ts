@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadModel } from '../../../models/checkpoint/model-directory.ts';
+import { loadDiffusionModel } from '../../../models/checkpoint/model-directory.ts';
 import { dequantiseAll, quantiseAll } from '../../../models/checkpoint/quantisation.ts';
 import {
   BFloat16Array,
@@ -178,7 +178,7 @@ describe('a model directory', () => {
   };
 
   it('loads what was saved, to the precision of fp16', async () => {
-    const { config, weights } = await loadModel(fleet.fleet.core.directory);
+    const { config, weights } = await loadDiffusionModel(fleet.fleet.core.directory);
     expect(config).toEqual(tinyConfig);
     for (const [name, { data }] of tinyWeights(tinyConfig, 1)) {
       expect(weights.get(name)?.data).toEqual(Float32Array.from(new Float16Array(data)));
@@ -229,7 +229,7 @@ describe('a model directory', () => {
   ])('%s is a ModelError that says so', async (_, name, damage, message) => {
     const path = name === 'missing' ? join(folder, name) : await copy(name);
     await damage(path);
-    await expect(loadModel(path)).rejects.toThrow(
+    await expect(loadDiffusionModel(path)).rejects.toThrow(
       expect.objectContaining({ name: 'ModelError', message: expect.stringMatching(message) }),
     );
   });

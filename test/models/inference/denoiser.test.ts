@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
-import type { ModelConfig } from '../../../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../../../models/ssd2/config.ts';
 import { compress, type LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
 import { gaussianRow } from '../../../models/ssd2/noise.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
@@ -28,7 +28,7 @@ function conditioning(): { previous: LogitsEnvelope; probabilities: Rows } {
 }
 
 /** x_t = sqrt(abar) S(w) + sqrt(1 - abar) K eps, with the cosine schedule, from the definition. */
-function noised(config: ModelConfig, { tokens, step, ...lane }: LaneStep, t: number): Rows {
+function noised(config: DiffusionConfig, { tokens, step, ...lane }: LaneStep, t: number): Rows {
   const f = (u: number) => Math.cos(((u + 1e-4) / (1 + 1e-4)) * (Math.PI / 2)) ** 2;
   const alpha = f(t) / f(0);
   const scale =
@@ -48,7 +48,7 @@ function lane(step: number, previous: LogitsEnvelope | null, ids: readonly numbe
   return { context: ids, tokens, previous, seed: 5, lane: 0, block: 1, step, steps };
 }
 
-async function answersOf(config: ModelConfig, ...lanes: LaneStep[]): Promise<LogitsEnvelope[]> {
+async function answersOf(config: DiffusionConfig, ...lanes: LaneStep[]): Promise<LogitsEnvelope[]> {
   const denoiser = await Denoiser.create(await tinyModel('core', 1, config));
   try {
     return (await denoiser.denoise(lanes, vocabulary)).envelopes;
@@ -67,7 +67,7 @@ function largestDifference(rows: Rows, { logProbabilities }: LogitsEnvelope): nu
  */
 const tolerance = 0.009;
 
-const variants: [string, Partial<ModelConfig>][] = [
+const variants: [string, Partial<DiffusionConfig>][] = [
   ['as it ships', {}],
   ['with separate self-conditioning', { selfConditioning: 'separate' }],
   ['with the causal mask', { contextMask: 'causal' }],
@@ -75,7 +75,7 @@ const variants: [string, Partial<ModelConfig>][] = [
 ];
 
 describe.each(variants)('the network %s equals a float64 forward written as loops', (_, change) => {
-  const config: ModelConfig = { ...tinyConfig, ...change };
+  const config: DiffusionConfig = { ...tinyConfig, ...change };
   const t = 1 - 3 / steps;
 
   it.each([false, true])('given previous logits: %s', async (conditioned) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Graph, logSoftmax } from '../../../models/graph/index.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { Session } from '../../../models/runtime/session.ts';
-import type { ModelConfig } from '../../../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../../../models/ssd2/config.ts';
 import { constantParameters } from '../../../models/ssd2/graphs.ts';
 import { attentionScores, masked } from '../../../models/ssd2/layout.ts';
 import { denoiseJointly } from '../../../models/ssd2/network.ts';
@@ -19,7 +19,7 @@ const steps = 8;
  * The largest difference of log-probabilities between the denoiser over a cached context, a block at a time, and the
  * full forward pass over the whole sequence at once, as training does it.
  */
-async function largestDifference(config: ModelConfig, remainder: number): Promise<number> {
+async function largestDifference(config: DiffusionConfig, remainder: number): Promise<number> {
   const model = await tinyModel('core', 1, config);
   const { block, vocabulary } = config;
   const rows = blocks * block;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Graph } from '../../../models/graph/index.ts';
 import { Session } from '../../../models/runtime/session.ts';
-import type { ModelConfig } from '../../../models/ssd2/config.ts';
+import type { DiffusionConfig } from '../../../models/ssd2/config.ts';
 import { constantParameters } from '../../../models/ssd2/graphs.ts';
 import { parameterSpecs } from '../../../models/ssd2/parameters.ts';
 import type { Metrics } from '../../../models/training/metrics.ts';
@@ -20,7 +20,7 @@ import { modelJson, regularTokens, tinyRecipe } from '../../support/training.ts'
 const { block, vocabulary } = tinyConfig;
 const corpus = { tokens: regularTokens(2000) };
 
-function objectiveOf(objective: Record<string, unknown>, config: ModelConfig = tinyConfig) {
+function objectiveOf(objective: Record<string, unknown>, config: DiffusionConfig = tinyConfig) {
   return recipeObjective(tinyRecipe({ model: modelJson(config), objective }), corpus, 3);
 }
 
@@ -43,7 +43,7 @@ function sequencesOf({ feeds }: Batch, sequences: number) {
   });
 }
 
-async function evaluate(config: ModelConfig, objective: ReturnType<typeof objectiveOf>, batch: Batch) {
+async function evaluate(config: DiffusionConfig, objective: ReturnType<typeof objectiveOf>, batch: Batch) {
   const graph = new Graph('objective');
   const outputs = objective.forward(graph, constantParameters(graph, tinyWeights(config, 1)), batch.variant);
   graph.output('losses', outputs.losses);
@@ -55,7 +55,7 @@ async function evaluate(config: ModelConfig, objective: ReturnType<typeof object
 }
 
 const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
-const causal: ModelConfig = { ...tinyConfig, contextMask: 'causal' };
+const causal: DiffusionConfig = { ...tinyConfig, contextMask: 'causal' };
 
 describe("a batch's losses equal a float64 forward written as loops", () => {
   it.each([
@@ -131,7 +131,7 @@ describe("a specialist's timesteps", () => {
   });
 
   it('are those that its rows are noised at', () => {
-    const config: ModelConfig = { ...tinyConfig, simplex: { scale: 4 } };
+    const config: DiffusionConfig = { ...tinyConfig, simplex: { scale: 4 } };
     const f = (u: number) => Math.cos(((u + 1e-4) / (1 + 1e-4)) * (Math.PI / 2)) ** 2;
     const objective = objectiveOf({ timesteps: [0.3, 0.9] }, config);
     for (const { x, t, targets } of sequencesOf(objective.batch(2), 2).flatMap(({ noised }) => noised)) {
