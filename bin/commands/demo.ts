@@ -11,11 +11,26 @@ import { report } from '../terminal/report.ts';
 
 const prompt = 'To transfer a call to another agent,';
 const tenant = 'contact-center';
-const weight = 0.5;
+/** What the tenant alone knows. */
+const handbook =
+  'Northwind Travel, handbook for agents. To transfer a call to another agent, press the blue key, say the ' +
+  "guest's name, and choose the Harbour desk. The Harbour desk answers in English and Danish from six in the morning " +
+  'until ten at night. At night, calls go to the Lantern team in Aarhus.';
+
+const scenes = [
+  { title: 'The core alone', request: {} },
+  { title: `The core corrected by the tenant ${tenant}, weight 0.5`, request: { tenant, weight: 0.5 } },
+  {
+    title: `The same, weight 0.6, with a handbook that the tenant's model reads and the core does not:\n"${handbook}"`,
+    request: { tenant, weight: 0.6, context: handbook, contrast: 0.75 },
+  },
+];
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description(`One prompt twice: the core alone, then corrected by the ${tenant} tenant`)
+    .description(
+      `One prompt: the core alone, corrected by the tenant ${tenant}, and with a document of the tenant's own`,
+    )
     .action(demo);
 }
 
@@ -25,16 +40,13 @@ async function demo(): Promise<void> {
   const [{ kind }, tokenizer] = await Promise.all([loadServedConfig(directory), loadServedTokenizer(directory)]);
   const request = requestSchema.parse({ prompt, seed: 7 });
   const say = print;
-  say(`${styleText('bold', 'Slingshot')}: one prompt, denoised twice through the synthesised state machines.\n`);
+  say(`${styleText('bold', 'Slingshot')}: one prompt, denoised through the synthesised state machines.\n`);
   const startedAt = performance.now();
   let view: GenerationView | undefined;
   const engine = await startEngine('state-machine', fleet, { onStep: (step) => view?.step(step) });
   say(styleText('gray', `models, endpoints and state machines ready in ${seconds(startedAt)}\n`));
   try {
-    for (const [title, member] of [
-      ['The core alone', {}],
-      [`The core corrected by the tenant ${tenant}, weight ${weight}`, { tenant, weight }],
-    ] as const) {
+    for (const { title, request: member } of scenes) {
       say(styleText('cyan', title));
       view = viewFor(process.stdout, tokenizer, request, kind !== 'adapter');
       const started = performance.now();

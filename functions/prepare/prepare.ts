@@ -72,8 +72,8 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
     generation: {
       decoding,
       tokens,
-      // An answer ends as the base's turns do.
-      endOfText: (asked && deployment.chat ? tokenizer.endOfTurn : undefined) ?? config.endOfText,
+      endOfText: config.endOfText,
+      ...(tokenizer.endOfTurn === undefined ? {} : { endOfTurn: tokenizer.endOfTurn }),
       block: 0,
       step: 0,
       ...(lengths.length === 1

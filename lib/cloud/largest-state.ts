@@ -63,7 +63,7 @@ function largestState(
           halting: { stopAt: longNumber, patience: count, entropy: longNumber },
           selfConditioning: 'fused',
         },
-        ...{ tokens: count, endOfText: count, block: count, step: count },
+        ...{ tokens: count, endOfText: count, endOfTurn: count, block: count, step: count },
         ...(candidates ? { choice: { suffix: ids(block), round: count, rounds: count } } : {}),
         lanes: each(lanes, {
           ...{ seed: Number.MAX_SAFE_INTEGER, lane: count, steps: count, done: false },

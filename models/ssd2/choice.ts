@@ -30,6 +30,7 @@ interface Compared {
   readonly decoding: Decoding;
   readonly tokens: number;
   readonly endOfText: number;
+  readonly endOfTurn?: number | undefined;
   readonly block: number;
   readonly lanes: readonly Lane[];
 }
@@ -104,7 +105,8 @@ export function scoreLanes(
   // A gap may be shorter than there are rounds.
   if (round >= choice.rounds || gap.length < round) return { lanes, choice: { ...choice, round: choice.rounds } };
   const place = gap.length - round;
-  const others = alternatives(merged[best][0], lanes.length - 1, [gap[place], compared.endOfText]);
+  const { endOfText, endOfTurn = endOfText } = compared;
+  const others = alternatives(merged[best][0], lanes.length - 1, [gap[place], endOfText, endOfTurn]);
   const variants = [gap[place], ...others].map((token) => lanes[best].committed.with(place, token));
   return {
     lanes: lanes.map((lane, i) => {

@@ -3,7 +3,7 @@ import { choiceSchema, isScoring, scoreLanes, scoringStep } from './choice.ts';
 import { countSchema, decodingSchema, modelOptionsOf } from './decoding.ts';
 import { logProbabilityOf, type MergedLogits } from './ensemble.ts';
 import type { LogitsEnvelope } from './envelope.ts';
-import { type Lane, laneSchema, wantedTokens } from './lane.ts';
+import { endOf, type Lane, laneSchema, wantedTokens } from './lane.ts';
 import { endpointAt, endpointSchema } from './routing.ts';
 import { type LaneStep, mergeAnswers, reduceStep, startOfBlock, stepReportSchema, stepTimestep } from './step.ts';
 
@@ -16,6 +16,8 @@ export const generationSchema = z
     /** Tokens that each lane is to generate. */
     tokens: countSchema.min(1),
     endOfText: countSchema,
+    /** By which a model that was taught to take turns ends one; it ends a text, too. */
+    endOfTurn: countSchema.optional(),
     block: countSchema,
     /** The step to run next, from 0. */
     step: countSchema,
@@ -162,12 +164,9 @@ export function reduceLanes(generation: Generation, answers: ReadonlyMap<string,
 }
 
 /** Of a block's tokens up to end-of-text, in nats, by the logits that they were chosen from. */
-function blockLogProbability(
-  { endOfText, decoding }: Generation,
-  tokens: readonly number[],
-  logits: MergedLogits,
-): number {
-  const end = tokens.indexOf(endOfText);
+function blockLogProbability(generation: Generation, tokens: readonly number[], logits: MergedLogits): number {
+  const { decoding } = generation;
+  const end = endOf(generation, tokens);
   return tokens
     .slice(0, end < 0 ? tokens.length : end + 1)
     .reduce((sum, token, position) => sum + logProbabilityOf(logits[position], token, decoding.vocabulary), 0);
@@ -177,7 +176,7 @@ function blockLogProbability(
 function commit(generation: Generation, lane: Lane): Lane {
   if (lane.done) return lane;
   const committed = [...lane.committed, ...lane.state.argmax];
-  const ended = lane.state.argmax.includes(generation.endOfText);
+  const ended = endOf(generation, lane.state.argmax) >= 0;
   return { ...lane, committed, done: ended || committed.length >= wantedTokens(generation, lane), state: startOfBlock };
 }
 

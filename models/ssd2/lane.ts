@@ -26,6 +26,12 @@ export type Lane = z.infer<typeof laneSchema>;
 interface TextEnd {
   readonly tokens: number;
   readonly endOfText: number;
+  readonly endOfTurn?: number | undefined;
+}
+
+/** Where the first token that ends a text stands, or -1. */
+export function endOf({ endOfText, endOfTurn }: Omit<TextEnd, 'tokens'>, ids: readonly number[]): number {
+  return ids.findIndex((id) => id === endOfText || id === endOfTurn);
 }
 
 export function startLane(seed: number): Lane {
@@ -44,6 +50,6 @@ export function wantedTokens({ tokens }: Pick<TextEnd, 'tokens'>, lane: Lane): n
 /** A lane's text so far, in token ids: up to end-of-text, or to as many tokens as were asked for. */
 export function generatedTokens(generation: TextEnd, lane: Lane): readonly number[] {
   const { committed } = lane;
-  const end = committed.indexOf(generation.endOfText);
+  const end = endOf(generation, committed);
   return committed.slice(0, Math.min(wantedTokens(generation, lane), end < 0 ? committed.length : end));
 }

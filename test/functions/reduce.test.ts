@@ -53,6 +53,9 @@ describe('reduce', () => {
     const ended = run(generationOf(), 2, 5, [10, 11, 0]).generation;
     expect(isDone(ended)).toBe(true);
     expect(generatedTokens(ended, ended.lanes[0])).toEqual([10, 11]);
+    const turned = run({ ...generationOf(), endOfTurn: 9 }, 2, 5, [10, 9, 8]).generation;
+    expect(isDone(turned)).toBe(true);
+    expect(generatedTokens(turned, turned.lanes[0])).toEqual([10]);
   });
 
   it('halts when nothing changes any more and the entropy is low', () => {
