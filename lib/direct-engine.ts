@@ -1,7 +1,7 @@
 import { type GenerationRequest, requestSchema } from '../functions/contracts/request.ts';
 import { type Ask, denoiseVisit } from '../functions/denoise-visit/denoise-visit.ts';
 import { finish } from '../functions/finish/finish.ts';
-import { prepare } from '../functions/prepare/prepare.ts';
+import { oneLane, prepare } from '../functions/prepare/prepare.ts';
 import { BadAnswer, InvalidRequest } from '../functions/shared/errors.ts';
 import {
   loadChatTemplate,
@@ -62,7 +62,7 @@ export class DirectEngine implements Engine {
     if (!parsed.success) {
       throw new InvalidRequest(firstIssue(parsed.error, 'request'));
     }
-    const { generation, prompts, contexts } = await prepare(parsed.data, {
+    const { generation, prompts, contexts } = await prepare(oneLane(parsed.data), {
       config: this.#config,
       tokenizer: this.#tokenizer,
       ...(this.#chat ? { chat: this.#chat } : {}),

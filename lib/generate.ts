@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import type { FinishedGeneration } from '../functions/contracts/generation.ts';
 import type { ExecutionInput } from '../functions/contracts/request.ts';
+import { causeMessage } from '../functions/shared/cause-message.ts';
 
 /** An execution that did not succeed; the name is Step Functions' error name. */
 export class ExecutionFailed extends Error {
@@ -51,16 +52,7 @@ export async function runGeneration(
     const { status, output, error, cause } = await client.send(new DescribeExecutionCommand({ executionArn }));
     if (status === 'SUCCEEDED') return JSON.parse(output as string);
     if (status !== 'RUNNING') {
-      throw new ExecutionFailed(error ?? status ?? 'Failed', explain(cause ?? `execution ${status}`));
+      throw new ExecutionFailed(error ?? status ?? 'Failed', causeMessage(cause ?? `execution ${status}`));
     }
-  }
-}
-
-/** A Lambda's failure arrives as JSON with the message inside. */
-function explain(cause: string): string {
-  try {
-    return JSON.parse(cause).errorMessage ?? cause;
-  } catch {
-    return cause;
   }
 }

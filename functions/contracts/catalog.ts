@@ -3,6 +3,7 @@ import { routingSchema } from '../../models/ssd2/routing.ts';
 
 /** How a prompt reaches a core: as it is, or as the instruction that it was tuned to follow. */
 export const templates = ['plain', 'instruction'] as const;
+export type Template = (typeof templates)[number];
 
 /** Who serves what: the routing table of each core, `core` unless another is asked for, and of each tenant. */
 export const catalogSchema = z

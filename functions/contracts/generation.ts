@@ -8,7 +8,7 @@ import { bytesMessageSchema, privateContextSchema } from './stored.ts';
  * Of all that passes between states. A field that is added must be optional; any other change is a new version, so that
  * an execution that a deploy finds in flight ends in a line that says so.
  */
-export const contractVersion = 1;
+export const contractVersion = 2;
 
 const contractSchema = z.literal(contractVersion, {
   error: ({ input }) =>
@@ -25,8 +25,13 @@ const runSchema = z
     tenant: z.string().min(1).nullable(),
     /** Denoise steps that one visit to a function runs. */
     visit: z.int().positive(),
-    /** Whether somebody asked for the reports of its steps. */
+    /** Whether somebody asked for the reports of its steps, and for who decided at each position. */
     watched: z.boolean(),
+    detailed: z.boolean(),
+    /** Whether the table has a record of it, in which its end is put down, and by which it may be cancelled. */
+    recorded: z.boolean(),
+    /** Texts before which a lane's text ends. */
+    stop: z.array(z.string()).readonly(),
   })
   .readonly();
 export type Run = z.infer<typeof runSchema>;
@@ -34,6 +39,18 @@ export type Run = z.infer<typeof runSchema>;
 /** Envelopes of some lanes, one after the other as they travel. */
 const laneEnvelopesSchema = z.strictObject({ lanes: laneIndicesSchema, envelopes: bytesMessageSchema }).readonly();
 export type LaneEnvelopesMessage = z.infer<typeof laneEnvelopesSchema>;
+
+/** What is known of a generation beside its text, and touches nothing that makes text. */
+const ledgerSchema = z
+  .strictObject({
+    /** What members cost so far, by name: denoise steps of lanes, and milliseconds in the model. */
+    spent: z.record(z.string(), z.strictObject({ steps: countSchema, milliseconds: z.number() }).readonly()).readonly(),
+    /** When its record was last read, in milliseconds since 1970. */
+    checkedAt: z.number(),
+  })
+  .readonly();
+export type Ledger = z.infer<typeof ledgerSchema>;
+export const emptyLedger: Ledger = { spent: {}, checkedAt: 0 };
 
 /** What a step leaves to the next. */
 const stepSchema = z
@@ -45,6 +62,7 @@ const stepSchema = z
     previous: z.array(laneEnvelopesSchema.nullable()).min(1).readonly(),
     /** Whether DenoiseBlock goes on, or returns: at a block's end, or before an Express execution's time is up. */
     turn: z.enum(['continue', 'return']),
+    ledger: ledgerSchema,
   })
   .readonly();
 export type StepState = z.infer<typeof stepSchema>;
@@ -104,6 +122,7 @@ export const reductionSchema = z
     generation: generationSchema,
     answers: z.array(modelAnswerSchema).min(1).readonly(),
     startedAt: startedAtSchema,
+    ledger: ledgerSchema,
   })
   .readonly();
 
@@ -126,7 +145,9 @@ export const reportSchema = stepMessageSchema
 export type StepMessage = z.infer<typeof reportSchema>;
 
 /** To finish. */
-export const finishSchema = z.strictObject({ run: runSchema, generation: generationSchema }).readonly();
+export const finishSchema = z
+  .strictObject({ run: runSchema, generation: generationSchema, ledger: ledgerSchema })
+  .readonly();
 
 /** What a finished execution gives. */
 export interface FinishedGeneration {
@@ -140,4 +161,6 @@ export interface FinishedLane {
   readonly blocks: number;
   readonly steps: number;
   readonly seed: number;
+  /** Whether it ended by itself or by the number of tokens. */
+  readonly finish: 'stop' | 'length';
 }

@@ -71,23 +71,27 @@ const fields = z.strictObject({
 
 type Fields = z.output<typeof fields>;
 
-type Tried = Pick<Fields, 'tokens' | 'suffix' | 'gap' | 'bestOf'>;
+type Tried = Pick<Fields, 'suffix' | 'gap' | 'bestOf'> & {
+  /** Unknown where the prompt's length decides. */
+  readonly tokens?: number | undefined;
+};
 
 /** The tokens of each candidate, one but where more are asked for: of a gap's lengths some, evenly. */
-export function candidateTokens({ tokens, suffix, gap, bestOf }: Tried): number[] {
+export function candidateTokens({ tokens = 1, suffix, gap, bestOf }: Tried): number[] {
   const count = bestOf ?? (suffix === undefined ? 1 : mostCandidates);
   const { least, most } = gap ?? { least: tokens, most: tokens };
   return Array.from({ length: count }, (_, i) => Math.round(least + ((most - least) * i) / Math.max(1, count - 1)));
 }
 
-type Costly = Tried & Pick<Fields, 'steps' | 'stopAt' | 'tenant' | 'contrast'>;
+type Costly = Tried &
+  Pick<Fields, 'steps' | 'stopAt' | 'tenant' | 'contrast'> & { readonly lanes?: readonly unknown[] };
 
 /** The steps that a request runs when it says nothing of them. */
 const usualSteps = stepsToRun(fields.shape.steps.parse(undefined), fields.shape.stopAt.parse(undefined));
 
 function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
-  const { steps, stopAt, tenant, contrast } = value;
-  const members = tenant === undefined ? 1 : contrast ? 3 : 2;
+  const { steps, stopAt, tenant, contrast, lanes = [{}] } = value;
+  const members = (tenant === undefined ? 1 : contrast ? 3 : 2) * lanes.length;
   const run = stepsToRun(steps, stopAt);
   const candidates = candidateTokens(value);
   const tokens = candidates.reduce((sum, own) => sum + own, 0);
@@ -95,7 +99,9 @@ function boundCost({ value, issues }: z.core.ParsePayload<Costly>): void {
   const mostRun = Math.floor(largestCost / (tokens * members));
   const most = Math.floor(mostRun / (1 - stopAt));
   const what = candidates.length === 1 ? `${tokens} tokens` : `${tokens} tokens of ${candidates.length} candidates`;
-  const asked = `${run} steps of ${what} by ${members} ${members === 1 ? 'model' : 'models'}`;
+  const texts = lanes.length === 1 ? '' : ` for ${lanes.length} texts`;
+  const models = `${members / lanes.length} ${members === lanes.length ? 'model' : 'models'}`;
+  const asked = `${run} steps of ${what} by ${models}${texts}`;
   // Where not even the usual steps have room, the tokens are what is out of all proportion.
   const tooLong = mostRun < usualSteps;
   const path = tooLong ? ['tokens'] : ['steps'];
@@ -132,8 +138,8 @@ export type GenerationRequest = z.input<typeof requestSchema>;
 export type CompleteRequest = z.output<typeof requestSchema>;
 
 /**
- * The input of the Generate state machine: a request whose private context stays outside, in the bucket, since an
- * execution's history keeps its input.
+ * The input of the Generate state machine for an operator: a request whose private context stays outside, in the bucket,
+ * since an execution's history keeps its input.
  */
 export const executionInputSchema = fields
   .extend({
@@ -143,3 +149,36 @@ export const executionInputSchema = fields
   })
   .check(boundCost, needPart, needSuffix);
 export type ExecutionInput = z.input<typeof executionInputSchema>;
+
+const messageSchema = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() }).readonly();
+
+/** A text to go on from, or a conversation to answer. */
+export const promptSchema = z.union([z.string(), z.array(messageSchema).min(1).readonly()]);
+export type Prompt = z.infer<typeof promptSchema>;
+
+/** What the service was asked for: texts that are generated side by side. It lies in the bucket. */
+export const serviceRequestSchema = fields
+  .omit({ prompt: true, seed: true })
+  .extend({
+    lanes: z
+      .array(z.strictObject({ prompt: promptSchema, seed: fields.shape.seed }).readonly())
+      .min(1)
+      .readonly(),
+    context: storedSchema.optional(),
+    /** As many as there is room for, up to a default, when absent. */
+    tokens: z.int().min(1).optional(),
+    /** Texts before which a lane's text ends. */
+    stop: z.array(z.string().min(1)).readonly().default([]),
+    /** Whether to keep events of the steps, and whether they say who decided at each position. */
+    watched: z.boolean().default(false),
+    detailed: z.boolean().default(false),
+  })
+  .check(boundCost, needPart, needSuffix);
+export type ServiceRequest = z.input<typeof serviceRequestSchema>;
+export type CompleteServiceRequest = z.output<typeof serviceRequestSchema>;
+
+/** The input of Generate for the service: whose generation, which, and where its request lies. */
+export const serviceInputSchema = z
+  .strictObject({ tenant: z.string().min(1), generation: z.string().min(1), request: storedSchema })
+  .readonly();
+export type ServiceInput = z.infer<typeof serviceInputSchema>;

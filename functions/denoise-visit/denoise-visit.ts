@@ -23,12 +23,14 @@ export interface Visit extends Step {
  * Several denoise steps of a block in one go: the same calls and reductions that the state machine makes one by one.
  *
  * @param goOn asked after each step but a block's last, with the number of steps made
+ * @param detailed whether reports are to say who decided at each position
  */
 export async function denoiseVisit(
   start: Step,
   contexts: Contexts,
   ask: Ask,
-  goOn: (steps: number) => boolean,
+  goOn: (steps: number) => boolean | Promise<boolean>,
+  detailed = false,
 ): Promise<Visit> {
   let current: Step = start;
   const reports: StepMessage[] = [];
@@ -42,9 +44,9 @@ export async function denoiseVisit(
         return { member: call.member, endpoint: call.endpoint, answer, milliseconds };
       }),
     );
-    const { reports: made, blockDone, ...next } = reduce(generation, answers);
+    const { reports: made, blockDone, ...next } = reduce(generation, answers, detailed);
     reports.push(...made);
-    if (blockDone || !goOn(steps)) return { ...next, blockDone, reports };
+    if (blockDone || !(await goOn(steps))) return { ...next, blockDone, reports };
     current = next;
   }
 }

@@ -7,6 +7,7 @@ import { loadEnvelopes } from '../shared/envelope-store.ts';
 import { setting } from '../shared/environment.ts';
 import { mustReturn } from '../shared/express-time.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
+import { checkWanted, withCosts } from '../shared/ledger.ts';
 import { keepReports } from '../shared/report-store.ts';
 import { stepState } from '../shared/step-state.ts';
 import { denoiseVisit } from './denoise-visit.ts';
@@ -25,14 +26,24 @@ export const handler = lambdaHandler(
       Promise.all(step.previous.map((message) => message && loadEnvelopes(run.tenant, message))),
       Promise.all(contexts.map((own) => loadContexts(run.tenant, prompts, own))),
     ]);
+    let ledger = await checkWanted(run, step.ledger);
     const { reports, ...visited } = await denoiseVisit(
       { generation, previous },
       seen,
       (call, lanes) => invokeModel(call.endpoint, owner, lanes, generation.decoding, send),
       // The next step must be sure to end before this function is ended.
-      (steps) => steps < run.visit && !mustReturn(startedAt) && lambda.getRemainingTimeInMillis() > stepMilliseconds,
+      async (steps) => {
+        if (steps >= run.visit || mustReturn(startedAt)) return false;
+        if (lambda.getRemainingTimeInMillis() <= stepMilliseconds) return false;
+        ledger = await checkWanted(run, ledger);
+        return true;
+      },
+      run.detailed,
     );
-    const [state] = await Promise.all([stepState(run, visited, startedAt), keepReports(run, reports)]);
+    const [state] = await Promise.all([
+      stepState(run, visited, startedAt, withCosts(ledger, reports)),
+      keepReports(run, generation.decoding, reports),
+    ]);
     return state;
   },
 );

@@ -1,15 +1,22 @@
 import { chosenLane } from '../../models/ssd2/choice.ts';
 import { blocksOf, type Generation } from '../../models/ssd2/generation.ts';
-import { generatedTokens } from '../../models/ssd2/lane.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { committedText } from '../commit-block/committed-text.ts';
 import type { FinishedGeneration } from '../contracts/generation.ts';
 
-/** The texts of a finished generation, and how they came about; of candidates the best, with the steps of all. */
-export async function finish(generation: Generation, tokenizer: Tokenizer): Promise<FinishedGeneration> {
+/**
+ * The texts of a finished generation, and how they came about; of candidates the best, with the steps of all.
+ *
+ * @param stop texts before which a lane's text ends
+ */
+export async function finish(
+  generation: Generation,
+  tokenizer: Tokenizer,
+  stop: readonly string[] = [],
+): Promise<FinishedGeneration> {
   const lanes = finishedLanes(generation).map(async (lane) => {
-    const ids = generatedTokens(generation, lane);
-    const text = await tokenizer.decode(ids);
-    return { text, tokens: ids.length, blocks: blocksOf(generation, lane), steps: lane.steps, seed: lane.seed };
+    const { text, tokens, steps, finish } = await committedText(generation, { ...lane, done: true }, stop, tokenizer);
+    return { text, tokens, blocks: blocksOf(generation, lane), steps, seed: lane.seed, finish: finish ?? 'length' };
   });
   return { models: generation.decoding.members.map(({ name }) => name), lanes: await Promise.all(lanes) };
 }

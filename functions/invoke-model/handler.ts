@@ -2,7 +2,7 @@ import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { laneSteps } from '../../models/ssd2/generation.ts';
 import { type ModelAnswer, modelCallSchema } from '../contracts/generation.ts';
 import { loadContexts } from '../shared/context-store.ts';
-import { loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
+import { inlineLimit, loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler, metrics } from '../shared/lambda.ts';
 import { invokeModel } from './invoke-model.ts';
 import { ownerMark } from './owner-mark.ts';
@@ -24,7 +24,7 @@ export const handler = lambdaHandler(
       sharedTransport(),
     );
     metrics.addMetric('ModelMilliseconds', MetricUnit.Milliseconds, milliseconds.model);
-    const answer = await storeEnvelopes(run, { lanes: call.lanes, envelopes });
+    const answer = await storeEnvelopes(run, { lanes: call.lanes, envelopes }, inlineLimit(generation));
     return { member: call.member, endpoint: call.endpoint, answer, milliseconds };
   },
 );

@@ -1,52 +1,62 @@
 import * as z from 'zod';
-import { loadChatTemplate, loadServedConfig, loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { callsOf } from '../../models/ssd2/generation.ts';
 import { firstIssue } from '../../models/zod-issue.ts';
-import { contractVersion, type State } from '../contracts/generation.ts';
-import { executionInputSchema } from '../contracts/request.ts';
+import { contractVersion, emptyLedger, type Run, type State } from '../contracts/generation.ts';
+import {
+  executionInputSchema,
+  type ServiceInput,
+  serviceInputSchema,
+  serviceRequestSchema,
+} from '../contracts/request.ts';
+import type { Stored } from '../contracts/stored.ts';
 import { loadContextText, storeContextTokens } from '../shared/context-store.ts';
-import { setting } from '../shared/environment.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
-import { loadCatalog } from './load-catalog.ts';
-import { type Deployment, prepare } from './prepare.ts';
-
-let deployment: Promise<Deployment> | undefined;
-
-async function loadDeployment(): Promise<Deployment> {
-  const directory = setting('SLINGSHOT_MODEL_DIRECTORY');
-  const [config, tokenizer, catalog] = await Promise.all([
-    loadServedConfig(directory),
-    loadServedTokenizer(directory),
-    loadCatalog(setting('SLINGSHOT_CATALOG')),
-  ]);
-  const chat = await loadChatTemplate(directory, tokenizer);
-  return { config, tokenizer, ...(chat ? { chat } : {}), catalog, kept: setting('SLINGSHOT_KEPT') };
-}
+import { loadRequest } from '../shared/request-store.ts';
+import { loadDeployment } from './load-deployment.ts';
+import { oneLane, prepare, type Wanted } from './prepare.ts';
 
 /** The execution's input, unchecked, and its name. */
 const eventSchema = z.strictObject({ request: z.unknown(), id: z.string().min(1) });
 
 export const handler = lambdaHandler(eventSchema, async ({ request, id }): Promise<State> => {
+  const service = serviceInputSchema.safeParse(request);
+  return service.success ? prepareForService(service.data) : prepareForOperator(request, id);
+});
+
+async function prepareForOperator(request: unknown, id: string): Promise<State> {
   const parsed = executionInputSchema.safeParse(request);
   if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
-  const { context: stored, watched, ...wanted } = parsed.data;
+  const { context, watched, ...wanted } = parsed.data;
   const tenant = wanted.tenant ?? null;
+  const run = { id, tenant, watched, detailed: false, recorded: false };
+  return stateOf(run, oneLane(wanted), context);
+}
+
+async function prepareForService({ tenant, generation, request: stored }: ServiceInput): Promise<State> {
+  const parsed = serviceRequestSchema.safeParse(await loadRequest(tenant, stored));
+  if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
+  const { context, watched, detailed, ...wanted } = parsed.data;
+  return stateOf({ id: generation, tenant, watched, detailed, recorded: true }, wanted, context);
+}
+
+/** @param stored the private context's text */
+async function stateOf(
+  run: Omit<Run, 'contract' | 'visit' | 'stop'>,
+  wanted: Wanted,
+  stored: Stored | undefined,
+): Promise<State> {
+  const { tenant } = run;
   if (stored && tenant === null) throw new InvalidRequest('context: needs a tenant');
-  deployment ??= loadDeployment().catch((error) => {
-    // A function that stays warm asks again.
-    deployment = undefined;
-    throw error;
-  });
   const context = stored && tenant !== null ? { context: await loadContextText(tenant, stored) } : {};
-  const { generation, prompts, contexts } = await prepare({ ...wanted, ...context }, await deployment);
+  const { generation, stop, prompts, contexts } = await prepare({ ...wanted, ...context }, await loadDeployment());
   const store = (ids: readonly number[] | null) =>
     ids === null || tenant === null ? null : storeContextTokens(tenant, ids);
   return {
-    run: { contract: contractVersion, id, tenant, visit: wanted.visit, watched },
+    run: { contract: contractVersion, visit: wanted.visit, stop, ...run },
     prompts,
     contexts: await Promise.all(contexts.map((own) => Promise.all(own.map(store)))),
-    step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue' },
+    step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger },
     retries: { timedOut: 0, redrives: 0 },
   };
-});
+}

@@ -6,11 +6,16 @@ import type { Generation } from '../../models/ssd2/generation.ts';
 import { startCandidates, startLane } from '../../models/ssd2/lane.ts';
 import { formOf } from '../../models/ssd2/quality.ts';
 import { validateRouting } from '../../models/ssd2/routing.ts';
-import type { ChatTemplate } from '../../models/tokenizer/chat-template.ts';
+import type { ChatMessage, ChatTemplate } from '../../models/tokenizer/chat-template.ts';
 import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
-import type { Catalog } from '../contracts/catalog.ts';
-import { type CompleteRequest, candidateTokens } from '../contracts/request.ts';
+import type { Catalog, Template } from '../contracts/catalog.ts';
+import {
+  type CompleteRequest,
+  type CompleteServiceRequest,
+  candidateTokens,
+  type Prompt,
+} from '../contracts/request.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 
 /** What prepare needs to know of the models. */
@@ -24,9 +29,21 @@ export interface Deployment {
   readonly kept: number;
 }
 
+/** A request of either kind, its private context as text. */
+export type Wanted = Omit<CompleteServiceRequest, 'context' | 'watched' | 'detailed'> & {
+  readonly context?: string | undefined;
+};
+
+/** A request for one text. */
+export function oneLane({ prompt, seed, ...request }: CompleteRequest): Wanted {
+  return { ...request, lanes: [{ prompt, seed }], stop: [] };
+}
+
 /** A generation before its first step, in token ids. */
 export interface Prepared {
   readonly generation: Generation;
+  /** Texts before which a lane's text ends. */
+  readonly stop: readonly string[];
   /** What all members see, by lane; of candidates the one that they share. */
   readonly prompts: readonly (readonly number[])[];
   /** What a member alone sees before that, by member and, as prompts are, by lane. */
@@ -36,25 +53,33 @@ export interface Prepared {
 /** A tenant's weight where none is asked for. */
 const defaultWeight = 0.2;
 
+/** As many tokens as there is room for, up to these, where no number is asked for. */
+const defaultTokens = 256;
+
 /**
  * Turns a request into a generation: tokens, members and their coefficients.
  *
  * @throws InvalidRequest saying what is wrong with the request and what would be right
  */
-export async function prepare(request: CompleteRequest, deployment: Deployment): Promise<Prepared> {
+export async function prepare(request: Wanted, deployment: Deployment): Promise<Prepared> {
   const { config, tokenizer, kept } = deployment;
   const members = ensembleMembers(request, deployment.catalog);
   for (const { routes } of members) validateRouting(routes);
   const { template } = deployment.catalog.cores[request.core];
-  const asked = template === 'instruction';
-  const prompt = await promptIds(request.prompt, asked, deployment);
-  const context = request.context ? await tokenizer.encode(`${request.context.trimEnd()}\n\n`) : [];
-  const form = formFor(request, config);
-  const lengths = candidateTokens(request);
+  const { lanes } = request;
+  const form = formOfPrompts(lanes, template, deployment);
+  const prompts = await Promise.all(lanes.map(({ prompt }) => promptIds(prompt, form, deployment)));
+  const context = request.context ? await contextIds(request.context, tokenizer) : [];
+  const decodingForm = formFor(request, config);
+  const suffix =
+    request.suffix === undefined ? undefined : await suffixIds(request.suffix, form, decodingForm, deployment);
+  const given = { context: context.length, prompt: Math.max(...prompts.map(({ length }) => length)) };
+  const scored = suffix ? config.block : 0;
+  const lengths = candidateTokens({ ...request, tokens: request.tokens ?? usualTokens(given, scored, config) });
   const tokens = Math.max(...lengths);
-  const suffix = request.suffix === undefined ? undefined : await suffixIds(request.suffix, asked, form, deployment);
-  checkLength(context.length, prompt.length, tokens, suffix ? config.block : 0, config);
-  checkCandidates(request, lengths, form, config);
+  checkLength(given, tokens, scored, config);
+  checkCandidates(request, lengths, decodingForm, config);
+  const { temperature } = request;
   const decoding: Decoding = {
     members,
     steps: request.steps,
@@ -63,9 +88,9 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
     projection: request.projection,
     topP: request.topP,
     halting: { stopAt: request.stopAt, patience: request.patience, entropy: request.haltEntropy },
-    selfConditioning: form ? 'none' : request.selfConditioning,
+    selfConditioning: decodingForm ? 'none' : request.selfConditioning,
     kept: Math.min(kept, config.vocabulary),
-    ...(form ? { form } : {}),
+    ...(decodingForm ? { form: decodingForm } : temperature === undefined ? {} : { temperature }),
   };
   const own = (name: string) => (name.startsWith(`${tenantRole}:`) && context.length > 0 ? context : null);
   return {
@@ -77,17 +102,18 @@ export async function prepare(request: CompleteRequest, deployment: Deployment):
       block: 0,
       step: 0,
       ...(lengths.length === 1
-        ? { lanes: [startLane(request.seed)] }
-        : { lanes: startCandidates(request.seed, lengths), choice: choiceBy(suffix, config) }),
+        ? { lanes: lanes.map(({ seed }) => startLane(seed)) }
+        : { lanes: startCandidates(lanes[0].seed, lengths), choice: choiceBy(suffix, config) }),
     },
-    prompts: [prompt],
-    contexts: members.map(({ name }) => [own(name)]),
+    stop: form === 'transcript' ? [...request.stop, nextTurn] : request.stop,
+    prompts,
+    contexts: members.map(({ name }) => lanes.map(() => own(name))),
   };
 }
 
-async function promptIds(text: string, asked: boolean, { tokenizer, chat }: Deployment): Promise<readonly number[]> {
-  if (!asked) return tokenizer.encode(text);
-  return chat ? chat.encode([{ role: 'user', content: text }]) : tokenizer.encode(instructionPrompt(text));
+/** A private context in token ids, as it stands before a prompt. */
+export function contextIds(text: string, tokenizer: Tokenizer): Promise<readonly number[]> {
+  return tokenizer.encode(`${text.trimEnd()}\n\n`);
 }
 
 /** Positions from a gap's end whose tokens are looked at again, once all candidates are scored. */
@@ -101,11 +127,11 @@ function choiceBy(suffix: readonly number[] | undefined, { block }: Pick<ServedC
 /** @throws InvalidRequest where nothing could say which candidate goes with the text after it */
 async function suffixIds(
   text: string,
-  asked: boolean,
+  prompts: PromptForm,
   form: Form | undefined,
   { tokenizer, config }: Deployment,
 ): Promise<readonly number[]> {
-  if (asked) throw new InvalidRequest('suffix: needs a core that continues text; this one answers');
+  if (prompts !== 'plain') throw new InvalidRequest('suffix: needs a core that continues text; this one answers');
   if (!form) {
     const why = config.kind === 'adapter' ? 'the published quality does without' : 'this core has none';
     throw new InvalidRequest(`suffix: candidates for a gap are chosen by next-token logits, and ${why}`);
@@ -115,7 +141,7 @@ async function suffixIds(
 
 /** @throws InvalidRequest for candidates that would be one, or more than a step's state holds */
 function checkCandidates(
-  { bestOf, projection }: CompleteRequest,
+  { bestOf, projection, lanes }: Wanted,
   lengths: readonly number[],
   form: Form | undefined,
   { positions, block }: Deployment['config'],
@@ -123,6 +149,7 @@ function checkCandidates(
   const count = lengths.length;
   if (count === 1) return;
   const field = bestOf === undefined ? 'suffix' : 'bestOf';
+  if (lanes.length > 1) throw new InvalidRequest(`${field}: goes with one text; the request is for ${lanes.length}`);
   if (projection === 'multi-hot') {
     throw new InvalidRequest(`projection: multi-hot takes one candidate; ${field} asks for ${count}`);
   }
@@ -135,16 +162,60 @@ function checkCandidates(
   throw new InvalidRequest(`tokens: ${count} candidates have at most ${most} each; ask for fewer of one or the other`);
 }
 
+/** How prompts reach the core: as they are, by its chat template, as an instruction, or as a conversation written out. */
+type PromptForm = 'plain' | 'chat' | 'instruction' | 'transcript';
+
+function formOfPrompts(lanes: Wanted['lanes'], template: Template, { chat }: Deployment): PromptForm {
+  const conversation = lanes.some(({ prompt }) => typeof prompt !== 'string');
+  if (!conversation && template === 'plain') return 'plain';
+  if (chat) return 'chat';
+  return template === 'instruction' ? 'instruction' : 'transcript';
+}
+
+async function promptIds(
+  prompt: Prompt,
+  form: PromptForm,
+  { tokenizer, chat }: Deployment,
+): Promise<readonly number[]> {
+  const messages = typeof prompt === 'string' ? [{ role: 'user' as const, content: prompt }] : prompt;
+  if (form === 'chat' && chat) {
+    try {
+      return await chat.encode(messages);
+    } catch (cause) {
+      throw new InvalidRequest(`messages: the core's chat template does not take them: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+  if (form === 'plain') return tokenizer.encode(prompt as string);
+  const text = form === 'instruction' ? instructionOf(messages) : transcriptOf(messages);
+  return tokenizer.encode(text);
+}
+
+/** The last message as the instruction, and what was said before as its context. */
+function instructionOf(messages: readonly ChatMessage[]): string {
+  const before = messages.slice(0, -1).map(({ content }) => content);
+  return instructionPrompt(messages[messages.length - 1].content, before.join('\n\n'));
+}
+
+/** For a core that was never taught to be asked: a conversation written out, for it to go on with. */
+function transcriptOf(messages: readonly ChatMessage[]): string {
+  return [...messages.map(({ role, content }) => `${role}:\n${content}\n`), 'assistant:\n'].join('\n');
+}
+
+const nextTurn = '\nuser:';
+
 const formFields = ['temperature', 'sharpen', 'denoiser', 'draft', 'evidence'] as const;
 
-function formFor(request: CompleteRequest, { kind }: Pick<ServedConfig, 'kind'>): Form | undefined {
+function formFor(request: Wanted, { kind }: Pick<ServedConfig, 'kind'>): Form | undefined {
   const quality = request.quality ?? (kind === 'adapter' ? 'default' : 'published');
   if (quality !== 'published' && kind !== 'adapter') {
     throw new InvalidRequest(`quality: this core has no next-token logits, so it decodes as published, not ${quality}`);
   }
   const given = formFields.filter((field) => request[field] !== undefined);
-  if (quality === 'published' && given.length > 0) {
-    throw new InvalidRequest(`${given[0]}: belongs to the other qualities, not to published`);
+  const foreign = given.find((field) => field !== 'temperature');
+  if (quality === 'published' && foreign) {
+    throw new InvalidRequest(`${foreign}: belongs to the other qualities, not to published`);
   }
   return formOf(quality, Object.fromEntries(given.map((field) => [field, request[field]])));
 }
@@ -155,7 +226,7 @@ const tenantRole = 'tenant';
  * The members of merged = (1 - w) core + w ((1 + a) tenant(context + prompt) - a tenant(prompt)), by the design's
  * ensemble; those of coefficient 0 are left out.
  */
-function ensembleMembers(request: CompleteRequest, catalog: Catalog): Member[] {
+function ensembleMembers(request: Wanted, catalog: Catalog): Member[] {
   const { tenant, weight, contrast, context } = request;
   const core = named('core', request.core, mapRoutes(catalog));
   if (tenant === undefined) {
@@ -184,23 +255,35 @@ function named(role: 'core' | 'tenant', name: string, tables: Catalog['tenants']
   throw new InvalidRequest(`${role}: there is no ${JSON.stringify(name)}`);
 }
 
-function checkLength(
-  context: number,
-  prompt: number,
-  tokens: number,
-  scored: number,
-  { positions, block }: Deployment['config'],
-): void {
-  const given = context + prompt;
-  const room = Math.floor((positions - scored - given) / block) * block;
+/** What a text begins with, in tokens. */
+interface Given {
+  readonly context: number;
+  readonly prompt: number;
+}
+
+function roomFor({ context, prompt }: Given, scored: number, { positions, block }: Deployment['config']): number {
+  return Math.floor((positions - scored - context - prompt) / block) * block;
+}
+
+/** As many as there is room for, up to a default. */
+function usualTokens(given: Given, scored: number, config: Deployment['config']): number {
+  return Math.min(defaultTokens, Math.max(1, roomFor(given, scored, config)));
+}
+
+/** @throws InvalidRequest when there is no room for as many */
+function checkLength(given: Given, tokens: number, scored: number, config: Deployment['config']): void {
+  const { positions, block } = config;
+  const room = roomFor(given, scored, config);
   if (tokens <= room) return;
+  const { context } = given;
+  const whole = context + given.prompt;
   const what = context > 0 ? 'context and prompt together are' : 'prompt: is';
   if (room >= block) {
     throw new InvalidRequest(
-      `tokens: ${tokens} are too many beside ${given} of ${context > 0 ? 'context and prompt' : 'the prompt'}; at most ${room}`,
+      `tokens: ${tokens} are too many beside ${whole} of ${context > 0 ? 'context and prompt' : 'the prompt'}; at most ${room}`,
     );
   }
   throw new InvalidRequest(
-    `${what} ${given} tokens long; the model takes at most ${positions - scored - block} beside ${scored > 0 ? 'a gap and the text after it' : 'a block'}`,
+    `${what} ${whole} tokens long; the model takes at most ${positions - scored - block} beside ${scored > 0 ? 'a gap and the text after it' : 'a block'}`,
   );
 }

@@ -1,19 +1,26 @@
 import { reductionSchema, type StepState } from '../contracts/generation.ts';
 import { loadEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
+import { checkWanted, withCosts } from '../shared/ledger.ts';
 import { keepReports } from '../shared/report-store.ts';
 import { stepState } from '../shared/step-state.ts';
 import { reduce } from './reduce.ts';
 
 export const handler = lambdaHandler(
   reductionSchema,
-  async ({ run, generation, answers, startedAt }): Promise<StepState> => {
-    const loaded = await Promise.all(
-      answers.map(async ({ answer, ...rest }) => ({ ...rest, answer: await loadEnvelopes(run.tenant, answer) })),
-    );
-    const { reports, ...reduced } = reduce(generation, loaded);
+  async ({ run, generation, answers, startedAt, ledger }): Promise<StepState> => {
+    const [checked, loaded] = await Promise.all([
+      checkWanted(run, ledger),
+      Promise.all(
+        answers.map(async ({ answer, ...rest }) => ({ ...rest, answer: await loadEnvelopes(run.tenant, answer) })),
+      ),
+    ]);
+    const { reports, ...reduced } = reduce(generation, loaded, run.detailed);
     const received = new Map(loaded.map(({ answer }, index) => [answer, answers[index].answer]));
-    const [state] = await Promise.all([stepState(run, reduced, startedAt, received), keepReports(run, reports)]);
+    const [state] = await Promise.all([
+      stepState(run, reduced, startedAt, withCosts(checked, reports), received),
+      keepReports(run, generation.decoding, reports),
+    ]);
     return state;
   },
 );

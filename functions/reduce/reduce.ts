@@ -16,11 +16,15 @@ export interface Reduction extends Step {
   readonly reports: readonly StepMessage[];
 }
 
-/** One denoise step's end: merged logits, projected tokens, and what comes next. */
-export function reduce(generation: Generation, answers: readonly MemberAnswer[]): Reduction {
+/**
+ * One denoise step's end: merged logits, projected tokens, and what comes next.
+ *
+ * @param detailed whether reports are to say who decided at each position
+ */
+export function reduce(generation: Generation, answers: readonly MemberAnswer[], detailed = false): Reduction {
   const started = performance.now();
   const byMember = new Map(answers.map(({ member, answer }) => [member, answer]));
-  const { generation: next, merged, blockDone, reports } = reduceLanes(generation, byMember);
+  const { generation: next, merged, blockDone, reports } = reduceLanes(generation, byMember, detailed);
   const own = generation.decoding.selfConditioning === 'own' && !blockDone;
   const routes = Object.fromEntries(answers.map(({ member, endpoint }) => [member, endpoint]));
   const milliseconds = {

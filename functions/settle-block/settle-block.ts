@@ -1,5 +1,6 @@
 import { type State, stateSchema } from '../contracts/generation.ts';
 import type { BlockFailure } from '../contracts/settlement.ts';
+import { causeMessage } from '../shared/cause-message.ts';
 
 /** How often a block whose execution took too long is started again, in a generation. */
 export const timeoutRetries = 2;
@@ -21,15 +22,6 @@ export function settleBlock({ Status, Input, Error: name, Cause }: BlockFailure,
   const unnamed = Status === 'TIMED_OUT' ? 'BlockTimedOut' : 'BlockFailed';
   const { generation } = state.step;
   const place = `block ${generation.block}, from step ${generation.step} on`;
-  const message = Cause === undefined ? `${place}: its execution ended as ${Status}` : messageOf(Cause);
+  const message = Cause === undefined ? `${place}: its execution ended as ${Status}` : causeMessage(Cause);
   throw Object.assign(new Error(message), { name: name || unnamed });
-}
-
-/** A function's failure arrives as JSON with the message inside. */
-function messageOf(cause: string): string {
-  try {
-    return JSON.parse(cause).errorMessage ?? cause;
-  } catch {
-    return cause;
-  }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { longestContextSeconds } from '../contracts/api/resources.ts';
 import type { PrivateContext } from '../contracts/stored.ts';
 import { removeContextText, storeContextText } from './context-store.ts';
 import { expiryAttribute } from './table/partition.ts';
@@ -17,9 +18,6 @@ export interface ContextRecord {
   /** Seconds since 1970. */
   readonly expires: number;
 }
-
-/** The bucket forgets everything a day later. */
-export const longestContextSeconds = 13 * 86_400;
 
 const contextKey = (id: string) => `CONTEXT#${id}`;
 

@@ -1,5 +1,5 @@
 import { type LogitsEnvelope, readEnvelope } from '../../models/ssd2/envelope.ts';
-import type { LaneEnvelopes } from '../../models/ssd2/generation.ts';
+import type { Generation, LaneEnvelopes } from '../../models/ssd2/generation.ts';
 import type { LaneEnvelopesMessage, Run } from '../contracts/generation.ts';
 import { setting } from './environment.ts';
 import { loadObject, type Owner, storeObject } from './object-store.ts';
@@ -17,6 +17,11 @@ export async function storeEnvelopes(
   const inline = bytes.toString('base64');
   if (inline.length <= limit) return { lanes, envelopes: { inline } };
   return { lanes, envelopes: await storeObject(tenant, 'envelopes', bytes) };
+}
+
+/** A state has room for the envelopes of one text, candidates for it included, and for no more. */
+export function inlineLimit({ lanes, choice }: Pick<Generation, 'lanes' | 'choice'>): number {
+  return lanes.length > 1 && !choice ? 0 : setting('SLINGSHOT_INLINE_BYTES');
 }
 
 export async function loadEnvelopes(owner: Owner, { lanes, envelopes }: LaneEnvelopesMessage): Promise<LaneEnvelopes> {

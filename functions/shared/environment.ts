@@ -26,6 +26,10 @@ const schema = z.object({
   SLINGSHOT_TENANT_ROLE: z.string().min(1),
   /** What a tenant of each tier may use, as JSON. */
   SLINGSHOT_TIERS: tiersTextSchema,
+  /** Texts that one generation may make side by side. */
+  SLINGSHOT_MOST_LANES: z.coerce.number().int().positive(),
+  /** The state machine of a whole generation. */
+  SLINGSHOT_GENERATE_ARN: z.string().min(1),
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),
 });
 

@@ -38,3 +38,6 @@ export class StoreUnavailable extends NamedError {}
 
 /** Bucket or table refused: something is not there, or may not be read or written. */
 export class StoreRejected extends NamedError {}
+
+/** Nobody wants a generation's text any more. */
+export class Cancelled extends NamedError {}

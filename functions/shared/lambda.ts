@@ -13,7 +13,7 @@ import { logFailure } from './log-failure.ts';
 
 export const logger = new Logger();
 export const metrics = new Metrics({ namespace: 'Slingshot', logger });
-const tracer = new Tracer();
+export const tracer = new Tracer();
 
 export type Handler<Output> = (event: unknown, context: Context) => Promise<Output>;
 

@@ -1,5 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { InvalidRequest, Unauthorized } from './errors.ts';
+import { Cancelled, InvalidRequest, Unauthorized } from './errors.ts';
 
 /** As much of a message as a log keeps: it may repeat what a caller or a container wrote. */
 const messageLength = 200;
@@ -11,7 +11,7 @@ const frames = 8;
  */
 export function logFailure(logger: Pick<Logger, 'error' | 'info'>, error: Error): void {
   const line = error.message.slice(0, messageLength);
-  if (error instanceof InvalidRequest || error instanceof Unauthorized) {
+  if (error instanceof InvalidRequest || error instanceof Unauthorized || error instanceof Cancelled) {
     logger.info(line, { error: error.name });
     return;
   }

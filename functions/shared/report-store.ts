@@ -1,4 +1,6 @@
+import type { Decoding } from '../../models/ssd2/decoding.ts';
 import type { Run, StepMessage } from '../contracts/generation.ts';
+import { putStepEvents } from './generations/event-store.ts';
 import { ownerPrefix, putObject } from './object-store.ts';
 
 /** Where the reports of a visit's steps go. A visit that is retried gives the same ones again, under the same key. */
@@ -17,7 +19,9 @@ export function replaceReportSink(other: ReportSink): void {
   sink = other;
 }
 
-/** Keeps the reports of a visit's steps, if somebody asked for them. */
-export async function keepReports(run: Run, reports: readonly StepMessage[]): Promise<void> {
-  if (run.watched && reports.length > 0) await sink(run, reports);
+/** Keeps the reports of a visit's steps, if somebody asked for them: of a recorded generation as its events. */
+export async function keepReports(run: Run, decoding: Decoding, reports: readonly StepMessage[]): Promise<void> {
+  if (!run.watched || reports.length === 0) return;
+  if (run.recorded && run.tenant !== null) await putStepEvents(run.tenant, run.id, decoding, reports);
+  else await sink(run, reports);
 }

@@ -1,6 +1,6 @@
 import { callsOf, type LaneEnvelopes, type Step } from '../../models/ssd2/generation.ts';
-import type { LaneEnvelopesMessage, Run, StepState } from '../contracts/generation.ts';
-import { storeEnvelopes } from './envelope-store.ts';
+import type { LaneEnvelopesMessage, Ledger, Run, StepState } from '../contracts/generation.ts';
+import { inlineLimit, storeEnvelopes } from './envelope-store.ts';
 import { mustReturn } from './express-time.ts';
 
 /**
@@ -14,15 +14,19 @@ export async function stepState(
   run: Run,
   { generation, previous, blockDone }: Step & { readonly blockDone: boolean },
   startedAt: string,
+  ledger: Ledger,
   known: ReadonlyMap<LaneEnvelopes, LaneEnvelopesMessage> = new Map(),
 ): Promise<StepState> {
   const turn = blockDone || mustReturn(startedAt) ? 'return' : 'continue';
   const store = (envelopes: LaneEnvelopes) =>
-    turn === 'return' ? storeEnvelopes(run, envelopes, 0) : (known.get(envelopes) ?? storeEnvelopes(run, envelopes));
+    turn === 'return'
+      ? storeEnvelopes(run, envelopes, 0)
+      : (known.get(envelopes) ?? storeEnvelopes(run, envelopes, inlineLimit(generation)));
   return {
     generation,
     calls: callsOf(generation),
     previous: await Promise.all(previous.map((envelopes) => envelopes && store(envelopes))),
     turn,
+    ledger,
   };
 }

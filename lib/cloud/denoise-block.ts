@@ -60,6 +60,7 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
       run: JsonPath.objectAt('$.run'),
       generation: JsonPath.objectAt('$.step.generation'),
       answers: JsonPath.objectAt('$.step.answers'),
+      ledger: JsonPath.objectAt('$.step.ledger'),
       startedAt,
     }),
     resultPath: '$.step',

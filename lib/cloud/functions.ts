@@ -28,7 +28,10 @@ export interface FunctionsProps {
 }
 
 export type Functions = Readonly<
-  Record<'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'finish' | 'settleBlock', NodejsFunction>
+  Record<
+    'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'commitBlock' | 'finish' | 'settleBlock',
+    NodejsFunction
+  >
 >;
 
 /** What functions keep in the bucket that belongs to no tenant; a tenant's takes a session for it. */
@@ -105,7 +108,14 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
       statements: [...catalog.mayRead, ...mayUseKey(scope)],
       forTenants: true,
     }),
-    finish: make('Finish', { folder: 'finish', timeout: compute, tokenizerOf }),
+    commitBlock: make('CommitBlock', {
+      ...{ folder: 'commit-block', timeout: compute, tokenizerOf },
+      ...{ environment: tenancy.environment, forTenants: true },
+    }),
+    finish: make('Finish', {
+      ...{ folder: 'finish', timeout: compute, tokenizerOf },
+      ...{ environment: tenancy.environment, forTenants: true },
+    }),
     settleBlock: make('SettleBlock', { folder: 'settle-block', timeout: compute }),
   };
 }

@@ -18,6 +18,7 @@ import { retries, type TimeBudget } from './time-budget.ts';
 
 export interface GenerateProps {
   readonly prepare: IFunction;
+  readonly commitBlock: IFunction;
   readonly finish: IFunction;
   readonly settleBlock: IFunction;
   readonly denoiseBlock: StateMachine;
@@ -39,7 +40,7 @@ const curableByService = [
  * execution's history ends at 25,000 events.
  */
 export function generate(parent: Construct, props: GenerateProps): StateMachine {
-  const { prepare, finish, settleBlock, denoiseBlock, budget } = props;
+  const { prepare, commitBlock, finish, settleBlock, denoiseBlock, budget } = props;
   const scope = new Construct(parent, 'Generate');
   const preparing = lambdaTask(scope, 'Prepare', {
     function: prepare,
@@ -83,6 +84,15 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
     parameters: { 'state.$': 'States.StringToJson($.Output)' },
     outputPath: '$.state',
   });
+  const recorded = new Choice(scope, 'Recorded?', { stateName: 'Recorded?' });
+  const committing = lambdaTask(scope, 'Commit block', {
+    function: commitBlock,
+    timeout: budget.compute,
+    retries: retries.compute,
+    comment: 'A block to text, which callers see from here on',
+    payload: TaskInput.fromObject({ run: JsonPath.objectAt('$.run'), step: JsonPath.objectAt('$.step') }),
+    resultPath: '$.step',
+  });
   const textDone = new Choice(scope, 'Text done?', { stateName: 'Text done?' });
   const finishing = lambdaTask(scope, 'Finish', {
     function: finish,
@@ -92,18 +102,20 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
     payload: TaskInput.fromObject({
       run: JsonPath.objectAt('$.run'),
       generation: JsonPath.objectAt('$.step.generation'),
+      ledger: JsonPath.objectAt('$.step.ledger'),
     }),
   });
   preparing.next(denoising).next(blockSucceeded);
   blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(settling);
   settling.next(denoising);
-  readBlock.next(textDone);
+  readBlock.next(recorded);
+  recorded.when(Condition.booleanEquals('$.run.recorded', true), committing.next(textDone)).otherwise(textDone);
   textDone.when(Condition.isPresent('$.step.calls[0]'), denoising).otherwise(finishing);
   return stateMachine(scope, {
     name: 'Generate',
     type: StateMachineType.STANDARD,
     start: preparing,
     timeout: budget.generate,
-    functions: [prepare, finish, settleBlock],
+    functions: [prepare, commitBlock, finish, settleBlock],
   });
 }

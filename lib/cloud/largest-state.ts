@@ -1,3 +1,4 @@
+import { limits } from '../../functions/contracts/api/fields.ts';
 import type { ModelAnswer, State } from '../../functions/contracts/generation.ts';
 import { mostCandidates } from '../../functions/contracts/request.ts';
 import type { BytesMessage } from '../../functions/contracts/stored.ts';
@@ -24,7 +25,10 @@ interface Lanes {
   readonly candidates: boolean;
 }
 
-/** A state in which everything is as long as the schemas let it be, but for the bytes of envelopes. */
+/**
+ * A state in which everything is as long as the schemas let it be, but for the bytes of envelopes. Several lanes that are
+ * no candidates are the service's, which does not project to many tokens.
+ */
 function largestState(
   { catalog, shape: { block, vocabulary, positions } }: Pick<Fleet, 'catalog' | 'shape'>,
   { lanes, candidates }: Lanes,
@@ -46,7 +50,10 @@ function largestState(
     transport: longNumber,
   };
   return {
-    run: { contract: 1, id: longName, tenant: longName, visit: count, watched: false },
+    run: {
+      ...{ contract: 2, id: longName, tenant: longName, visit: count, watched: false, detailed: false, recorded: true },
+      stop: each(limits.stops + 1, '\0'.repeat(limits.stopLength)),
+    },
     retries: { timedOut: count, redrives: count },
     // Prompt and text share the positions: whichever has them, they are as long.
     prompts: each(candidates ? 1 : lanes, ids(positions)),
@@ -70,7 +77,7 @@ function largestState(
           committed: candidates ? ids(Math.ceil(positions / lanes)) : [],
           ...(candidates ? { tokens: count, logProbability: longNumber } : {}),
           state: {
-            ...{ tokens: each(block, ids(candidates ? 1 : hottest)), argmax: ids(block) },
+            ...{ tokens: each(block, ids(lanes === 1 ? hottest : 1)), argmax: ids(block) },
             ...{ unchanged: count, settled: count, done: false },
           },
         }),
@@ -78,6 +85,12 @@ function largestState(
       calls: each(mostMembers, { member: longName, endpoint, lanes: indices, context: count, previous: count }),
       previous: each(mostMembers, { lanes: indices, envelopes }),
       turn: 'continue',
+      ledger: {
+        spent: Object.fromEntries(
+          each(mostMembers, longName).map((name, i) => [name + i, { steps: count, milliseconds: longNumber }]),
+        ),
+        checkedAt: longNumber,
+      },
       answers: each(mostMembers, { member: longName, endpoint, answer: { lanes: indices, envelopes }, milliseconds }),
     },
   };
@@ -106,7 +119,7 @@ function inlineBytesOf(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes: Lanes): n
   const inline = Math.floor((stateLimitBytes - whole) / (2 * mostMembers));
   // A block's execution answers with its input and its output, both as text in text. A block that goes on in another
   // takes its envelopes along by reference.
-  const between = JSON.stringify(JSON.stringify(largestState(fleet, lanes, stored))).length;
+  const between = lengthBetween(fleet, lanes);
   if (inline < JSON.stringify(stored).length || 2 * between > stateLimitBytes) {
     throw new Error(
       `${fleet.shape.positions} positions of ${lanes.lanes} lanes are too many: the state without its envelopes may have ` +
@@ -114,4 +127,16 @@ function inlineBytesOf(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes: Lanes): n
     );
   }
   return inline;
+}
+
+/** Of a state as text in text, in which a block's execution takes and gives it. */
+function lengthBetween(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes: Lanes): number {
+  return JSON.stringify(JSON.stringify(largestState(fleet, lanes, stored))).length;
+}
+
+/** How many texts one generation may make side by side, its envelopes all in the bucket where it is more than one. */
+export function mostLanes(fleet: Pick<Fleet, 'catalog' | 'shape'>): number {
+  let lanes = limits.choices;
+  while (lanes > 1 && 2 * lengthBetween(fleet, { lanes, candidates: false }) > stateLimitBytes) lanes--;
+  return lanes;
 }

@@ -32,6 +32,17 @@ export const settingsSchema = z.strictObject({
   tiers: z.union([tiersSchema, tiersTextSchema]).default(defaultTiers),
   /** Whether what holds data is encrypted with a key of the account's own. */
   customerKey: flag.default(true),
+  /** Web origins whose pages may call the API, with a comma between them. */
+  corsOrigins: z
+    .string()
+    .transform((text) => text.split(',').filter((origin) => origin !== ''))
+    .pipe(z.array(z.url('is no origin, such as https://console.example.com')))
+    .default([]),
+  /** What the gateway lets through of all callers together. */
+  requestsPerSecond: count.default(100),
+  requestBurst: count.default(200),
+  /** Whether AWS WAF stands before the gateway. */
+  firewall: flag.default(false),
 });
 export type Settings = z.output<typeof settingsSchema>;
 

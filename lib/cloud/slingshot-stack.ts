@@ -2,15 +2,18 @@ import { CfnOutput, type Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Endpoint } from '../../models/ssd2/routing.ts';
 import { type Fleet, type FleetModel, withEndpoints } from '../fleet.ts';
+import { api } from './api.ts';
 import type { Artefacts } from './artefacts.ts';
+import { authoriser } from './authoriser.ts';
 import { customerKey, mayUseKey } from './customer-key.ts';
 import { denoiseBlock } from './denoise-block.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
 import { functions } from './functions.ts';
 import { generate } from './generate.ts';
-import { inlineBytes } from './largest-state.ts';
+import { inlineBytes, mostLanes } from './largest-state.ts';
 import { componentName, ModelEndpoint } from './model-endpoint.ts';
 import { physicalName } from './physical-name.ts';
+import { serviceFunctions } from './service-functions.ts';
 import type { Settings } from './settings.ts';
 import { Tenancy } from './tenancy.ts';
 import { spreadTenants, tenantStack } from './tenant-endpoints.ts';
@@ -34,16 +37,23 @@ export class SlingshotStack extends Stack {
     const budget = timeBudget(props.endpointTimeout);
     const bucket = envelopeBucket(this);
     const tenancy = new Tenancy(this, { bucket, tiers: settings.tiers });
-    const made = functions(this, {
-      ...{ budget, bucket, tenancy },
+    const shared = {
+      ...{ budget, bucket, tenancy, kept: settings.kept, tokenizerOf: fleet.core.files.text },
       catalog: artefacts.catalog(this, catalog),
-      inlineBytes: inlineBytes({ catalog, shape: fleet.shape }),
-      ...{ endpoints, kept: settings.kept, tokenizerOf: fleet.core.files.text },
+    };
+    const made = functions(this, {
+      ...{ ...shared, endpoints, inlineBytes: inlineBytes({ catalog, shape: fleet.shape }) },
     });
     const block = denoiseBlock(this, { ...made, budget });
     const generation = generate(this, { ...made, denoiseBlock: block, budget });
     // Starting the block's executions takes the key that they are kept under, too.
     for (const statement of mayUseKey(this)) generation.addToRolePolicy(statement);
+    const behind = serviceFunctions(this, {
+      ...{ ...shared, generation, cores: endpoints.slice(0, 1) },
+      mostLanes: mostLanes({ catalog, shape: fleet.shape }),
+    });
+    const gateway = api(this, { functions: behind, authorizer: authoriser(this, { tenancy, budget }), settings });
+    new CfnOutput(this, 'ApiUrl', { value: gateway.url });
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
     new CfnOutput(this, 'TableName', { value: tenancy.table.tableName });
     new CfnOutput(this, 'BucketName', { value: bucket.bucketName });

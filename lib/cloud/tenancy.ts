@@ -42,6 +42,7 @@ export class Tenancy {
   readonly #scope: Construct;
   /** Who may take the role on: those that actsForTenants names. */
   readonly #trust = new PolicyDocument();
+  #trusting: PolicyStatement | undefined;
   readonly #roleArn: string;
 
   constructor(scope: Construct, { bucket, tiers }: TenancyProps) {
@@ -68,16 +69,18 @@ export class Tenancy {
 
   /** Lets a function act for tenants, for each in a session of its own. */
   actsForTenants(role: IRole): void {
-    this.#trust.addStatements(
-      new PolicyStatement({
+    // One statement for all of them: IAM takes 2,048 characters of trust.
+    if (!this.#trusting) {
+      this.#trusting = new PolicyStatement({
         actions: ['sts:AssumeRole', 'sts:TagSession'],
-        principals: [role.grantPrincipal],
         conditions: {
           StringLike: { [`aws:RequestTag/${tenantTag}`]: '?*' },
           'ForAllValues:StringEquals': { 'aws:TagKeys': [tenantTag] },
         },
-      }),
-    );
+      });
+      this.#trust.addStatements(this.#trusting);
+    }
+    this.#trusting.addPrincipals(role.grantPrincipal);
     role.addToPrincipalPolicy(
       new PolicyStatement({ actions: ['sts:AssumeRole', 'sts:TagSession'], resources: [this.#roleArn] }),
     );

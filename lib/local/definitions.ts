@@ -2,7 +2,7 @@ import { functionFolder } from '../cloud/function-folder.ts';
 import type { Statement } from './iam/policy.ts';
 import { readRoles, readServiceStatements } from './iam/roles.ts';
 import { resolver } from './references.ts';
-import type { Template } from './synthesise.ts';
+import type { Template } from './template.ts';
 
 export interface LocalStateMachine {
   readonly arn: string;

@@ -76,7 +76,7 @@ export class Execution {
     const machine = new StateMachine(definition as never, { validationOptions: { noValidate: true } });
     const run = machine.run(JSON.parse(this.input), {
       overrides: { taskResourceLocalHandlers: tasks },
-      context: { Execution: { Id: arn, Name: name, RedriveCount: this.#redrives } },
+      context: { Execution: { Id: arn, Name: name, Input: JSON.parse(this.input), RedriveCount: this.#redrives } },
     });
     this.#abort = run.abort;
     const [result, tooLarge] = await Promise.all([

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
 import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
@@ -10,10 +11,13 @@ import { type EngineOptions, engineDefaults, type GenerationResult, onlyLane } f
 import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
-import { readTemplate } from './definitions.ts';
+import { cachedTemplate } from './cached-template.ts';
+import { type LocalFunction, readTemplate } from './definitions.ts';
 import { Identities, type LongCredentials } from './iam/identities.ts';
 import { startSts } from './iam/sts.ts';
-import { loadHandler } from './lambda.ts';
+import { loadHandler, loadStreamingHandler } from './lambda.ts';
+import { localAuthoriser } from './local-authoriser.ts';
+import { localCatalog } from './local-catalog.ts';
 import { startModel } from './model-process.ts';
 import { Resources } from './resources.ts';
 import { startS3 } from './s3.ts';
@@ -21,7 +25,6 @@ import { startSageMaker } from './sagemaker.ts';
 import type { LocalService } from './service.ts';
 import type { ServiceNote } from './state-folder.ts';
 import { startStepFunctions, type Watch } from './step-functions.ts';
-import { localCatalog, synthesise } from './synthesise.ts';
 
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
@@ -36,7 +39,18 @@ export interface LocalOptions extends EngineOptions {
   readonly watch?: Watch;
 }
 
+/** The functions behind the API. */
+export interface ServiceHandlers {
+  readonly api: Awaited<ReturnType<typeof loadHandler>>;
+  readonly stream: Awaited<ReturnType<typeof loadStreamingHandler>>;
+  readonly authorise: ReturnType<typeof localAuthoriser>;
+}
+
+/** Functions of the API, which are there where there is a table. */
+const serviceFolders = ['api', 'stream', 'authorise', 'end-generation'];
+
 interface Parts {
+  readonly service: ServiceHandlers | undefined;
   readonly endpoints: Map<string, string>;
   readonly generateArn: string;
   readonly client: SFNClient;
@@ -64,6 +78,8 @@ export class LocalCloud {
   readonly operator: LongCredentials;
   /** The settings of functions that act for tenants. */
   readonly environment: Readonly<Record<string, string>>;
+  /** There where a table is. */
+  readonly service: ServiceHandlers | undefined;
   readonly #parts: Parts;
 
   private constructor(parts: Parts) {
@@ -71,6 +87,7 @@ export class LocalCloud {
     this.generateArn = parts.generateArn;
     this.environment = parts.environment;
     this.operator = parts.operator;
+    this.service = parts.service;
     this.#parts = parts;
   }
 
@@ -105,17 +122,20 @@ export class LocalCloud {
     );
     // Synthesis may fail before anyone waits for the models.
     starting.catch(() => {});
-    const pinned = await pinVersions(fleet);
-    const template = synthesise(pinned, options, resources.folder('slingshot-synth-'));
-    const { machines, functions, buckets, tables, roles, ownRights, outputs } = readTemplate(template);
-    const generateArn = outputs.get('GenerateArn');
-    if (!generateArn) throw new Error('the template has no output GenerateArn');
-    const endpoints = new Map(await starting);
     const { state } = options;
     // What only the service needs is loaded for the service alone.
     const folder =
       typeof state === 'object' ? await (await import('./state-folder.ts')).openStateFolder(state.folder) : undefined;
     if (folder) resources.stopWith(folder.close);
+    const pinned = await pinVersions(fleet);
+    const outdir = resources.folder('slingshot-synth-');
+    const template = folder
+      ? await cachedTemplate(pinned, options, folder.template, outdir)
+      : (await import('./synthesise.ts')).synthesise(pinned, options, outdir);
+    const { machines, functions, buckets, tables, roles, ownRights, outputs } = readTemplate(template);
+    const generateArn = outputs.get('GenerateArn');
+    if (!generateArn) throw new Error('the template has no output GenerateArn');
+    const endpoints = new Map(await starting);
     const aws = new LocalAws();
     resources.stopWith(async () => aws.restore());
     const take = (service: LocalService) => {
@@ -135,18 +155,28 @@ export class LocalCloud {
 
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
     const settingsOf = new Map<string, Readonly<Record<string, string>>>();
-    for (const local of functions.values()) {
-      const environment = {
-        ...local.environment,
-        SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory,
-      };
-      settingsOf.set(local.folder, environment);
-      handlers.set(local.arn, await load({ ...local, environment }));
+    const byFolder = new Map<string, LocalFunction>();
+    for (const made of functions.values()) {
+      const local = { ...made, environment: { ...made.environment, SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory } };
+      settingsOf.set(local.folder, local.environment);
+      byFolder.set(local.folder, local);
+      if (!serviceFolders.includes(local.folder)) handlers.set(local.arn, await load(local));
     }
+    const named = (name: string) => byFolder.get(name) as LocalFunction;
+    const behind =
+      state === undefined
+        ? undefined
+        : {
+            api: await load(named('api')),
+            stream: await loadStreamingHandler(named('stream')),
+            authorise: localAuthoriser(await load(named('authorise'))),
+          };
+    const endGeneration = behind && (await load(named('end-generation')));
+    const onEnd = endGeneration && ((executionArn: string) => delivered(endGeneration, { detail: { executionArn } }));
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
-    const stepFunctions = await startStepFunctions(machines.values(), handlers, options.watch);
+    const stepFunctions = await startStepFunctions(machines.values(), handlers, options.watch, onEnd);
     take(stepFunctions);
     client = new SFNClient({ disableHostPrefix: true, maxAttempts: 1 });
     const run = (input: ExecutionInput, signal?: AbortSignal) =>
@@ -157,7 +187,7 @@ export class LocalCloud {
     const environment = settingsOf.get('prepare') ?? {};
     await folder?.publish(noteOf(environment, generateArn, aws.operator));
     return new LocalCloud({
-      ...{ endpoints, generateArn, client, run, resources, operator: aws.operator },
+      ...{ endpoints, generateArn, client, run, resources, service: behind, operator: aws.operator },
       environment,
       watched: options.onStep !== undefined,
     });
@@ -205,6 +235,21 @@ function noteOf(
       stepFunctions: process.env.AWS_ENDPOINT_URL_SFN ?? '',
     },
   };
+}
+
+/** How often an event is delivered that its function does not take; the service does so for a day. */
+const deliveries = 5;
+
+async function delivered(handler: (event: unknown) => Promise<unknown>, event: object): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await handler(event);
+      return;
+    } catch {
+      if (attempt === deliveries) return;
+      await sleep(100 * 2 ** attempt);
+    }
+  }
 }
 
 interface SyncInput {

@@ -1,4 +1,4 @@
-import type { Template } from './synthesise.ts';
+import type { Template } from './template.ts';
 
 const account = '000000000000';
 const region = 'local';

@@ -27,12 +27,14 @@ export interface ServiceNote {
 }
 
 const noteFile = 'service.json';
-const folders = { dynamodb: 'dynamodb', s3: 's3' } as const;
+const folders = { dynamodb: 'dynamodb', s3: 's3', template: 'template' } as const;
 
 /** A state folder that this process alone works in. */
 export interface StateFolder {
   readonly dynamodb: string;
   readonly s3: string;
+  /** Where the template is kept. */
+  readonly template: string;
   /** Says to the operator's commands where the service is. */
   publish(note: Omit<ServiceNote, 'pid'>): Promise<void>;
   close(): Promise<void>;
@@ -46,6 +48,7 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
   return {
     dynamodb: join(folder, folders.dynamodb),
     s3: join(folder, folders.s3),
+    template: join(folder, folders.template),
     publish: (note) => writeNote(folder, { pid: process.pid, ...note }),
     close: release,
   };

@@ -11,6 +11,9 @@ import { checkStateSize, markMeasured } from './state-limit.ts';
 /** What a Task's resource does, by resource ARN. */
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
 
+/** What EventBridge delivers when a Standard execution has ended. */
+export type OnEnd = (executionArn: string) => Promise<void>;
+
 /** Sees every event of every execution. */
 export type Watch = (executionArn: string, event: ExecutionEvent) => void;
 
@@ -22,8 +25,9 @@ export async function startStepFunctions(
   machines: Iterable<LocalStateMachine>,
   handlers: TaskHandlers,
   watch?: Watch,
+  onEnd?: OnEnd,
 ): Promise<LocalService & { readonly executions: LocalStepFunctions }> {
-  const executions = new LocalStepFunctions(machines, handlers, watch);
+  const executions = new LocalStepFunctions(machines, handlers, watch, onEnd);
   const server = executions.server();
   return { environment: { AWS_ENDPOINT_URL_SFN: await listen(server) }, stop: () => close(server), executions };
 }
@@ -33,10 +37,12 @@ export class LocalStepFunctions {
   readonly #machines = new Map<string, LocalStateMachine & { readonly tasks: TaskFunctions }>();
   readonly #executions = new Map<string, Execution>();
   readonly #watch: Watch | undefined;
+  readonly #onEnd: OnEnd | undefined;
 
   /** @throws Error when a Task has no handler: the interpreter would call the real service */
-  constructor(machines: Iterable<LocalStateMachine>, handlers: TaskHandlers, watch?: Watch) {
+  constructor(machines: Iterable<LocalStateMachine>, handlers: TaskHandlers, watch?: Watch, onEnd?: OnEnd) {
     this.#watch = watch;
+    this.#onEnd = onEnd;
     for (const machine of machines) {
       const tasks = [...tasksOf(machine.definition)].map(([name, resource]) => {
         const handler = handlers.get(resource);
@@ -72,8 +78,7 @@ export class LocalStepFunctions {
   async #act(action: string, input: Record<string, string>): Promise<object> {
     switch (action) {
       case 'StartExecution': {
-        const { arn, execution } = this.#start(input);
-        this.#remember(arn, execution);
+        const { arn, execution } = this.#startOnce(input);
         return { executionArn: arn, startDate: execution.startDate };
       }
       case 'StartSyncExecution': {
@@ -84,11 +89,17 @@ export class LocalStepFunctions {
         const execution = this.#execution(input.executionArn);
         return describe(input.executionArn, execution, execution.result);
       }
+      case 'DescribeStateMachine': {
+        const { stateMachineArn = '' } = input;
+        const { arn, type } = this.#machine(stateMachineArn);
+        return { stateMachineArn: arn, type, status: 'ACTIVE' };
+      }
       case 'StopExecution':
         this.#execution(input.executionArn).abort();
         return { stopDate: Date.now() / 1000 };
       case 'RedriveExecution':
         this.#execution(input.executionArn).redrive();
+        this.#announce(input.executionArn);
         return { redriveDate: Date.now() / 1000 };
       default:
         throw namedError('UnknownOperationException', `the local cloud does not do ${action}`);
@@ -109,16 +120,42 @@ export class LocalStepFunctions {
     }
   }
 
-  #start({ stateMachineArn, input = '{}' }: Record<string, string>): { arn: string; execution: Execution } {
-    const machine = this.#machines.get(stateMachineArn);
-    if (!machine) throw namedError('StateMachineDoesNotExist', `no state machine ${stateMachineArn}`);
+  #machine(arn: string) {
+    const machine = this.#machines.get(arn);
+    if (!machine) throw namedError('StateMachineDoesNotExist', `no state machine ${arn}`);
+    return machine;
+  }
+
+  /** A Standard execution; one of the same name and input is the same, as long as it is remembered. */
+  #startOnce(request: Record<string, string>): { arn: string; execution: Execution } {
+    const { stateMachineArn, name, input = '{}' } = request;
+    const known = name === undefined ? undefined : this.#executions.get(executionArn(stateMachineArn, name));
+    if (known) {
+      if (known.input !== input) throw namedError('ExecutionAlreadyExists', `execution ${name} has another input`);
+      return { arn: executionArn(stateMachineArn, name), execution: known };
+    }
+    const started = this.#start(request);
+    this.#remember(started.arn, started.execution);
+    this.#announce(started.arn);
+    return started;
+  }
+
+  /** Says when the execution has ended. */
+  #announce(arn: string): void {
+    void this.#execution(arn).ended.then(() => this.#onEnd?.(arn));
+  }
+
+  #start({ stateMachineArn, name = randomUUID(), input = '{}' }: Record<string, string>): {
+    arn: string;
+    execution: Execution;
+  } {
+    const machine = this.#machine(stateMachineArn);
     try {
       checkStateSize("the execution's input", input);
     } catch (error) {
       throw namedError('ValidationException', (error as Error).message);
     }
-    const name = randomUUID();
-    const arn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+    const arn = executionArn(stateMachineArn, name);
     const watch = this.#watch;
     const onEvent = watch ? { onEvent: (event: ExecutionEvent) => watch(arn, event) } : {};
     return {
@@ -126,6 +163,10 @@ export class LocalStepFunctions {
       execution: new Execution(machine.definition, input, { arn, name, tasks: machine.tasks, ...onEvent }),
     };
   }
+}
+
+function executionArn(stateMachineArn: string, name: string): string {
+  return `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
 }
 
 /** A Task's work, its input and its result held to the limit; the result is what is left of it as JSON. */

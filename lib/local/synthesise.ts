@@ -5,21 +5,8 @@ import { settingsSchema } from '../cloud/settings.ts';
 import { SlingshotStack } from '../cloud/slingshot-stack.ts';
 import type { EngineOptions } from '../engine.ts';
 import type { Fleet } from '../fleet.ts';
-
-/** A CloudFormation template, as far as the local cloud reads it. */
-export interface Template {
-  readonly Resources: Readonly<Record<string, Resource>>;
-  readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>>;
-}
-
-interface Resource {
-  readonly Type: string;
-  readonly Properties: Record<string, unknown>;
-  readonly Metadata?: Readonly<Record<string, unknown>>;
-}
-
-/** Where the local S3 has the catalog: the fleet's own, with the places where its models run here. */
-export const localCatalog = { bucket: 'catalog', key: 'catalog.json' };
+import { localCatalog } from './local-catalog.ts';
+import type { Template } from './template.ts';
 
 /** Models are served from their folders here. Assets would be hashed into a cache under the user's home, too. */
 export const unbuiltArtefacts: Artefacts = {

@@ -44,6 +44,8 @@ export const decodingSchema = z
     vocabulary: countSchema.min(1),
     projection: z.enum(projections),
     topP: z.number(),
+    /** Of the published form: what the merged logits are divided by before they are projected; 1 when absent. */
+    temperature: z.number().gt(0).optional(),
     halting: haltingSchema,
     selfConditioning: z.enum(selfConditionings),
     /** Entries a position that a logits envelope keeps. */

@@ -125,8 +125,13 @@ export interface ReducedLanes {
  * one begins; after the last one, candidates may be left to be scored.
  *
  * @param answers by member name
+ * @param detailed whether reports are to say who decided at each position
  */
-export function reduceLanes(generation: Generation, answers: ReadonlyMap<string, LaneEnvelopes>): ReducedLanes {
+export function reduceLanes(
+  generation: Generation,
+  answers: ReadonlyMap<string, LaneEnvelopes>,
+  detailed = false,
+): ReducedLanes {
   const { decoding, block, step, choice } = generation;
   const answersFor = (index: number) =>
     new Map([...answers].map(([member, answer]) => [member, envelopeOf(answer, index)]));
@@ -141,7 +146,7 @@ export function reduceLanes(generation: Generation, answers: ReadonlyMap<string,
     if (lane.done || lane.state.done) return lane;
     const address = { seed: lane.seed, lane: lane.lane, block, step };
     const needed = Math.min(decoding.block, wantedTokens(generation, lane) - lane.committed.length);
-    const reduced = reduceStep(decoding, address, lane.state, answersFor(index), needed);
+    const reduced = reduceStep(decoding, address, lane.state, answersFor(index), { needed, detailed });
     reports.push({ lane: index, block, ...reduced.report });
     if (reduced.merged) {
       merged.lanes.push(index);

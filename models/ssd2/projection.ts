@@ -71,3 +71,23 @@ export function likeliest({ ids, logProbabilities }: MergedPosition): number {
 export function nucleus({ logProbabilities, probabilities }: MergedPosition, topP: number): number[] {
   return takeLargest(logProbabilities, topP, probabilities);
 }
+
+/** The distributions of logits / temperature; the tail's tokens share its mass alike. */
+export function tempered(merged: MergedLogits, vocabulary: number, temperature: number): MergedLogits {
+  if (temperature === 1) return merged;
+  return merged.map(({ ids, logProbabilities, tailLogMass }) => {
+    const others = Math.log(vocabulary - ids.length);
+    const scaled = logProbabilities.map((value) => value / temperature);
+    const tail = tailLogMass === Number.NEGATIVE_INFINITY ? tailLogMass : others + (tailLogMass - others) / temperature;
+    const max = scaled.reduce((most, value) => Math.max(most, value), tail);
+    const sum = scaled.reduce((total, value) => total + Math.exp(value - max), Math.exp(tail - max));
+    const normaliser = max + Math.log(sum);
+    const normalised = scaled.map((value) => value - normaliser);
+    return {
+      ids,
+      logProbabilities: normalised,
+      probabilities: normalised.map(Math.exp),
+      tailLogMass: tail - normaliser,
+    };
+  });
+}

@@ -12,8 +12,9 @@ import type { LogitsEnvelope } from './envelope.ts';
 import { type Form, formTimestep } from './form.ts';
 import { meanEntropy, stepsToRun } from './halting.ts';
 import { uniform } from './noise.ts';
-import { likeliest, perturbedChoice, project } from './projection.ts';
+import { likeliest, perturbedChoice, project, tempered } from './projection.ts';
 import { timestepOf } from './schedule.ts';
+import { positionDetailSchema, positionDetails, probabilitiesOf } from './step-detail.ts';
 
 /** Where noise is drawn for: it is a pure function of these, the position and the vocabulary index. */
 const noiseAddress = {
@@ -75,6 +76,12 @@ export const stepReportSchema = z
     entropy: z.number(),
     /** Positions whose likeliest token changed. */
     changed: tokenIdsSchema,
+    /** The tokens' probabilities, one a position. */
+    probabilities: z.array(z.number()).readonly(),
+    /** Whether the block is done, and these are its tokens. */
+    done: z.boolean(),
+    /** One a position, for whoever asked for it. */
+    positions: z.array(positionDetailSchema).readonly().optional(),
   })
   .readonly();
 export type StepReport = z.infer<typeof stepReportSchema>;
@@ -84,7 +91,8 @@ export type StepReport = z.infer<typeof stepReportSchema>;
  * of its arguments, so a step run twice gives the same state.
  *
  * @param answers by member name
- * @param needed positions from the left whose tokens are wanted; the others need not settle
+ * @param needed positions from the left whose tokens are wanted, all by default; the others need not settle
+ * @param detailed whether the report is to say who decided at each position
  * @returns the merged logits too; compressed as an answer is, where the members are to see them at the next step
  * @throws Error when a member's answer is missing
  */
@@ -93,7 +101,7 @@ export function reduceStep(
   address: NoiseAddress,
   state: BlockState,
   answers: ReadonlyMap<string, LogitsEnvelope>,
-  needed: number = decoding.block,
+  { needed = decoding.block, detailed = false }: { readonly needed?: number; readonly detailed?: boolean } = {},
 ): { state: BlockState; logits: MergedLogits; merged: LogitsEnvelope | null; report: StepReport } {
   const { vocabulary, kept } = decoding;
   const { step } = address;
@@ -114,6 +122,9 @@ export function reduceStep(
       confidence: confidence(merged),
       entropy,
       changed,
+      probabilities: probabilitiesOf(merged, next.argmax, vocabulary),
+      done: next.done,
+      ...(detailed ? { positions: positionDetails(decoding, answers, merged, next.argmax) } : {}),
     },
   };
 }
@@ -144,7 +155,7 @@ export function stepTimestep({ form, steps }: Decoding, step: number): number {
 
 /** Fresh noise a step; the block's tokens are the argmax of the last merged logits. */
 function publishedStep(
-  { steps, halting, projection, topP }: Decoding,
+  { steps, halting, projection, topP, vocabulary, temperature = 1 }: Decoding,
   address: NoiseAddress,
   state: BlockState,
   merged: MergedLogits,
@@ -155,10 +166,11 @@ function publishedStep(
   const unchanged = same ? state.unchanged + 1 : 0;
   const converged = unchanged >= halting.patience && entropy < halting.entropy;
   return {
-    tokens: project(merged, projection, topP, (position) => uniform({ ...address, position })),
+    tokens: project(tempered(merged, vocabulary, temperature), projection, topP, (position) =>
+      uniform({ ...address, position }),
+    ),
     argmax,
     unchanged,
-
     done: converged || address.step + 1 >= stepsToRun(steps, halting.stopAt),
   };
 }

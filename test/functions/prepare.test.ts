@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
-import { type Deployment, type Prepared, prepare } from '../../functions/prepare/prepare.ts';
+import { type Deployment, oneLane, type Prepared, prepare } from '../../functions/prepare/prepare.ts';
 import { callsOf } from '../../models/ssd2/generation.ts';
 import { instructionPrompt } from '../../models/tokenizer/instruction-template.ts';
 import { tinyModel } from '../support/tiny-fleet.ts';
@@ -23,7 +23,8 @@ beforeAll(async () => {
 /** Who is asked first. */
 const asked = ({ generation }: Prepared) =>
   callsOf(generation).map(({ member, endpoint }) => [member, endpoint.endpoint]);
-const run = (request: GenerationRequest) => prepare(requestSchema.parse({ tokens: 5, ...request }), deployment);
+const run = (request: GenerationRequest) =>
+  prepare(oneLane(requestSchema.parse({ tokens: 5, ...request })), deployment);
 const members = async (request: GenerationRequest) => {
   const { generation } = await run(request);
   return Object.fromEntries(generation.decoding.members.map(({ name, coefficient }) => [name, coefficient]));
@@ -116,7 +117,7 @@ describe('who else is served', () => {
 
 describe('candidates for one text', () => {
   const adapted = (request: GenerationRequest) =>
-    prepare(requestSchema.parse({ tokens: 5, ...request }), {
+    prepare(oneLane(requestSchema.parse({ tokens: 5, ...request })), {
       ...deployment,
       config: { ...deployment.config, kind: 'adapter', positions: 80 },
     });

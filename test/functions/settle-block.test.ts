@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { State } from '../../functions/contracts/generation.ts';
+import { emptyLedger, type State } from '../../functions/contracts/generation.ts';
 import { settleBlock, timeoutRetries } from '../../functions/settle-block/settle-block.ts';
 import { callsOf } from '../../models/ssd2/generation.ts';
 import { generationOf } from '../support/generation.ts';
 
 const generation = generationOf();
 const state: State = {
-  run: { contract: 1, id: 'g', tenant: null, visit: 1, watched: false },
+  run: {
+    ...{ contract: 2, id: 'g', tenant: null, visit: 1 },
+    ...{ watched: false, detailed: false, recorded: false, stop: [] },
+  },
   ...{ prompts: [[7]], contexts: [[null]] },
-  step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue' },
+  step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger },
   retries: { timedOut: 0, redrives: 0 },
 };
 const failed = (changes: object = {}, from = state) => ({ Status: 'FAILED', Input: JSON.stringify(from), ...changes });

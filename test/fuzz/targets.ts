@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { requestSchema } from '../../functions/contracts/request.ts';
-import { prepare } from '../../functions/prepare/prepare.ts';
+import { oneLane, prepare } from '../../functions/prepare/prepare.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
 import { readFleet } from '../../lib/fleet.ts';
 import { close, listen } from '../../lib/local/listen.ts';
@@ -110,7 +110,7 @@ async function wireTargets(): Promise<Target[]> {
       take: refusing(async (bytes) => {
         const request = requestSchema.safeParse(parsed(bytes));
         if (!request.success) throw new InvalidRequest('refused');
-        await prepare(request.data, { config, tokenizer, catalog, kept });
+        await prepare(oneLane(request.data), { config, tokenizer, catalog, kept });
       }, InvalidRequest),
     },
   ];

@@ -5,7 +5,7 @@ import { samplePrompts } from '../../lib/sample-prompts.ts';
 it('samples of prompts have the same seeds from prompt to prompt, and of a prompt that comes again others', async () => {
   const engine: Pick<Engine, 'generate'> = {
     generate: async ({ prompt, seed = 0 }) => ({
-      ...{ text: `${prompt}${seed}`, tokens: 5, blocks: 1, steps: 3, models: ['core'], seed },
+      ...{ text: `${prompt}${seed}`, tokens: 5, blocks: 1, steps: 3, models: ['core'], seed, finish: 'length' },
     }),
   };
   const seen: string[] = [];

@@ -8,6 +8,9 @@ import { type Settings, settingsSchema } from '../../lib/cloud/settings.ts';
 import { SlingshotStack } from '../../lib/cloud/slingshot-stack.ts';
 import { tinyFleet } from './tiny-fleet.ts';
 
+/** Seven of the state machines, and those of the service: two behind the API, the authoriser, and the end of executions. */
+export const functionCount = 7 + 4;
+
 /** Stacks of a tiny fleet, synthesised into a folder of their own. */
 export class Stacks {
   readonly tiny: Awaited<ReturnType<typeof tinyFleet>>;

@@ -1,7 +1,7 @@
 import { functionFolder } from '../../cloud/function-folder.ts';
 import { sessionRole } from '../../cloud/session-role.ts';
 import type { Resolve } from '../references.ts';
-import type { Template } from '../synthesise.ts';
+import type { Template } from '../template.ts';
 import { readStatements, type Statement } from './policy.ts';
 
 type Resources = Template['Resources'];

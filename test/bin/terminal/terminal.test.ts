@@ -52,7 +52,7 @@ describe('the view of a generation', () => {
     );
     const tokens = await tokenizer.encode('a\u001b[2Jb');
     view.step({
-      ...{ block: 0, step: 0, t: 1, tokens, confidence: 1, entropy: 0, changed: [] },
+      ...{ block: 0, step: 0, t: 1, tokens, confidence: 1, entropy: 0, changed: [], probabilities: [], done: false },
       ...{ lane: 0, routes: {}, milliseconds: {} },
     });
     await view.finish();

@@ -86,7 +86,7 @@ describe('a thousand tenants', () => {
 
   it("are within Lambda's 4 KB of environment", () => {
     const functions = resources('AWS::Lambda::Function');
-    expect(functions).toHaveLength(6);
+    expect(functions).toHaveLength(7 + 4);
     for (const { Properties } of functions) {
       expect(resolved(Properties.Environment.Variables).length).toBeLessThan(4096);
     }

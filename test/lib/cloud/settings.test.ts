@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultTiers } from '../../../functions/contracts/tiers.ts';
 import { readSettings } from '../../../lib/cloud/settings.ts';
 
 describe('deployment settings', () => {
@@ -9,6 +10,8 @@ describe('deployment settings', () => {
       coreInstanceType: 'ml.g5.xlarge',
       tenantInstanceType: 'ml.g4dn.xlarge',
       customerKey: true,
+      tiers: defaultTiers,
+      ...{ corsOrigins: [], requestsPerSecond: 100, requestBurst: 200, firewall: false },
     });
   });
 
@@ -25,6 +28,7 @@ describe('deployment settings', () => {
     [{ coreInstances: '0' }, 'coreInstances: Too small'],
     [{ coreInstanceType: 'g5.xlarge' }, 'coreInstanceType: is no SageMaker instance type'],
     [{ customerKey: 'no' }, 'customerKey: '],
+    [{ corsOrigins: 'example' }, 'corsOrigins.0: is no origin'],
     [{ stage: 'my_stage' }, 'stage: has a letter'],
     [{ keptt: '64' }, 'Unrecognized key: "keptt"; there are models, stage, kept'],
     [{ constructor: '1' }, 'Unrecognized key'],

@@ -4,7 +4,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sessionRole } from '../../../lib/cloud/session-role.ts';
 import { pinVersions } from '../../../lib/fleet.ts';
-import { type Resource, resourcesOf, Stacks, statementsOf, templates } from '../../support/stacks.ts';
+import { functionCount, type Resource, resourcesOf, Stacks, statementsOf, templates } from '../../support/stacks.ts';
 import { tinyRoutedFleet } from '../../support/tiny-fleet.ts';
 
 let stacks: Stacks;
@@ -120,7 +120,7 @@ describe('the stack', () => {
       expect(Properties.EncryptionConfiguration).toMatchObject({ Type: 'CUSTOMER_MANAGED_KMS_KEY', KmsKeyId: key });
     }
     const groups = resourcesOf(all, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(6 + 2 + 2 + 2);
+    expect(groups).toHaveLength(functionCount + 2 + 2 + 2 + 1);
     for (const { Properties } of groups) expect(Properties.KmsKeyId).toEqual(key);
     template.hasResource('AWS::KMS::Key', { Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionFolder } from '../../../lib/cloud/function-folder.ts';
 import { sessionRole } from '../../../lib/cloud/session-role.ts';
 import { type Definition, readTemplate, tasksOf } from '../../../lib/local/definitions.ts';
-import { type Resource, resourcesOf, Stacks, statementsOf, templates } from '../../support/stacks.ts';
+import { functionCount, type Resource, resourcesOf, Stacks, statementsOf, templates } from '../../support/stacks.ts';
 
 let stacks: Stacks;
 let template: Template;
@@ -31,6 +31,8 @@ describe('the state machines', () => {
       'Block succeeded?': 'Choice',
       'Settle block': 'Task',
       'Read block': 'Pass',
+      'Recorded?': 'Choice',
+      'Commit block': 'Task',
       'Text done?': 'Choice',
       Finish: 'Task',
     });
@@ -62,7 +64,7 @@ describe('the state machines', () => {
         ...(state.ItemProcessor ? tasks(state.ItemProcessor) : []),
       ]);
     const all = Object.values(definitions).flatMap(tasks);
-    expect(all).toHaveLength(7);
+    expect(all).toHaveLength(8);
     for (const [name, { TimeoutSeconds, Retry }] of all) {
       expect(TimeoutSeconds, name).toBeGreaterThan(0);
       expect(Retry, name).not.toHaveLength(0);
@@ -94,7 +96,7 @@ describe('the state machines', () => {
 
 describe('the functions', () => {
   it('run on the current Node with tracing, each under a role of its own', () => {
-    template.resourceCountIs('AWS::Lambda::Function', 6);
+    template.resourceCountIs('AWS::Lambda::Function', functionCount);
     template.allResourcesProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
       TracingConfig: { Mode: 'Active' },
@@ -102,7 +104,7 @@ describe('the functions', () => {
     const roles = Object.values(template.findResources('AWS::Lambda::Function')).map(
       ({ Properties }) => Properties.Role['Fn::GetAtt'][0],
     );
-    expect(new Set(roles).size).toBe(6);
+    expect(new Set(roles).size).toBe(functionCount);
   });
 
   const statements = (folder: string) => {
@@ -151,17 +153,19 @@ describe('the functions', () => {
     expect(kinds('invoke-model')).toEqual([envelopes]);
     expect(kinds('denoise-visit')).toEqual([reports, envelopes]);
     expect(kinds('reduce')).toEqual([reports, envelopes]);
-    for (const folder of ['prepare', 'finish', 'settle-block']) expect(kinds(folder)).toEqual([]);
+    for (const folder of ['prepare', 'finish', 'settle-block', 'api', 'stream']) expect(kinds(folder)).toEqual([]);
     const [tenantRole, { Properties }] = Object.entries(template.findResources('AWS::IAM::Role')).find(
       ([, { Metadata }]) => Metadata?.[sessionRole],
     ) as [string, Resource];
     const mayAssume = { Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: { 'Fn::GetAtt': [tenantRole, 'Arn'] } };
     const trusted = JSON.stringify(Properties.AssumeRolePolicyDocument);
-    for (const folder of ['prepare', 'invoke-model', 'denoise-visit', 'reduce']) {
+    const ofTenants = ['prepare', 'invoke-model', 'denoise-visit', 'reduce', 'commit-block', 'finish'];
+    const ofService = ['api', 'stream', 'end-generation'];
+    for (const folder of [...ofTenants, ...ofService]) {
       expect(statements(folder), folder).toContainEqual(expect.objectContaining(mayAssume));
     }
     expect(actions('settle-block')).not.toContain('sts:AssumeRole');
-    expect(trusted.match(/"Fn::GetAtt"/g)).toHaveLength(4);
+    expect(trusted.match(/"Fn::GetAtt"/g)).toHaveLength(ofTenants.length + ofService.length);
   });
 
   it('that need no endpoint and no bucket may use none', () => {

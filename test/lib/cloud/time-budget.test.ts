@@ -67,7 +67,7 @@ describe('time that tries may take', () => {
 
   it('a block that fails to its limit again and again fails by its own name, before its generation is out of time', () => {
     const blocks = (1 + timeoutRetries) * (worst('STANDARD', 'Denoise block') + worst('STANDARD', 'Settle block'));
-    const others = worst('STANDARD', 'Prepare') + worst('STANDARD', 'Finish');
+    const others = worst('STANDARD', 'Prepare') + worst('STANDARD', 'Commit block') + worst('STANDARD', 'Finish');
     expect(blocks + others).toBeLessThan(Number(definitions.STANDARD.TimeoutSeconds));
   });
 

@@ -1,0 +1,39 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { callerOf } from '../contracts/caller.ts';
+import { ApiError, problemHeaders, problemOf } from '../contracts/problem.ts';
+import { type Route, type RouteId, routeOf, routes } from '../contracts/routes.ts';
+import { logger } from '../shared/lambda.ts';
+import { logFailure } from '../shared/log-failure.ts';
+import { apiErrorOf } from './api-errors.ts';
+import type { ApiResponse, Headers } from './http.ts';
+import { parseRequest } from './parse-request.ts';
+
+/** The handlers of a function's routes, whose requests have their own types. */
+type AnyHandlers = Readonly<Partial<Record<RouteId, (request: never) => Promise<ApiResponse>>>>;
+
+/** A response with all its headers. Every error is a problem document. */
+export async function dispatch(event: APIGatewayProxyEvent, handlers: AnyHandlers): Promise<ApiResponse> {
+  const { requestId } = event.requestContext;
+  const own = { 'x-request-id': requestId };
+  try {
+    const response = await route(event, handlers);
+    return { ...response, headers: { ...own, 'content-type': 'application/json', ...response.headers } };
+  } catch (thrown) {
+    const error = apiErrorOf(thrown);
+    if (error.status >= 500) logFailure(logger, (error.cause as Error | undefined) ?? error);
+    const headers: Headers = { ...own, ...problemHeaders(error) };
+    return { status: error.status, headers, body: problemOf(error, requestId) };
+  }
+}
+
+async function route(event: APIGatewayProxyEvent, handlers: AnyHandlers): Promise<ApiResponse> {
+  const id = routeOf(event.httpMethod, event.resource);
+  const handler = id && handlers[id];
+  if (!id || !handler) throw new ApiError('not_found', `${event.httpMethod} ${event.path}: there is no such route`);
+  const { scope }: Route = routes[id];
+  const caller = scope === undefined ? undefined : callerOf(event);
+  if (scope !== undefined && !caller?.scopes.includes(scope)) {
+    throw new ApiError('insufficient_scope', `the key is not for ${scope}`);
+  }
+  return handler({ ...parseRequest(id, event), caller } as never);
+}

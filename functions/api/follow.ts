@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type GenerationRecord, lastSequence } from '../contracts/generation-record.ts';
+import { eventsAfter, type Numbered } from '../shared/generations/event-store.ts';
+import { getRecord, renewReader } from '../shared/generations/record-store.ts';
+
+/** How soon something new is looked for, which takes longer the longer there is nothing. */
+const soonest = 8;
+const growth = 1.3;
+const latest = 400;
+/** An edge endpoint ends a connection that says nothing for 30 seconds. */
+export const heartbeatMilliseconds = 15_000;
+const renewalMilliseconds = 15_000;
+/** How long after the last event the record is asked whether there was an end that left none. */
+const silenceMilliseconds = 3_000;
+
+export interface Followed {
+  readonly tenant: string;
+  readonly id: string;
+  /** Whether the generation belongs to this reader. */
+  readonly attached: boolean;
+}
+
+/** Keeps a generation's reader known while it waits. */
+function renewal({ tenant, id, attached }: Followed): () => Promise<void> {
+  let last = Date.now();
+  return async () => {
+    if (!attached || Date.now() - last < renewalMilliseconds) return;
+    last = Date.now();
+    await renewReader(tenant, id);
+  };
+}
+
+/** Waits for a generation's end, `until` a time at most. @returns its record as it is then */
+export async function awaitEnd(followed: Followed, until = Number.POSITIVE_INFINITY): Promise<GenerationRecord> {
+  const { tenant, id } = followed;
+  const renew = renewal(followed);
+  for (let wait = soonest; ; wait = Math.min(latest, wait * growth)) {
+    const record = await getRecord(tenant, id);
+    if (!record) throw new Error(`generation ${id} is gone`);
+    const left = until - Date.now();
+    if (record.status !== 'running' || left <= 0) return record;
+    await sleep(Math.min(wait, left));
+    await renew();
+  }
+}
+
+/** A generation's events as they come, until its end; undefined where there was nothing for a while. */
+export async function* follow(followed: Followed): AsyncGenerator<Numbered | undefined> {
+  const { tenant, id } = followed;
+  const renew = renewal(followed);
+  let last = -1;
+  let told = Date.now();
+  let asked = told;
+  let wait = soonest;
+  for (;;) {
+    const events = await eventsAfter(tenant, id, last);
+    for (const numbered of events) {
+      yield numbered;
+      last = numbered.sequence;
+      if (numbered.event.kind === 'end') return;
+    }
+    const now = Date.now();
+    if (events.length > 0) {
+      wait = soonest;
+      told = asked = now;
+    } else if (now - told >= heartbeatMilliseconds) {
+      yield undefined;
+      told = now;
+    }
+    if (now - asked >= silenceMilliseconds) {
+      asked = now;
+      const record = await getRecord(tenant, id);
+      const status = record?.status ?? 'failed';
+      if (status !== 'running') yield { sequence: lastSequence, event: { kind: 'end', status } };
+      if (status !== 'running') return;
+    }
+    await sleep(wait);
+    wait = Math.min(latest, wait * growth);
+    await renew();
+  }
+}

@@ -1,0 +1,33 @@
+import type * as z from 'zod';
+import type { Caller } from '../contracts/caller.ts';
+import type { Route, RouteId, routes } from '../contracts/routes.ts';
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** What a route answers: a document, or text that comes as it is made. */
+export type ApiResponse =
+  | { readonly status: number; readonly headers?: Headers; readonly body: object }
+  | { readonly status: number; readonly headers?: Headers; readonly events: AsyncIterable<string> };
+
+type Output<R, Part extends keyof Route> = R extends { readonly [P in Part]: infer Schema extends z.ZodType }
+  ? z.output<Schema>
+  : undefined;
+
+/** A request that is as its route's schemas say. */
+export interface RouteRequest<R extends Route> {
+  readonly caller: R['scope'] extends undefined ? undefined : Caller;
+  readonly params: Output<R, 'params'>;
+  readonly query: Output<R, 'query'>;
+  readonly headers: Output<R, 'headers'>;
+  readonly body: Output<R, 'body'>;
+  readonly requestId: string;
+}
+
+export type RequestOf<Id extends RouteId> = RouteRequest<(typeof routes)[Id]>;
+export type HandlerOf<Id extends RouteId> = (request: RequestOf<Id>) => Promise<ApiResponse>;
+
+/** The routes of one function. */
+export type IdsOf<Name extends Route['function']> = {
+  [Id in RouteId]: (typeof routes)[Id]['function'] extends Name ? Id : never;
+}[RouteId];
+export type Handlers<Name extends Route['function']> = { readonly [Id in IdsOf<Name>]: HandlerOf<Id> };

@@ -1,0 +1,112 @@
+import type { ChatRequest } from '../contracts/api/chat.ts';
+import type { CompletionRequest } from '../contracts/api/completions.ts';
+import type { Caller } from '../contracts/caller.ts';
+import { ApiError } from '../contracts/problem.ts';
+import type { Prompt } from '../contracts/request.ts';
+import { loadDeployment } from '../prepare/load-deployment.ts';
+import { eventsAfter } from '../shared/generations/event-store.ts';
+import { endError } from './api-errors.ts';
+import { cancelGeneration } from './cancel.ts';
+import { awaitEnd, follow } from './follow.ts';
+import type { ApiResponse, HandlerOf, Headers } from './http.ts';
+import { chatForm, completionForm, type OpenAiForm, secondsOf, stepsOf, usageOf } from './openai-form.ts';
+import { openAiStream } from './openai-stream.ts';
+import { whenLeft } from './reader-left.ts';
+import { eventStreamHeaders } from './sse.ts';
+import { submit } from './submit.ts';
+import { TokenTexts, type ToldToken, toldTokens } from './told-tokens.ts';
+
+/** What both of OpenAI's routes come down to. */
+interface Wanted {
+  readonly form: OpenAiForm;
+  readonly caller: Caller;
+  readonly body: CompletionRequest | ChatRequest;
+  readonly prompts: readonly Prompt[];
+  readonly tokens: number | undefined;
+  /** Alternatives told of each token; none at all when absent. */
+  readonly logprobs: number | undefined;
+  /** The text after a gap that is to be filled. */
+  readonly suffix?: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly requestId: string;
+}
+
+/** OpenAI's default where a completion says no length. */
+const completionTokens = 16;
+
+export const createCompletion: HandlerOf<'createCompletion'> = ({ caller, body, headers, requestId }) =>
+  answer({
+    ...{ form: completionForm, caller, body, requestId },
+    prompts: [body.prompt].flat(),
+    tokens: body.max_tokens ?? completionTokens,
+    logprobs: body.logprobs,
+    suffix: body.suffix || undefined,
+    idempotencyKey: headers['idempotency-key'],
+  });
+
+export const createChatCompletion: HandlerOf<'createChatCompletion'> = ({ caller, body, headers, requestId }) =>
+  answer({
+    ...{ form: chatForm, caller, body, requestId },
+    prompts: [body.messages.map(({ role, content }) => ({ role: role === 'developer' ? 'system' : role, content }))],
+    tokens: body.max_completion_tokens ?? body.max_tokens,
+    logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+    idempotencyKey: headers['idempotency-key'],
+  });
+
+async function answer(wanted: Wanted): Promise<ApiResponse> {
+  const { form, caller, body, prompts, tokens, logprobs, suffix, idempotencyKey, requestId } = wanted;
+  if (suffix !== undefined && logprobs !== undefined) {
+    throw new ApiError('unsupported_field', 'logprobs: go without suffix', { param: 'logprobs' });
+  }
+  const { model, n, seed, stop, temperature, top_p, slingshot = {} } = body;
+  const drafts = body.stream === true && (body.diffusing === true || slingshot.detail !== undefined);
+  const { record, headers } = await submit({
+    caller,
+    asked: {
+      ...{ model, prompts, n, seed, stop, temperature, top_p, tokens, slingshot, suffix },
+      watched: drafts || logprobs !== undefined,
+      detailed: logprobs !== undefined || slingshot.detail === 'positions',
+    },
+    digestOf: { route: form.object, body },
+    ...{ idempotencyKey, attached: true },
+  });
+  const followed = { tenant: caller.tenant, id: record.id, attached: true };
+  const texts = new TokenTexts((await loadDeployment()).tokenizer);
+  if (body.stream) {
+    const left = () => cancelGeneration(caller.tenant, record.id);
+    const events = openAiStream(whenLeft(follow(followed), left), {
+      ...{ form, record, drafts, logprobs, texts, requestId },
+      includeUsage: body.stream_options?.include_usage === true,
+      ended: () => awaitEnd(followed),
+    });
+    return { status: 200, headers: { ...eventStreamHeaders, ...headers }, events };
+  }
+  return whole(wanted, followed, texts, headers);
+}
+
+/** The answer in one piece, once all texts are there. */
+async function whole(
+  { form, logprobs }: Wanted,
+  followed: Parameters<typeof awaitEnd>[0],
+  texts: TokenTexts,
+  headers: Headers,
+): Promise<ApiResponse> {
+  const ended = await awaitEnd(followed);
+  const failed = endError(ended);
+  if (failed) throw failed;
+  const { id, lanes, model, seed } = ended;
+  let told: readonly (readonly ToldToken[])[] | undefined;
+  if (logprobs !== undefined) {
+    const all = await toldTokens(await eventsAfter(followed.tenant, id, -1), lanes.length, texts);
+    told = all.map((own) => own.map(({ likely, ...rest }) => ({ ...rest, likely: likely.slice(0, logprobs) })));
+  }
+  const choices = lanes.map((lane, index) => form.choice(index, lane, told?.[index]));
+  return {
+    ...{ status: 200, headers },
+    body: {
+      ...{ id, object: form.object, created: secondsOf(ended.createdAt), model, choices },
+      usage: usageOf(ended),
+      slingshot: { generation: id, seed, steps: stepsOf(ended) },
+    },
+  };
+}

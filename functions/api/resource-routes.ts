@@ -1,0 +1,82 @@
+import type { ApiContext } from '../contracts/api/resources.ts';
+import { ApiError } from '../contracts/problem.ts';
+import { loadDeployment } from '../prepare/load-deployment.ts';
+import { contextIds } from '../prepare/prepare.ts';
+import { type ContextRecord, deleteContext, getContext, listContexts, putContext } from '../shared/contexts.ts';
+import { usageOf } from '../shared/metering.ts';
+import type { HandlerOf } from './http.ts';
+import { modelIds } from './models.ts';
+import { secondsOf } from './openai-form.ts';
+import { openApiDocument } from './openapi.ts';
+
+export const listModels: HandlerOf<'listModels'> = async ({ caller }) => {
+  const { catalog } = await loadDeployment();
+  const data = modelIds(catalog, caller).map((id) => ({
+    ...{ id, object: 'model', created: 0 },
+    owned_by: id.includes('+') ? caller.tenant : 'slingshot',
+  }));
+  return { status: 200, body: { object: 'list', data } };
+};
+
+const day = 86_400;
+const usualContextSeconds = 7 * day;
+
+export const createContext: HandlerOf<'createContext'> = async ({ caller, body }) => {
+  const { content, expires_after: seconds = usualContextSeconds } = body;
+  const { tokenizer, config } = await loadDeployment();
+  const tokens = (await contextIds(content, tokenizer)).length;
+  // Beside a prompt of a token, and a block.
+  const most = config.positions - config.block - 1;
+  if (tokens > most) {
+    throw new ApiError('invalid_request', `content: is ${tokens} tokens long; the models take at most ${most}`, {
+      param: 'content',
+    });
+  }
+  const record = await putContext(caller.tenant, { text: content, tokens, seconds });
+  return { status: 201, headers: { location: `/v1/contexts/${record.id}` }, body: contextOf(record) };
+};
+
+export const listedContexts: HandlerOf<'listContexts'> = async ({ caller }) => ({
+  status: 200,
+  body: { object: 'list', data: (await listContexts(caller.tenant)).map(contextOf) },
+});
+
+export const gotContext: HandlerOf<'getContext'> = async ({ caller, params: { id } }) => {
+  const record = await getContext(caller.tenant, id);
+  if (!record) throw noContext(id);
+  return { status: 200, body: contextOf(record) };
+};
+
+export const deletedContext: HandlerOf<'deleteContext'> = async ({ caller, params: { id } }) => {
+  if (!(await deleteContext(caller.tenant, id))) throw noContext(id);
+  return { status: 200, body: { id, object: 'context.deleted', deleted: true } };
+};
+
+function noContext(id: string): ApiError {
+  return new ApiError('not_found', `there is no context ${JSON.stringify(id)}`, { param: 'id' });
+}
+
+function contextOf({ id, createdAt, expires, bytes, tokens, sha256 }: ContextRecord): ApiContext {
+  return { id, object: 'context', created: secondsOf(createdAt), expires, bytes, tokens, sha256 };
+}
+
+const usualUsageDays = 30;
+
+export const getUsage: HandlerOf<'getUsage'> = async ({ caller, query }) => {
+  const isoDay = (milliseconds: number) => new Date(milliseconds).toISOString().slice(0, 10);
+  const to = query.to ?? isoDay(Date.now());
+  const from = query.from ?? isoDay(Date.parse(to) - usualUsageDays * day * 1000);
+  const rows = await usageOf(caller.tenant, { from, to });
+  const data = rows.map(({ day, model, keyId, requests, tokens, steps, models }) => ({
+    ...{ day, model, key: keyId, generations: requests, tokens, steps },
+    milliseconds: Object.values(models).reduce((sum, { milliseconds }) => sum + milliseconds, 0),
+  }));
+  return { status: 200, body: { object: 'list', data } };
+};
+
+let document: object | undefined;
+
+export const getDocument: HandlerOf<'getDocument'> = async () => {
+  document ??= openApiDocument();
+  return { status: 200, body: document };
+};

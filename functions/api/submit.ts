@@ -1,0 +1,162 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { stepsToRun } from '../../models/ssd2/halting.ts';
+import { firstIssue } from '../../models/zod-issue.ts';
+import type { Caller } from '../contracts/caller.ts';
+import type { GenerationRecord } from '../contracts/generation-record.ts';
+import { ApiError } from '../contracts/problem.ts';
+import { type ServiceInput, serviceRequestSchema } from '../contracts/request.ts';
+import { loadDeployment } from '../prepare/load-deployment.ts';
+import { type Prepared, prepare } from '../prepare/prepare.ts';
+import { admit } from '../shared/admission.ts';
+import { loadContextText } from '../shared/context-store.ts';
+import { getContext } from '../shared/contexts.ts';
+import { setting } from '../shared/environment.ts';
+import { InvalidRequest } from '../shared/errors.ts';
+import { endGeneration } from '../shared/generations/end-generation.ts';
+import { createRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
+import { storeRequest } from '../shared/request-store.ts';
+import { expiryAttribute } from '../shared/table/partition.ts';
+import { TenantTable } from '../shared/table/tenant-table.ts';
+import type { Headers } from './http.ts';
+import { chosenModel } from './models.ts';
+import { rateLimitHeaders } from './rate-limits.ts';
+import { type Asked, serviceRequest } from './service-request.ts';
+
+const day = 86_400;
+/** A generation is readable for a month, and found again by its idempotency key for a day. */
+const recordSeconds = 30 * day;
+const idempotencySeconds = day;
+
+export interface Submission {
+  readonly caller: Caller;
+  readonly asked: Asked;
+  /** The route and the body, by which a request with the same idempotency key must be the same. */
+  readonly digestOf: unknown;
+  readonly idempotencyKey: string | undefined;
+  /** Whether it belongs to a connection, and ends with it. */
+  readonly attached: boolean;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Submitted {
+  readonly record: GenerationRecord;
+  readonly headers: Headers;
+}
+
+let client: SFNClient | undefined;
+
+/**
+ * Starts a generation, or finds the one that was started under the same idempotency key. What can be told to be wrong
+ * with a request is told before anything is taken for it.
+ *
+ * @throws ApiError, InvalidRequest, StoreUnavailable
+ */
+export async function submit(submission: Submission): Promise<Submitted> {
+  const { caller, asked, attached, metadata } = submission;
+  const { request, prepared } = await prepareFor(caller, asked);
+  const { id, known } = await identify(submission);
+  if (known) return { record: known, headers: {} };
+  const { headers } = await takePlace(caller, prepared, id);
+  const { generation, prompts } = prepared;
+  const now = Date.now();
+  const record: GenerationRecord = {
+    ...{ id, status: 'running', keyId: caller.keyId, createdAt: new Date(now).toISOString(), model: asked.model },
+    request: await storeRequest(caller.tenant, request),
+    seed: generation.lanes[0].seed,
+    // Candidates are for one text.
+    lanes: (generation.choice ? [0] : generation.lanes).map(() => ({ text: '', tokens: 0, steps: 0, finish: null })),
+    // A prompt is one, however many texts it has.
+    promptTokens: prompts.filter((_, i) => i % (asked.n ?? 1) === 0).reduce((sum, { length }) => sum + length, 0),
+    ...{ spent: {}, watched: asked.watched },
+    ...(metadata ? { metadata } : {}),
+    ...(attached ? { readerUntil: now + readerMilliseconds } : {}),
+    expires: Math.floor(now / 1000) + recordSeconds,
+  };
+  // Another request under the same idempotency key may have come between.
+  const made = (await createRecord(caller.tenant, record)) ? record : ((await getRecord(caller.tenant, id)) ?? record);
+  if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
+  return { record: made, headers };
+}
+
+async function prepareFor(caller: Caller, asked: Asked) {
+  const deployment = await loadDeployment();
+  const { slingshot, model } = asked;
+  const chosen = chosenModel(deployment.catalog, caller, model, slingshot.tenantModel);
+  const context = slingshot.context === undefined ? undefined : await contextOf(caller, slingshot.context);
+  const stored = context && { key: context.key, sha256: context.sha256 };
+  const request = serviceRequest(asked, chosen, stored);
+  const parsed = serviceRequestSchema.safeParse(request);
+  if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
+  const text = stored && (await loadContextText(caller.tenant, stored));
+  const prepared = await prepare({ ...parsed.data, context: text }, deployment);
+  return { request, prepared };
+}
+
+async function contextOf({ tenant }: Caller, id: string) {
+  const context = await getContext(tenant, id);
+  if (context) return context;
+  throw new ApiError('invalid_request', `slingshot.context: there is no context ${JSON.stringify(id)}`, {
+    param: 'slingshot.context',
+  });
+}
+
+/** A new generation's id; or, under an idempotency key that was used before, that generation's. */
+async function identify({ caller, digestOf, idempotencyKey }: Submission) {
+  const id = `gen_${randomUUID().replaceAll('-', '')}`;
+  if (idempotencyKey === undefined) return { id, known: undefined };
+  const key = `IDEM#${sha256(idempotencyKey)}`;
+  const digest = sha256(JSON.stringify(digestOf));
+  const table = TenantTable.of(caller.tenant);
+  const expires = Math.floor(Date.now() / 1000) + idempotencySeconds;
+  if (await table.create(key, { id, digest, [expiryAttribute]: expires })) return { id, known: undefined };
+  const before = await table.get<{ id: string; digest: string }>(key);
+  if (!before) return { id, known: undefined };
+  if (before.digest !== digest) {
+    throw new ApiError('idempotency_mismatch', 'idempotency-key: was used for another request', {
+      param: 'idempotency-key',
+    });
+  }
+  // Where the first request came no further than its key, this one goes on.
+  return { id: before.id, known: await getRecord(caller.tenant, before.id) };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** @throws ApiError of status 429 saying when there will be room */
+async function takePlace(caller: Caller, { generation }: Prepared, id: string): Promise<{ headers: Headers }> {
+  const { decoding, tokens, lanes } = generation;
+  const stepsOfBlock = decoding.form ? decoding.steps : stepsToRun(decoding.steps, decoding.halting.stopAt);
+  const blocks = Math.ceil(tokens / decoding.block);
+  const cost = { requests: 1, tokens: tokens * lanes.length, steps: stepsOfBlock * blocks * lanes.length };
+  const admission = await admit(caller, cost, id);
+  const headers = rateLimitHeaders(admission);
+  if (admission.admitted) return { headers };
+  const { exhausted, retryAfterSeconds } = admission;
+  const what =
+    exhausted === 'inFlight' ? 'as many generations as may be in flight are' : `the day’s ${exhausted} are used up`;
+  throw new ApiError('rate_limit_exceeded', `${what}; there is room in about ${retryAfterSeconds} s`, {
+    headers: { ...headers, 'retry-after': String(retryAfterSeconds) },
+  });
+}
+
+/** The generation's id is its execution's name: starting it twice starts one. */
+async function start(input: ServiceInput): Promise<void> {
+  client ??= new SFNClient({});
+  try {
+    await client.send(
+      new StartExecutionCommand({
+        stateMachineArn: setting('SLINGSHOT_GENERATE_ARN'),
+        name: input.generation,
+        input: JSON.stringify(input),
+      }),
+    );
+  } catch (cause) {
+    if ((cause as Error).name === 'ExecutionAlreadyExists') return;
+    const error = { code: 'GenerationNotStarted', message: (cause as Error).message };
+    await endGeneration(input.tenant, input.generation, { status: 'failed', error });
+    throw new ApiError('not_ready', 'the generation could not be started; try again', { cause });
+  }
+}

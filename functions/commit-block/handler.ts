@@ -1,0 +1,33 @@
+import { loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
+import { callsOf } from '../../models/ssd2/generation.ts';
+import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { type StepState, stateSchema } from '../contracts/generation.ts';
+import { setting } from '../shared/environment.ts';
+import { putCommitEvent } from '../shared/generations/event-store.ts';
+import { recordProgress } from '../shared/generations/record-store.ts';
+import { lambdaHandler } from '../shared/lambda.ts';
+import { checkWanted } from '../shared/ledger.ts';
+import { commitBlock } from './commit-block.ts';
+
+let tokenizer: Promise<Tokenizer> | undefined;
+
+const commitSchema = stateSchema.unwrap().pick({ run: true, step: true }).readonly();
+
+/**
+ * Puts a block's text down where callers see it. A block that goes on in another execution has none yet; nor have
+ * candidates, before one of them is chosen.
+ */
+export const handler = lambdaHandler(commitSchema, async ({ run, step }): Promise<StepState> => {
+  const { tenant, id, stop, recorded } = run;
+  if (!recorded || tenant === null || step.generation.step > 0 || step.generation.choice) return step;
+  tokenizer ??= loadServedTokenizer(setting('SLINGSHOT_MODEL_DIRECTORY'));
+  const [{ generation, lanes, added }, ledger] = await Promise.all([
+    commitBlock(step.generation, stop, await tokenizer),
+    checkWanted(run, step.ledger),
+  ]);
+  await Promise.all([
+    recordProgress(tenant, id, { lanes, spent: ledger.spent }),
+    putCommitEvent(tenant, id, generation.decoding, generation.block - 1, added),
+  ]);
+  return { ...step, generation, calls: callsOf(generation), ledger };
+});

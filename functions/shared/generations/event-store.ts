@@ -1,0 +1,95 @@
+import type { Decoding } from '../../../models/ssd2/decoding.ts';
+import type { StepMessage } from '../../contracts/generation.ts';
+import {
+  type CommittedLane,
+  eventKey,
+  eventPrefix,
+  type GenerationEvent,
+  lastSequence,
+  sequenceOf,
+} from '../../contracts/generation-record.ts';
+import { expiryAttribute } from '../table/partition.ts';
+import { TenantTable } from '../table/tenant-table.ts';
+
+/** Events are for those who watch, and for those who come back to it within a day. */
+const keptSeconds = 86_400;
+/** The table takes 400 KB an item. */
+const itemBytes = 200_000;
+
+/**
+ * The number of an event: a function of what it tells, so that a step that is run again tells it under the same number.
+ *
+ * @param step of a block, or its commit, which comes after all its steps
+ */
+export function sequenceNumber(
+  { steps }: Pick<Decoding, 'steps'>,
+  { block, step }: { readonly block: number; readonly step: number | 'commit' },
+): number {
+  return block * (steps + 1) + (step === 'commit' ? steps : step);
+}
+
+/** One visit's reports, in as few items as they fit into. */
+export async function putStepEvents(
+  tenant: string,
+  id: string,
+  decoding: Pick<Decoding, 'steps'>,
+  reports: readonly StepMessage[],
+): Promise<void> {
+  const steps = [...Map.groupBy(reports, (report) => sequenceNumber(decoding, report))];
+  let [first, part, bytes] = [steps[0][0], [] as StepMessage[], 0];
+  const items: [number, StepMessage[]][] = [];
+  for (const [sequence, own] of steps) {
+    const size = JSON.stringify(own).length;
+    if (part.length > 0 && bytes + size > itemBytes) {
+      items.push([first, part]);
+      [first, part, bytes] = [sequence, [], 0];
+    }
+    part.push(...own);
+    bytes += size;
+  }
+  items.push([first, part]);
+  // As text: the table's own form of a number in a list takes several times the room.
+  await Promise.all(items.map(([sequence, own]) => putEvent(tenant, id, sequence, { kind: 'steps', reports: own })));
+}
+
+export function putCommitEvent(
+  tenant: string,
+  id: string,
+  decoding: Pick<Decoding, 'steps'>,
+  block: number,
+  lanes: readonly CommittedLane[],
+): Promise<void> {
+  const sequence = sequenceNumber(decoding, { block, step: 'commit' });
+  return putEvent(tenant, id, sequence, { kind: 'commit', block, lanes });
+}
+
+export function putEndEvent(
+  tenant: string,
+  id: string,
+  status: Extract<GenerationEvent, { kind: 'end' }>['status'],
+): Promise<void> {
+  return putEvent(tenant, id, lastSequence, { kind: 'end', status });
+}
+
+async function putEvent(tenant: string, id: string, sequence: number, event: GenerationEvent): Promise<void> {
+  const expires = Math.floor(Date.now() / 1000) + keptSeconds;
+  await TenantTable.of(tenant).put(eventKey(id, sequence), {
+    event: JSON.stringify(event),
+    [expiryAttribute]: expires,
+  });
+}
+
+/** An event with the number of the first thing that it tells. */
+export interface Numbered {
+  readonly sequence: number;
+  readonly event: GenerationEvent;
+}
+
+/** Events whose number is above `after`, in order. */
+export async function eventsAfter(tenant: string, id: string, after: number): Promise<Numbered[]> {
+  const items = await TenantTable.of(tenant).query<{ event: string }>({
+    prefix: eventPrefix(id),
+    ...(after < 0 ? {} : { after: eventKey(id, after) }),
+  });
+  return items.map(({ sk, event }) => ({ sequence: sequenceOf(sk), event: JSON.parse(event) }));
+}

@@ -1,0 +1,110 @@
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
+import { acknowledge, logicalId } from './acknowledge.ts';
+import type { Artefact } from './artefacts.ts';
+import { mayUseKey } from './customer-key.ts';
+import { lambdaFunction } from './lambda-function.ts';
+import type { Tenancy } from './tenancy.ts';
+import type { TimeBudget } from './time-budget.ts';
+
+export interface ServiceFunctionsProps {
+  readonly budget: TimeBudget;
+  readonly bucket: Bucket;
+  readonly tenancy: Tenancy;
+  readonly catalog: Artefact;
+  /** Names of the cores' endpoints. */
+  readonly cores: readonly string[];
+  readonly generation: StateMachine;
+  readonly kept: number;
+  /** Texts that one generation may make side by side. */
+  readonly mostLanes: number;
+  readonly tokenizerOf: ServedFiles;
+}
+
+export type ServiceFunctions = Readonly<Record<'api' | 'stream', NodejsFunction>>;
+
+/** As long as API Gateway waits for a buffered answer, and as long as it lets one stream. */
+export const apiSeconds = 29;
+export const streamMinutes = 15;
+
+/** The functions behind the API, and the one that puts down how an execution ended. */
+export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps): ServiceFunctions {
+  const { budget, bucket, tenancy, catalog, cores, generation, tokenizerOf } = props;
+  const stack = Stack.of(scope);
+  const environment = {
+    ...tenancy.environment,
+    SLINGSHOT_BUCKET: bucket.bucketName,
+    SLINGSHOT_CATALOG: catalog.uri,
+    SLINGSHOT_KEPT: String(props.kept),
+    SLINGSHOT_MOST_LANES: String(props.mostLanes),
+    SLINGSHOT_GENERATE_ARN: generation.stateMachineArn,
+    SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()),
+  };
+  const arn = (service: string, resource: string, resourceName: string) =>
+    stack.formatArn({ service, resource, resourceName });
+  const components = `${stack.stackName}-*`;
+  const executions = stack.formatArn({
+    ...{ service: 'states', resource: 'execution', resourceName: `${generation.stateMachineName}:*` },
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  const of = (actions: string[], resources: string[]) => new PolicyStatement({ actions, resources });
+  const mayRun = [
+    of(['states:StartExecution', 'states:DescribeStateMachine'], [generation.stateMachineArn]),
+    of(['states:StopExecution'], [executions]),
+    ...catalog.mayRead,
+    ...mayUseKey(scope),
+  ];
+  const mayAsk = of(
+    ['sagemaker:InvokeEndpoint'],
+    [...cores.map((name) => arn('sagemaker', 'endpoint', name)), arn('sagemaker', 'inference-component', components)],
+  );
+  const accepted = {
+    [`IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<${logicalId(generation)}.Name>:*]`]:
+      'Executions of the one state machine, which have the ids of generations.',
+    [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
+      "Components of the stack's own endpoints.",
+  };
+  const make = (id: string, { statements, ...own }: Omit<Parameters<typeof lambdaFunction>[2], 'environment'>) => {
+    const made = lambdaFunction(scope, id, { environment, statements: [], ...own });
+    if (!made.role) return made;
+    acknowledge(made.role, accepted);
+    tenancy.actsForTenants(made.role);
+    // Beside the role, not in it: the tenant role trusts it, the state machine's functions take that role on, and these
+    // statements name the state machine.
+    for (const statement of statements) made.role.addToPrincipalPolicy(statement);
+    return made;
+  };
+  const ending = make('EndGeneration', {
+    ...{ folder: 'end-generation', timeout: budget.compute },
+    statements: [of(['states:DescribeExecution'], [executions]), ...mayUseKey(scope)],
+  });
+  new Rule(scope, 'GenerationEnded', {
+    description: 'An execution that ended, however it did',
+    eventPattern: {
+      source: ['aws.states'],
+      detailType: ['Step Functions Execution Status Change'],
+      detail: {
+        stateMachineArn: [generation.stateMachineArn],
+        status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'],
+      },
+    },
+    targets: [new LambdaFunction(ending, { retryAttempts: 185, maxEventAge: Duration.hours(24) })],
+  });
+  return {
+    api: make('Api', {
+      ...{ folder: 'api', timeout: Duration.seconds(apiSeconds), tokenizerOf },
+      statements: [...mayRun, mayAsk],
+    }),
+    stream: make('Stream', {
+      ...{ folder: 'stream', timeout: Duration.minutes(streamMinutes), tokenizerOf },
+      statements: mayRun,
+    }),
+  };
+}
