@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
+  ApiKeySourceType,
   AuthorizationType,
   EndpointType,
   type IAuthorizer,
@@ -20,11 +21,12 @@ import { acknowledge } from './acknowledge.ts';
 import { logs } from './logs.ts';
 import { type ServiceFunctions, streamMinutes } from './service-functions.ts';
 import type { Settings } from './settings.ts';
+import { usagePlans } from './usage-plans.ts';
 
 export interface ApiProps {
   readonly functions: ServiceFunctions;
   readonly authorizer: IAuthorizer;
-  readonly settings: Pick<Settings, 'corsOrigins' | 'requestsPerSecond' | 'requestBurst' | 'firewall'>;
+  readonly settings: Pick<Settings, 'tiers' | 'corsOrigins' | 'requestsPerSecond' | 'requestBurst' | 'firewall'>;
 }
 
 /** What the gateway says by itself, as the same body that the functions give. */
@@ -51,6 +53,8 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
     restApiName: 'Slingshot',
     endpointTypes: [EndpointType.REGIONAL],
     cloudWatchRole: false,
+    // What the authoriser says of a tier, by which usage plans go; callers show no key of API Gateway's.
+    apiKeySourceType: ApiKeySourceType.AUTHORIZER,
     deployOptions: {
       stageName: 'live',
       ...{ throttlingRateLimit: settings.requestsPerSecond, throttlingBurstLimit: settings.requestBurst },
@@ -84,7 +88,7 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
     const method = resource.addMethod(
       route.method,
       integrations[route.function],
-      route.scope ? { authorizer } : { authorizationType: AuthorizationType.NONE },
+      route.scope ? { authorizer, apiKeyRequired: true } : { authorizationType: AuthorizationType.NONE },
     );
     acknowledge(method, {
       COG4: 'Callers show API keys, which the authoriser looks up; there is no user pool.',
@@ -95,6 +99,7 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
     made.addGatewayResponse(type.responseType, gatewayResponse(type, code, detail, retryAfter));
   }
   acknowledge(made, { APIG2: 'Requests are validated by the functions, whose errors name the field.' });
+  usagePlans(scope, made.deploymentStage, settings.tiers);
   if (settings.firewall) firewall(scope, made);
   else
     acknowledge(made.deploymentStage, { APIG3: 'AWS WAF stands before the gateway where the setting firewall is on.' });

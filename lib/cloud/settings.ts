@@ -9,6 +9,8 @@ const instanceType = z
   .string()
   .regex(/^ml\.[a-z0-9-]+\.[a-z0-9]+$/, 'is no SageMaker instance type, such as ml.g5.xlarge');
 
+const origins = z.array(z.url('is no origin, such as https://console.example.com'));
+
 /** What an operator decides about a deployment, and the defaults. */
 export const settingsSchema = z.strictObject({
   /** Folder with the fleet's models; the shipped ones when absent. */
@@ -34,9 +36,13 @@ export const settingsSchema = z.strictObject({
   customerKey: flag.default(true),
   /** Web origins whose pages may call the API, with a comma between them. */
   corsOrigins: z
-    .string()
-    .transform((text) => text.split(',').filter((origin) => origin !== ''))
-    .pipe(z.array(z.url('is no origin, such as https://console.example.com')))
+    .union([
+      origins,
+      z
+        .string()
+        .transform((text) => text.split(','))
+        .pipe(origins),
+    ])
     .default([]),
   /** What the gateway lets through of all callers together. */
   requestsPerSecond: count.default(100),
