@@ -6,7 +6,7 @@ import { RelatedTests } from './related-tests.ts';
 import { sample } from './sample.ts';
 import { Sandbox } from './sandbox.ts';
 
-const help = `npm run mutate -- [--sample N] [--seed S] [--only PREFIX]... [--within D] [--quick S] [--all] [--list] [--out FILE]
+const help = `npm run mutate -- [--sample N] [--seed S] [--only PREFIX]... [--test PREFIX]... [--within D] [--quick S] [--all] [--list] [--out FILE]
 
 Breaks one place at a time, in a copy of the working tree, and runs the tests that reach it, quick ones first, until one
 fails. What passes them all survives.
@@ -14,6 +14,7 @@ fails. What passes them all survives.
   --sample N    so many mutants, drawn by the seed; all of them when absent
   --seed S      of the draw (1)
   --only PREFIX files that begin so (models/ssd2, models/inference, functions and lib/local)
+  --test PREFIX tests that begin so (all)
   --within D    tests at most so many imports away (5)
   --quick S     tests that take at most so many seconds
   --all         slow tests too: the command line's and the experiments'
@@ -29,6 +30,7 @@ const { values } = parseArgs({
       multiple: true,
       default: ['models/ssd2/', 'models/inference/', 'functions/', 'lib/local/'],
     },
+    test: { type: 'string', multiple: true, default: [''] },
     within: { type: 'string', default: '5' },
     quick: { type: 'string', default: 'Infinity' },
     all: { type: 'boolean', default: false },
@@ -98,7 +100,8 @@ async function main(): Promise<void> {
     }
     return;
   }
-  const tests = files.filter((file) => isTest(file) && (values.all || !slow.test(file)));
+  const wanted = (file: string) => values.test.some((prefix) => file.startsWith(prefix));
+  const tests = files.filter((file) => isTest(file) && wanted(file) && (values.all || !slow.test(file)));
   const related = new RelatedTests(sandbox.root, files, tests);
   const reaching = chosen.flatMap(({ file }) => testsOf(related, file));
   const seconds = await passing(sandbox, [...new Set(reaching)].sort());

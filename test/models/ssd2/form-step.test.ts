@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import type { Decoding } from '../../../models/ssd2/decoding.ts';
+import { compress, type LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
+import { type Form, positionTimesteps } from '../../../models/ssd2/form.ts';
+import { gumbel } from '../../../models/ssd2/noise.ts';
+import { type BlockState, reduceStep, startOfBlock } from '../../../models/ssd2/step.ts';
+import { decodingOf } from '../../support/generation.ts';
+
+const vocabulary = 12;
+const block = 6;
+const address = { seed: 5, lane: 0, block: 2 };
+const form: Form = {
+  ...{ timesteps: [0.9, 0.6, 0.3], wave: true },
+  ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
+};
+const decoding = (changes: Partial<Decoding> = {}) =>
+  decodingOf({
+    ...{ block, vocabulary, kept: vocabulary, steps: 50, topP: 1, selfConditioning: 'none', form },
+    ...changes,
+  });
+
+/** A made-up model of the next token, which looks at all tokens before it. */
+function nextToken(before: readonly number[]): number[] {
+  const mixed = before.reduce((sum, token, i) => (sum * 31 + token * (i + 3)) % 9973, 17);
+  const logits = Array.from({ length: vocabulary }, (_, v) => 2 * Math.sin(mixed * (v + 1)));
+  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+  return logits.map((logit) => logit - total);
+}
+
+/** Its answer to a step: at each position what follows the tokens chosen before. */
+function answerTo({ tokens }: BlockState): LogitsEnvelope {
+  const chosen = (tokens ?? []).map(([token]) => token);
+  const rows = Array.from({ length: block }, (_, i) => nextToken(chosen.slice(0, i)));
+  return compress(Float32Array.from(rows.flat()), vocabulary, vocabulary);
+}
+
+/** Every state of a block, the last one done. */
+function run(settings: Decoding, needed = block, answer = answerTo): BlockState[] {
+  const states: BlockState[] = [];
+  let state = startOfBlock;
+  for (let step = 0; !state.done; step++) {
+    ({ state } = reduceStep(settings, { ...address, step }, state, new Map([['core', answer(state)]]), { needed }));
+    states.push(state);
+  }
+  return states;
+}
+
+/** The tokens chosen one after the other, each with its position's noise. */
+function oneByOne(choose: (logits: readonly number[], position: number) => number): number[] {
+  const tokens: number[] = [];
+  for (let position = 0; position < block; position++) tokens.push(choose(nextToken(tokens), position));
+  return tokens;
+}
+const largest = (scores: readonly number[]) => scores.indexOf(Math.max(...scores));
+const sampled = oneByOne((logits, position) =>
+  largest(logits.map((logit, v) => logit + gumbel({ ...address, step: 0, position }, v))),
+);
+
+describe('a block that settles from the left', () => {
+  it('ends in what sampling token after token gives, whatever its noise made of it first', () => {
+    expect(run(decoding()).at(-1)?.argmax).toEqual(sampled);
+    expect(run(decoding({ projection: 'greedy' })).at(-1)?.argmax).toEqual(oneByOne(largest));
+    expect(sampled).not.toEqual(oneByOne(largest));
+  });
+
+  it('settles at least one position more a step, and never takes one back', () => {
+    const states = run(decoding());
+    expect(states.length).toBeLessThanOrEqual(block + 1);
+    let before = 0;
+    for (const { settled = 0, argmax } of states) {
+      expect(settled).toBeGreaterThan(before);
+      expect(settled).toBeLessThanOrEqual(block);
+      expect(argmax.slice(0, settled)).toEqual(sampled.slice(0, settled));
+      before = settled;
+    }
+    expect(states.at(-1)).toMatchObject({ settled: block, done: true });
+  });
+
+  it('keeps what is settled, even where a model now says otherwise', () => {
+    const [first, second] = run(decoding());
+    const settled = second.settled as number;
+    const other = compress(
+      Float32Array.from({ length: block * vocabulary }, (_, i) => (i % vocabulary === 3 ? 0 : -30)),
+      vocabulary,
+      vocabulary,
+    );
+    const { state } = reduceStep(decoding(), { ...address, step: 2 }, second, new Map([['core', other]]));
+    expect(state.argmax.slice(0, settled)).toEqual(second.argmax.slice(0, settled));
+    expect(state.argmax.slice(settled)).toEqual(Array(block - settled).fill(3));
+    expect(first.settled).toBeLessThan(settled);
+  });
+
+  it('is done as soon as the positions that are needed are settled', () => {
+    const whole = run(decoding());
+    for (let needed = 1; needed <= block; needed++) {
+      const states = run(decoding(), needed);
+      expect(states).toHaveLength(whole.findIndex(({ settled = 0 }) => settled >= needed) + 1);
+      expect(states.at(-1)?.argmax.slice(0, needed)).toEqual(sampled.slice(0, needed));
+    }
+  });
+
+  it('takes no more steps than it is given', () => {
+    expect(run(decoding({ steps: 2 }))).toHaveLength(2);
+    expect(run(decoding({ steps: 2 })).map(({ done }) => done)).toEqual([false, true]);
+  });
+});
+
+describe('a block that is denoised as a whole', () => {
+  const whole = { ...form, wave: false };
+
+  it('is done when a step changes nothing, after all of its timesteps, and says how long nothing changed', () => {
+    const states = run(decoding({ form: whole }));
+    expect(states.at(-1)?.argmax).toEqual(sampled);
+    expect(states.map(({ settled }) => settled)).toEqual(states.map(() => undefined));
+    const [before, last] = states.slice(-2);
+    expect(last.argmax).toEqual(before.argmax);
+    expect(last.unchanged).toBe(before.unchanged + 1);
+    // A model that always says the same changes nothing from the second step on, but has three timesteps to go through.
+    const same = run(decoding({ form: whole }), undefined, () => answerTo(startOfBlock));
+    expect(same.map(({ unchanged, done }) => [unchanged, done])).toEqual([
+      [0, false],
+      [1, false],
+      [2, true],
+    ]);
+  });
+});
+
+describe("a form's timesteps", () => {
+  it('go by the distance from what is settled, the last one for all beyond, and a settled position has none', () => {
+    expect(positionTimesteps(form, 7, 2, block)).toEqual([0, 0, 0.9, 0.6, 0.3, 0.3]);
+    expect(positionTimesteps(form, 7, 0, block)).toEqual([0.9, 0.6, 0.3, 0.3, 0.3, 0.3]);
+  });
+
+  it('go by the step where the whole block is denoised', () => {
+    const at = (step: number) => positionTimesteps({ ...form, wave: false }, step, 0, 2);
+    expect([0, 1, 2, 3].map(at)).toEqual([
+      [0.9, 0.9],
+      [0.6, 0.6],
+      [0.3, 0.3],
+      [0.3, 0.3],
+    ]);
+  });
+});
