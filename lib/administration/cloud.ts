@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { bucketOptions } from '../../functions/shared/tenant-clients.ts';
 import type { Administration } from './administration.ts';
 
 export interface CloudNames {
@@ -20,7 +21,7 @@ export async function administerInCloud(names: CloudNames): Promise<Administrati
   });
   return {
     table: { client, name: names.table },
-    bucket: { client: new S3Client({}), name: names.bucket ?? '' },
+    bucket: { client: new S3Client(bucketOptions()), name: names.bucket ?? '' },
     ...(names.stateMachine ? { generations: { client: new SFNClient({}), stateMachineArn: names.stateMachine } } : {}),
     ...{ tiers: names.tiers, actor: Arn },
   };

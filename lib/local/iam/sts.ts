@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:http';
 import { close, listen } from '../listen.ts';
 import { readBody } from '../read-body.ts';
 import type { LocalService } from '../service.ts';
-import type { Identities } from './identities.ts';
+import type { Identities, Principal } from './identities.ts';
 import { Refused } from './signature.ts';
 
-/** STS on loopback: AssumeRole, with session tags, for whoever may take the role on. */
+/** STS on loopback: who calls, and AssumeRole, with session tags, for whoever may take the role on. */
 export async function startSts(identities: Identities): Promise<LocalService> {
   const server = stsServer(identities);
   return { environment: { AWS_ENDPOINT_URL_STS: await listen(server) }, stop: () => close(server) };
@@ -20,8 +20,8 @@ function stsServer(identities: Identities): Server {
       const signed = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
       const principal = identities.authenticate(signed, 'sts');
       const form = new URLSearchParams(body.toString());
-      identities.authorise(principal, 'sts:AssumeRole', [form.get('RoleArn') ?? '']);
-      const xml = assumeRole(identities, form);
+      const xml =
+        form.get('Action') === 'GetCallerIdentity' ? identity(principal) : assumeRole(identities, principal, form);
       response.writeHead(200, { 'content-type': 'text/xml' }).end(xml);
     } catch (error) {
       const { code, status, message } = error instanceof Refused ? error : new Refused('InternalFailure', '', 500);
@@ -33,9 +33,15 @@ function stsServer(identities: Identities): Server {
   });
 }
 
-function assumeRole(identities: Identities, form: URLSearchParams): string {
+function identity(principal: Principal): string {
+  const arn = principal.kind === 'session' ? principal.role : `arn:aws:iam::000000000000:user/${principal.kind}`;
+  return `<GetCallerIdentityResponse xmlns="${namespace}"><GetCallerIdentityResult><Arn>${escapeXml(arn)}</Arn><UserId>${principal.kind}</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`;
+}
+
+function assumeRole(identities: Identities, principal: Principal, form: URLSearchParams): string {
   const action = form.get('Action');
   if (action !== 'AssumeRole') throw new Refused('InvalidAction', `the local STS does not do ${action}`, 400);
+  identities.authorise(principal, 'sts:AssumeRole', [form.get('RoleArn') ?? '']);
   const tags: Record<string, string> = {};
   for (let index = 1; form.has(`Tags.member.${index}.Key`); index++) {
     tags[form.get(`Tags.member.${index}.Key`) ?? ''] = form.get(`Tags.member.${index}.Value`) ?? '';
