@@ -39,7 +39,7 @@ export async function runGeneration(
 ): Promise<FinishedGeneration> {
   signal?.throwIfAborted();
   const { executionArn = '' } = await client.send(
-    new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
+    new StartExecutionCommand({ stateMachineArn, input: JSON.stringify({ tenant: null, ...input }) }),
   );
   const aborted = Promise.withResolvers<void>();
   signal?.addEventListener('abort', () => aborted.resolve(), { once: true });

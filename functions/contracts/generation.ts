@@ -35,6 +35,7 @@ const runSchema = z
   })
   .readonly();
 export type Run = z.infer<typeof runSchema>;
+export const runFields = Object.keys(runSchema.unwrap().shape) as readonly (keyof Run)[];
 
 /** Envelopes of some lanes, one after the other as they travel. */
 const laneEnvelopesSchema = z.strictObject({ lanes: laneIndicesSchema, envelopes: bytesMessageSchema }).readonly();
@@ -76,6 +77,8 @@ const laneContextsSchema = z.array(privateContextSchema.nullable()).readonly();
 /** A generation in flight: the state of both state machines. */
 export const stateSchema = z
   .strictObject({
+    /** Whose it is, where a block's execution is told so by its input; tasks are told by the context object. */
+    tenant: z.string().min(1).nullable().optional(),
     run: runSchema,
     /** Each lane's prompt, which every member sees. */
     prompts: promptsSchema,

@@ -143,6 +143,8 @@ export type CompleteRequest = z.output<typeof requestSchema>;
  */
 export const executionInputSchema = fields
   .extend({
+    /** Null for nobody's: states are told by the execution's input, and fail where it says nothing. */
+    tenant: name.nullish().transform((tenant) => tenant ?? undefined),
     context: storedSchema.optional(),
     /** Whether to keep reports of the steps. */
     watched: z.boolean().default(false),

@@ -10,6 +10,7 @@ import {
   TaskInput,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { runOf } from './run-of.ts';
 import { stateMachine } from './state-machine.ts';
 import { lambdaTask } from './task.ts';
 import { retries, type TimeBudget } from './time-budget.ts';
@@ -41,7 +42,7 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
     itemsPath: '$.step.calls',
     // Each call gets its own member's context and self-conditioning, and no other's.
     itemSelector: {
-      run: JsonPath.objectAt('$.run'),
+      run: runOf(),
       call: JsonPath.objectAt('$$.Map.Item.Value'),
       generation: JsonPath.objectAt('$.step.generation'),
       prompts: JsonPath.objectAt('$.prompts'),
@@ -57,7 +58,7 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
     retries: retries.compute,
     comment: 'Merge the logits, project, decide what comes next',
     payload: TaskInput.fromObject({
-      run: JsonPath.objectAt('$.run'),
+      run: runOf(),
       generation: JsonPath.objectAt('$.step.generation'),
       answers: JsonPath.objectAt('$.step.answers'),
       ledger: JsonPath.objectAt('$.step.ledger'),
@@ -71,7 +72,7 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
     retries: retries.visit,
     comment: 'Several steps in one function, which fans out itself',
     payload: TaskInput.fromObject({
-      run: JsonPath.objectAt('$.run'),
+      run: runOf(),
       prompts: JsonPath.objectAt('$.prompts'),
       contexts: JsonPath.objectAt('$.contexts'),
       step: JsonPath.objectAt('$.step'),

@@ -12,6 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
+import { runOf, tenantPath } from './run-of.ts';
 import { stateMachine } from './state-machine.ts';
 import { lambdaTask, retry } from './task.ts';
 import { retries, type TimeBudget } from './time-budget.ts';
@@ -24,6 +25,9 @@ export interface GenerateProps {
   readonly denoiseBlock: StateMachine;
   readonly budget: TimeBudget;
 }
+
+/** `{"tenant": ...}`, made of intrinsic functions; a name has nothing in it that JSON escapes. */
+const tenantObject = `States.StringToJson(States.Format('\\{"tenant":{}\\}', States.JsonToString(${tenantPath})))`;
 
 /** Faults of Step Functions, as its SDK integration names them, which another try may cure. */
 const curableByService = [
@@ -48,7 +52,7 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
     retries: retries.compute,
     comment: 'Tokenize the prompt, resolve models and routes',
     payload: TaskInput.fromObject({
-      request: JsonPath.entirePayload,
+      request: JsonPath.objectAt('$$.Execution.Input'),
       id: JsonPath.stringAt('$$.Execution.Name'),
     }),
   });
@@ -61,7 +65,8 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
     iamResources: [denoiseBlock.stateMachineArn],
     parameters: {
       StateMachineArn: denoiseBlock.stateMachineArn,
-      'Input.$': 'States.JsonToString($)',
+      // With whose it is, by this execution's own input, as the block's.
+      'Input.$': `States.JsonToString(States.JsonMerge($, ${tenantObject}, false))`,
     },
     // The execution's own time, and a minute for the service.
     taskTimeout: Timeout.duration(budget.denoiseBlock.plus(Duration.minutes(1))),
@@ -90,7 +95,7 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
     timeout: budget.compute,
     retries: retries.compute,
     comment: 'A block to text, which callers see from here on',
-    payload: TaskInput.fromObject({ run: JsonPath.objectAt('$.run'), step: JsonPath.objectAt('$.step') }),
+    payload: TaskInput.fromObject({ run: runOf(), step: JsonPath.objectAt('$.step') }),
     resultPath: '$.step',
   });
   const textDone = new Choice(scope, 'Text done?', { stateName: 'Text done?' });
@@ -100,7 +105,7 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
     retries: retries.compute,
     comment: 'Tokens to text',
     payload: TaskInput.fromObject({
-      run: JsonPath.objectAt('$.run'),
+      run: runOf(),
       generation: JsonPath.objectAt('$.step.generation'),
       ledger: JsonPath.objectAt('$.step.ledger'),
     }),

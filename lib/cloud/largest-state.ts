@@ -50,6 +50,7 @@ function largestState(
     transport: longNumber,
   };
   return {
+    tenant: longName,
     run: {
       ...{ contract: 2, id: longName, tenant: longName, visit: count, watched: false, detailed: false, recorded: true },
       stop: each(limits.stops + 1, '\0'.repeat(limits.stopLength)),

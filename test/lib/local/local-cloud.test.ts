@@ -152,7 +152,7 @@ describe('when an endpoint fails', () => {
       if (calls++ < 4) void pass(incoming, outgoing);
       else outgoing.writeHead(500).end('gone');
     });
-    const input = JSON.stringify(request);
+    const input = JSON.stringify({ tenant: null, ...request });
     const { executionArn = '' } = await client.send(
       new StartExecutionCommand({ stateMachineArn: cloud.generateArn, input }),
     );

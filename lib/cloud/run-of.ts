@@ -1,0 +1,11 @@
+import { JsonPath } from 'aws-cdk-lib/aws-stepfunctions';
+import { runFields } from '../../functions/contracts/generation.ts';
+
+/** Whose an execution is: a state can change what passes between states, but not the execution's input. */
+export const tenantPath = '$$.Execution.Input.tenant';
+
+/** The state's `run` as tasks are given it. */
+export function runOf(): Record<string, unknown> {
+  const pathOf = (name: string) => (name === 'tenant' ? tenantPath : `$.run.${name}`);
+  return Object.fromEntries(runFields.map((name) => [name, JsonPath.objectAt(pathOf(name))]));
+}
