@@ -13,13 +13,10 @@ const block: GenerationRequest = {
   weight: 0.5,
   tokens: 25,
   seed: 7,
-  steps: 100,
-  stopAt: 0.4,
-  patience: 10_000,
 };
 const runs = 5;
-/** What the block is to take: 25 tokens of 60 denoise steps by core and tenant. */
-const aimMilliseconds = 1000;
+/** What a block of 25 tokens by core and tenant is to take. */
+const aimMilliseconds = 1500;
 
 /** A block through the plain loop and through the state machine, turn by turn: whole, and a step by part. */
 export async function generationRows(): Promise<Row[]> {

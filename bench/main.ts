@@ -6,18 +6,20 @@ import { generationRows } from './generation.ts';
 import { matrixPeak } from './matrix-peak.ts';
 import { ngramRows } from './ngram.ts';
 import type { Row } from './row.ts';
+import { stepRows } from './step.ts';
 import { trainingRows } from './training.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { corpora: { type: 'string' } },
+  options: { corpora: { type: 'string' }, pytorch: { type: 'string' } },
 });
-const { corpora } = options;
+const { corpora, pytorch = process.env.SLINGSHOT_PYTORCH } = options;
 
 const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   training: trainingRows,
   generation: generationRows,
-  ngram: async () => (corpora ? ngramRows(corpora) : skipped('n-gram models', '--corpora FOLDER')),
+  step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
+  ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),
 };
 const chosen = positionals.length > 0 ? positionals : Object.keys(groups);
 const unknown = chosen.find((name) => !(name in groups));
@@ -40,7 +42,6 @@ await mkdir(folder, { recursive: true });
 await writeFile(join(folder, 'bench.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`);
 console.log('\nas JSON: bench-results/bench.json');
 
-function skipped(what: string, option: string): Row[] {
-  console.log(`${what} are left out: they need ${option}\n`);
-  return [];
+function leaveOut(what: string, option: string): undefined {
+  console.log(`left out: ${what}, for want of ${option}\n`);
 }

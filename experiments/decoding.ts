@@ -29,8 +29,9 @@ const judgeCharacters = 1e7;
 interface Arm {
   readonly name: string;
   readonly form?: Form;
+  readonly bestOf?: number;
   /** The family that a line of the picture joins. */
-  readonly family: 'published' | 'grid' | 'wave' | 'left to right' | 'control';
+  readonly family: 'published' | 'grid' | 'wave' | 'left to right' | 'best of 4' | 'control';
 }
 
 const plain: Form = {
@@ -71,6 +72,7 @@ function armsOf(model: AdaptedModel): Arm[] {
     arm('left to right', 'left to right, sharpened by 0.1', { sharpen: 0.1 }),
     arm('left to right', 'left to right, sharpened by 0.3', { sharpen: 0.3 }),
     arm('left to right', 'left to right, temperature 0.8, sharpened by 0.1', { temperature: 0.8, sharpen: 0.1 }),
+    { ...arm('best of 4', 'the same, best of 4', { temperature: 0.8, sharpen: 0.1 }), bestOf: 4 },
   ];
 }
 
@@ -96,6 +98,7 @@ export async function decoding(lab: Lab): Promise<Report> {
     const { samples, passes } = await sampleByForm(denoiser, tokenizer, prompts, {
       ...asked,
       ...(arm.form ? { form: arm.form } : {}),
+      ...(arm.bestOf === undefined ? {} : { bestOf: arm.bestOf }),
     });
     written.push({ arm, samples, passes });
   }
@@ -118,7 +121,7 @@ function reportOf(lab: Lab, mark: JudgedText, results: readonly Result[], data: 
   const nats = (name: string) =>
     (results.find(({ arm }) => arm.name === name) as Result).judged.natsPerCharacter.value.toFixed(3);
   const best = results.toSorted((a, b) => a.judged.natsPerCharacter.value - b.judged.natsPerCharacter.value)[0];
-  const families = ['published', 'grid', 'wave', 'left to right', 'control'] as const;
+  const families = ['published', 'grid', 'wave', 'left to right', 'best of 4', 'control'] as const;
   return {
     title: '8. How a block is decoded',
     finding:

@@ -8,6 +8,8 @@ import { table } from '../models/evaluation/table.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
 import { NgramDenoiser } from '../models/inference/ngram-denoiser.ts';
 import type { StepModel } from '../models/inference/step-model.ts';
+import { ngramFile } from '../models/ngram/ngram-config.ts';
+import { NgramModel } from '../models/ngram/ngram-model.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import type { Form } from '../models/ssd2/form.ts';
 import type { Lab } from './lab.ts';
@@ -26,7 +28,8 @@ const draft: Form = {
   ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
 };
 
-type Setting = 'plain' | 'private' | 'ratio';
+const settings = ['ratio', 'counts', 'counts, private', 'reading', 'reading, private'] as const;
+type Setting = (typeof settings)[number];
 
 interface Document {
   /** By setting and weight: nats of all predicted tokens, and how many. */
@@ -35,19 +38,24 @@ interface Document {
 }
 
 /**
- * Held-out text of each tenant under the core, the tenant and both: as it is, with what comes before it as the tenant's
- * private context, and with the tenant replaced by the ratio of its tokens' frequency to the core's.
+ * Held-out text of each tenant under the core, the tenant and both, the tenant being its counts alone or with its base
+ * reading beside them: as it is, with what comes before it as the tenant's private context, and with the tenant replaced by
+ * the ratio of its tokens' frequency to the core's.
  */
 export async function tenantsByWeight(lab: Lab): Promise<Report> {
   const model = await loadAdapter(join(shippedModels, 'core'));
-  const core = await AdaptedDenoiser.create(model, { threads: lab.options.threads ?? 1 });
+  const runtime = { threads: lab.options.threads ?? 1 };
+  const core = await AdaptedDenoiser.create(model, runtime);
   const corePrior = model.adapter.get('prior')?.data as Float32Array;
   const { vocabulary } = core.config;
   const results: { tenant: string; read: Document[] }[] = [];
   for (const name of tenants) {
-    const tenant = await NgramDenoiser.load(join(shippedModels, name));
+    const directory = join(shippedModels, name);
+    const reading = await NgramDenoiser.load(directory, runtime);
+    const ngrams = await NgramModel.load(join(directory, ngramFile));
+    const counts = await NgramDenoiser.create(name, reading.config, ngrams, { runtime });
     // Where nothing is drafted its logits are the frequencies of its tokens.
-    const prior = (await logits(tenant, [model.config.endOfText], null, vocabulary)).subarray(
+    const prior = (await logits(counts, [model.config.endOfText], null, vocabulary)).subarray(
       vocabulary,
       2 * vocabulary,
     );
@@ -55,9 +63,11 @@ export async function tenantsByWeight(lab: Lab): Promise<Report> {
     const read: Document[] = [];
     for (const ids of await longDocuments(lab, name, model.tokenizer.encode.bind(model.tokenizer))) {
       lab.progress(`tenants: ${name}, document ${read.length + 1} of ${documents}`);
-      read.push(await readDocument(ids, core, tenant, ratio));
+      read.push(await readDocument(ids, core, { counts, reading }, ratio));
     }
     results.push({ tenant: name, read });
+    await reading.release();
+    await counts.release();
   }
   await core.release();
   return reportOf(results);
@@ -77,32 +87,46 @@ async function longDocuments(lab: Lab, name: string, encode: (text: string) => P
 async function readDocument(
   ids: readonly number[],
   core: StepModel,
-  tenant: StepModel,
+  kinds: Readonly<Record<'counts' | 'reading', StepModel>>,
   ratio: Float32Array,
 ): Promise<Document> {
   const { block, vocabulary } = core.config;
   const own = ids.slice(0, privateTokens);
   const shared = ids.slice(privateTokens);
-  const nats: Record<Setting, number[]> = {
-    plain: weights.map(() => 0),
-    private: weights.map(() => 0),
-    ratio: weights.map(() => 0),
-  };
+  const nats = Object.fromEntries(settings.map((setting) => [setting, weights.map(() => 0)])) as Record<
+    Setting,
+    number[]
+  >;
   for (let start = promptTokens; start < shared.length; start += block) {
     const before = shared.slice(0, start);
     const next = shared.slice(start, start + block);
     const general = await logits(core, before, next, vocabulary);
-    const plain = await logits(tenant, before, next, vocabulary);
-    const informed = await logits(tenant, [...own, ...before], next, vocabulary);
     const row = (all: Float32Array, i: number) => all.subarray(i * vocabulary, (i + 1) * vocabulary);
-    next.forEach((token, i) => {
-      weights.forEach((weight, at) => {
-        const mixed = (other: Float32Array, kept: number) => cost(row(general, i), kept, other, weight, token);
-        nats.plain[at] += mixed(row(plain, i), 1 - weight);
-        nats.private[at] += mixed(row(informed, i), 1 - weight);
-        nats.ratio[at] += mixed(ratio, 1);
+    const add = (setting: Setting, kept: (weight: number) => number, other: (i: number) => Float32Array) =>
+      next.forEach((token, i) => {
+        weights.forEach((weight, at) => {
+          nats[setting][at] += cost(row(general, i), kept(weight), other(i), weight, token);
+        });
       });
-    });
+    add(
+      'ratio',
+      () => 1,
+      () => ratio,
+    );
+    for (const kind of ['counts', 'reading'] as const) {
+      const plain = await logits(kinds[kind], before, next, vocabulary);
+      const informed = await logits(kinds[kind], [...own, ...before], next, vocabulary);
+      add(
+        kind,
+        (weight) => 1 - weight,
+        (i) => row(plain, i),
+      );
+      add(
+        `${kind}, private`,
+        (weight) => 1 - weight,
+        (i) => row(informed, i),
+      );
+    }
   }
   return { nats, tokens: shared.length - promptTokens };
 }
@@ -138,36 +162,41 @@ function reportOf(results: readonly { tenant: string; read: readonly Document[] 
     for (const { nats, tokens } of read) estimate.add(nats[setting][at], tokens);
     return estimate.estimate;
   };
+  const last = weights.length - 1;
   const rows = results.map(({ tenant, read }) => {
     // The weight is chosen on every other document and reported on the rest.
     const [choosing, reporting] = [0, 1].map((odd) => read.filter((_, i) => i % 2 === odd));
     const best = (setting: Setting) =>
       weights.map((_, at) => at).sort((a, b) => mean(choosing, setting, a).mean - mean(choosing, setting, b).mean)[0];
-    const at = { plain: best('plain'), private: best('private'), ratio: best('ratio') };
-    const shown = (setting: Setting, index: number) => formatEstimate(mean(reporting, setting, index));
-    const last = weights.length - 1;
-    const alone = Math.min(mean(reporting, 'plain', 0).mean, mean(reporting, 'plain', last).mean);
-    const gain = 1 - mean(reporting, 'plain', at.plain).mean / alone;
-    const line = [
-      ...[tenant, shown('plain', 0), shown('plain', last), `${shown('plain', at.plain)} (${weights[at.plain]})`],
-      ...[`${shown('ratio', at.ratio)} (${weights[at.ratio]})`, shown('private', last)],
-      `${shown('private', at.private)} (${weights[at.private]})`,
-    ];
-    return { tenant, line, gain };
+    const both = (setting: Setting) => mean(reporting, setting, best(setting));
+    const shown = (setting: Setting) => `${formatEstimate(both(setting))} (${weights[best(setting)]})`;
+    const alone = (setting: Setting) => mean(reporting, setting, last);
+    const gain = (setting: Setting) =>
+      1 - both(setting).mean / Math.min(mean(reporting, setting, 0).mean, alone(setting).mean);
+    const kinds = settings.filter((setting) => setting !== 'ratio');
+    return {
+      tenant,
+      gains: kinds.map((setting) => `${(100 * gain(setting)).toFixed(1)} %`).join(', '),
+      lines: [
+        [tenant, '', formatEstimate(mean(reporting, 'ratio', 0)), '', shown('ratio')],
+        ...kinds.map((setting) => ['', setting, '', formatEstimate(alone(setting)), shown(setting)]),
+      ],
+    };
   });
   return {
     title: '9. Tenants by weight',
-    finding: `Core and tenant together cost ${rows.map(({ tenant, gain }) => `${(100 * gain).toFixed(0)} % less than the better of both on ${tenant}`).join(', ')}.`,
+    finding: `Core and tenant together cost less than the better of both by, in the order of the tables' rows: ${rows.map(({ tenant, gains }) => `${tenant} ${gains}`).join('; ')}.`,
     setup:
       `The shipped core and tenants on ${documents} held-out documents of each tenant: after ${promptTokens} tokens, ${predictedTokens} are ` +
       `predicted, each from all before it; "private": the ${privateTokens} tokens before those are the tenant's context, and the core does not ` +
       'see them. Nats a token, 95 % intervals over documents; weights, in brackets, chosen on every other document and reported on the rest.',
     tables: [
       {
-        caption: "Unigram ratio: the tenant replaced by weight times log(its frequencies / the core's):",
+        caption:
+          "First rows: the core alone, and with the tenant replaced by weight times log(its tokens' frequencies / the core's).",
         markdown: table(
-          ['', 'core', 'tenant', 'both', 'unigram ratio', 'tenant, private', 'both, private'],
-          rows.map(({ line }) => line),
+          ['', 'tenant', 'core', 'tenant alone', 'both'],
+          rows.flatMap(({ lines }) => lines),
         ),
       },
     ],
@@ -180,9 +209,9 @@ function reportOf(results: readonly { tenant: string; read: readonly Document[] 
           x: "the tenant's weight",
           y: 'nats a token',
           series: results.flatMap(({ tenant, read }) =>
-            (['plain', 'private'] as const).map((setting) => ({
-              name: setting === 'plain' ? tenant : `${tenant}, private context`,
-              dashed: setting === 'private',
+            (['reading', 'reading, private'] as const).map((setting) => ({
+              name: setting === 'reading' ? tenant : `${tenant}, private context`,
+              dashed: setting !== 'reading',
               points: weights.map((weight, at) => [weight, mean(read, setting, at).mean] as const),
             })),
           ),

@@ -98,7 +98,7 @@ export function generateCommand(): Command {
     )
     .option('--temperature <t>', "what the models' logits are divided by", positive)
     .option('--sharpen <g>', "how far logits are pushed away from the tokens' frequency", nonNegative)
-    .option('--weight <w>', "the tenant's weight in the ensemble, 0 to 1 (default: 0.2 with a tenant)", share)
+    .option('--weight <w>', "the tenant's weight in the ensemble, 0 to 1 (default: 0.5 with a tenant)", share)
     .option(
       '--contrast <a>',
       "how far the tenant's private context is set off against the prompt alone, from 0",

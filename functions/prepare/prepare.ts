@@ -51,7 +51,7 @@ export interface Prepared {
 }
 
 /** A tenant's weight where none is asked for. */
-const defaultWeight = 0.2;
+const defaultWeight = 0.5;
 
 /** As many tokens as there is room for, up to these, where no number is asked for. */
 const defaultTokens = 256;

@@ -45,7 +45,7 @@ describe('prepare', () => {
 
   it('weighs core and tenant, and leaves out whoever has no weight', async () => {
     const request = { prompt: 'the queue', tenant: 'acme' };
-    expect(await members(request)).toEqual({ core: 0.8, 'tenant:acme': 0.2 });
+    expect(await members(request)).toEqual({ core: 0.5, 'tenant:acme': 0.5 });
     expect(await members({ ...request, weight: 1 })).toEqual({ 'tenant:acme': 1 });
     expect(await members({ ...request, weight: 0 })).toEqual({ core: 1 });
   });
