@@ -1,8 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { z } from 'zod';
+import { dispatch } from '../../functions/api/dispatch.ts';
 import { requestSchema } from '../../functions/contracts/request.ts';
+import { routes } from '../../functions/contracts/routes.ts';
 import { oneLane, prepare } from '../../functions/prepare/prepare.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
 import { readFleet } from '../../lib/fleet.ts';
@@ -81,7 +84,7 @@ async function wireTargets(): Promise<Target[]> {
   };
   return [
     {
-      ...{ name: 'envelope', share: 0.2, good: [envelope().bytes] },
+      ...{ name: 'envelope', share: 0.15, good: [envelope().bytes] },
       take: refusing((bytes) => checkEnvelope(readEnvelope(bytes), { positions: block, vocabulary, kept }), RangeError),
     },
     {
@@ -112,6 +115,55 @@ async function wireTargets(): Promise<Target[]> {
         if (!request.success) throw new InvalidRequest('refused');
         await prepare(oneLane(request.data), { config, tokenizer, catalog, kept });
       }, InvalidRequest),
+    },
+  ];
+}
+
+/** What programs send to the service. */
+function serviceTargets(): Target[] {
+  const messages = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: [{ type: 'text', text: 'What is a queue?' }] },
+  ];
+  const sampling = { model: 'core', n: 2, seed: 7, stop: ['.', '\n'], temperature: 0.7, top_p: 0.9 };
+  const paths = ['/v1/chat/completions', '/v1/completions', '/v1/generations', '/v1/contexts'];
+  const taken = async () => ({ status: 200, body: {} });
+  const handlers = Object.fromEntries(Object.keys(routes).map((id) => [id, taken]));
+  const authorizer = { tenant: 'acme', keyId: 'key', tier: 'standard', scopes: 'generate read' };
+  return [
+    {
+      ...{ name: 'API body', share: 0.05 },
+      good: [
+        json({ ...sampling, messages, stream: true, max_completion_tokens: 5 }),
+        json({ ...sampling, prompt: ['To', 'A worker'], max_tokens: 5, logprobs: 2 }),
+        json({ model: 'core+acme', prompt: 'To', slingshot: { steps: 9, visit: 2, quality: 'fast' } }),
+        json({ content: 'A worker reads them.' }),
+      ],
+      take: async (bytes) => {
+        let taken = false;
+        for (const resource of paths) {
+          const { status, headers } = await dispatch(
+            {
+              ...{
+                httpMethod: 'POST',
+                resource,
+                path: resource,
+                body: bytes.toString('base64'),
+                isBase64Encoded: true,
+              },
+              ...{ headers: {}, pathParameters: null, multiValueQueryStringParameters: null },
+              requestContext: { requestId: 'x', authorizer },
+            } as unknown as APIGatewayProxyEvent,
+            handlers,
+          );
+          if (status >= 500) throw new Fault(`${resource}: status ${status}`);
+          if (status !== 200 && headers?.['content-type'] !== 'application/problem+json') {
+            throw new Fault(`${resource}: status ${status} without a problem document`);
+          }
+          taken ||= status === 200;
+        }
+        return taken;
+      },
     },
   ];
 }
@@ -208,7 +260,12 @@ checkpointEvery: 4
 /** All targets, and what ends them. */
 export async function makeTargets(): Promise<{ targets: Target[]; close: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'slingshot-fuzz-'));
-  const targets = [...(await wireTargets()), ...(await modelTargets(folder)), ...(await textTargets(folder))];
+  const targets = [
+    ...(await wireTargets()),
+    ...serviceTargets(),
+    ...(await modelTargets(folder)),
+    ...(await textTargets(folder)),
+  ];
   return {
     targets,
     async close() {
