@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { LaneError } from '../inference/lane-check.ts';
 import type { StepModel } from '../inference/step-model.ts';
+import { envelopeBytes } from '../ssd2/envelope.ts';
 import { contentType, decodeInvocation, encodeAnswer, ProtocolError } from './protocol.ts';
 
-/** SageMaker's limit on a request. */
+/** SageMaker's limit on a request, and on an answer. */
 const maxBodyBytes = 6 * 2 ** 20;
 
 /** A loaded model and its digest (see modelVersion). */
@@ -58,6 +59,7 @@ export function createModelServer(model: Promise<ServedModel>): Server {
 async function invoke({ denoiser, version }: ServedModel, body: Uint8Array): Promise<Uint8Array> {
   try {
     const { lanes, kept, owner } = decodeInvocation(body);
+    checkAnswerSize(denoiser.config, lanes.length, kept);
     const { envelopes, timings } = await denoiser.denoise(lanes, kept, owner);
     return encodeAnswer({ model: denoiser.name, version, lanes, envelopes, milliseconds: timings });
   } catch (error) {
@@ -66,6 +68,16 @@ async function invoke({ denoiser, version }: ServedModel, body: Uint8Array): Pro
     }
     throw error;
   }
+}
+
+/** @throws LaneError before any work is done for an answer that could not be sent */
+function checkAnswerSize({ block, vocabulary }: StepModel['config'], lanes: number, kept: number): void {
+  const bytes = lanes * envelopeBytes(block, vocabulary, Math.min(kept, vocabulary));
+  if (bytes <= maxBodyBytes) return;
+  throw new LaneError(
+    'kept',
+    `${lanes} lanes of ${kept} entries a position are ${bytes} bytes, at most ${maxBodyBytes}`,
+  );
 }
 
 async function readBody(request: IncomingMessage): Promise<Uint8Array> {

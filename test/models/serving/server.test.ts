@@ -2,10 +2,11 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { close, listen } from '../../../lib/local/listen.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
+import type { StepModel } from '../../../models/inference/step-model.ts';
 import { encodeFrame } from '../../../models/serving/frame.ts';
 import { decodeAnswer, encodeInvocation } from '../../../models/serving/protocol.ts';
 import { createModelServer, type ServedModel } from '../../../models/serving/server.ts';
-import { compress, type LogitsEnvelope, readEnvelope } from '../../../models/ssd2/envelope.ts';
+import { compress, emptyEnvelope, type LogitsEnvelope, readEnvelope } from '../../../models/ssd2/envelope.ts';
 import type { Form } from '../../../models/ssd2/form.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { tinyConfig, tinyModel } from '../../support/tiny-fleet.ts';
@@ -143,6 +144,37 @@ describe('the model server', () => {
     const json = JSON.parse(Buffer.from(answer).toString());
     expect(json.field).toBe(field);
     expect(json.error).toMatch(new RegExp(`^${field}[.:]`));
+  });
+
+  it('makes no answer that could not be sent, and says how large it would be', async () => {
+    let asked = 0;
+    const config = { block: 60, vocabulary: 60_000 };
+    const wide: StepModel = {
+      ...{ name: 'wide', config, release: async () => {} },
+      async denoise(lanes, kept) {
+        asked++;
+        const envelopes = lanes.map(() => emptyEnvelope(config.block, config.vocabulary, kept));
+        return { envelopes, timings: { context: 0, noise: 0, model: 0, compress: 0 } };
+      },
+    };
+    const at = createModelServer(Promise.resolve({ denoiser: wide, version: 'v1' }));
+    const url = await listen(at);
+    const ask = async (lanes: number, kept: number) => {
+      const body = Buffer.from(encodeInvocation({ lanes: Array(lanes).fill(lane), kept, owner: 'x' }));
+      const response = await fetch(`${url}/invocations`, { method: 'POST', body });
+      return { status: response.status, bytes: await response.bytes() };
+    };
+    // 60 lanes of 12 bytes and of 60 positions, of each 2 bytes and 4 an entry: 436 entries are just below 6 MiB.
+    const refused = await ask(60, 437);
+    expect(refused.status).toBe(400);
+    expect(JSON.parse(Buffer.from(refused.bytes).toString())).toEqual({
+      ...{ error: 'kept: 60 lanes of 437 entries a position are 6300720 bytes, at most 6291456', field: 'kept' },
+    });
+    // All that there are, and more than there are.
+    for (const kept of [60_000, 4_000_000]) expect((await ask(1, kept)).status).toBe(400);
+    expect(asked).toBe(0);
+    expect((await ask(60, 436)).status).toBe(200);
+    await close(at);
   });
 
   it('refuses a body above the limit of SageMaker with 413, and unknown paths with 404', async () => {
