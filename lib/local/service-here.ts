@@ -8,6 +8,7 @@ import { frontServer } from './front/front.ts';
 import { type Address, close, listen } from './listen.ts';
 import { LocalCloud, type LocalOptions } from './local-cloud.ts';
 import { recoverGenerations } from './recover.ts';
+import { sweep } from './sweep.ts';
 
 export interface ServiceOptions extends Partial<LocalOptions> {
   readonly state: NonNullable<LocalOptions['state']>;
@@ -19,6 +20,9 @@ export interface ServiceOptions extends Partial<LocalOptions> {
   /** Who acts, for the audit record. */
   readonly actor?: string;
 }
+
+/** How often what is past its time is removed. */
+const sweepMilliseconds = 3_600_000;
 
 /** The whole service on this machine. */
 export interface ServiceHere {
@@ -39,6 +43,9 @@ export async function startServiceHere(fleet: Fleet, options: ServiceOptions): P
     if (!service) throw new Error('the local cloud has no API');
     const administration = administrationOf(cloud, actor);
     const recovered = await recoverGenerations(administration, cloud.environment);
+    await sweep(administration);
+    const sweeping = setInterval(() => void sweep(administration).catch(() => {}), sweepMilliseconds);
+    sweeping.unref();
     const server = frontServer({
       ...service,
       ...(corsOrigins ? { corsOrigins } : {}),
@@ -46,6 +53,7 @@ export async function startServiceHere(fleet: Fleet, options: ServiceOptions): P
     });
     const url = await listen(server, address);
     const stop = async () => {
+      clearInterval(sweeping);
       await close(server);
       await cloud.stop();
     };

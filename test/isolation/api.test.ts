@@ -1,12 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tenantPartition } from '../../lib/administration/administration.ts';
+import { deleteTenant } from '../../lib/administration/delete-tenant.ts';
+import { addKey } from '../../lib/administration/keys.ts';
+import { addTenant } from '../../lib/administration/tenants.ts';
 import { short } from '../support/service.ts';
 import { answerOf, apiActs } from './api-acts.ts';
 import { type ApiWorld, makeApiWorld } from './api-world.ts';
 import { secret } from './world.ts';
 
 /** `npm run isolation` tries more. */
-const tries = 120;
+const tries = 80;
 
 let world: ApiWorld;
 beforeAll(async () => {
@@ -42,6 +48,34 @@ describe("with a tenant's key", () => {
         expect(text, path).not.toContain(word);
     }
     expect(await (await service.call('/v1/contexts')).text()).toContain(own.context);
+  });
+
+  it('that is deleted in the middle of a generation nothing is left, then or later', async () => {
+    const { service } = world;
+    const { administration } = service;
+    await addTenant(administration, 'leaving', 'large');
+    const { key } = await addKey(administration, 'leaving');
+    const body = { ...short, max_tokens: 20, slingshot: { steps: 400 } };
+    const started = await Promise.all([1, 2, 3].map(() => service.call('/v1/generations', { key, body })));
+    expect(started.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const deletion = await deleteTenant(administration, 'leaving');
+    expect(deletion).toMatchObject({ keys: 1, generationsStopped: 3 });
+    const left = async () => [
+      await tenantPartition(administration, 'leaving').query({ prefix: '', expired: true }),
+      (
+        await administration.bucket.client.send(
+          new ListObjectsV2Command({ Bucket: administration.bucket.name, Prefix: 'tenants/leaving/' }),
+        )
+      ).Contents,
+    ];
+    expect(await left()).toEqual([[], undefined]);
+    await sleep(1500);
+    expect(await left()).toEqual([[], undefined]);
+    // The key is remembered for a minute, and opens nothing.
+    const late = await service.call('/v1/generations', { key, body });
+    expect(late.status).toBeGreaterThanOrEqual(400);
+    expect(late.status).toBeLessThan(500);
+    expect(await left()).toEqual([[], undefined]);
   });
 
   it("an idempotency key of another's begins a generation of one's own", async () => {
