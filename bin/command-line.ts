@@ -8,6 +8,7 @@ import { keysCommand } from './commands/keys.ts';
 import { ngramCommand } from './commands/ngram.ts';
 import { tenantsCommand } from './commands/tenants.ts';
 import { trainCommand } from './commands/train.ts';
+import { upCommand } from './commands/up.ts';
 import { usageCommand } from './commands/usage.ts';
 
 /** The command line: each command with its options, examples and what it does. */
@@ -20,6 +21,7 @@ export function commandLine(): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addCommand(generateCommand())
     .addCommand(demoCommand())
+    .addCommand(upCommand())
     .addCommand(trainCommand())
     .addCommand(ngramCommand())
     .addCommand(importCommand())
@@ -32,6 +34,7 @@ export function commandLine(): Command {
       'after',
       `
 Examples:
+  slingshot up
   slingshot generate --prompt "To create a queue,"
   slingshot generate --prompt "To route a call," --tenant contact-center --weight 0.5 --json
   slingshot evaluate loss --data valid.jsonl.gz --model core --tenant contact-center

@@ -3,11 +3,8 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../models/files/atomic-write.ts';
 import { makeFolder } from '../../models/files/make-folder.ts';
-import type { EngineOptions } from '../engine.ts';
 import type { Fleet } from '../fleet.ts';
-import type { Template } from './template.ts';
-
-type Options = Pick<EngineOptions, 'kept' | 'endpointTimeoutMilliseconds'>;
+import type { Template, TemplateOptions } from './template.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** What decides a template beside the fleet and the options. */
@@ -21,7 +18,7 @@ const makers = ['lib', 'functions', 'models/ssd2', 'models/checkpoint', 'package
  */
 export async function cachedTemplate(
   fleet: Fleet,
-  options: Options,
+  options: TemplateOptions,
   folder: string,
   outdir: string,
 ): Promise<Template> {
@@ -37,11 +34,11 @@ export async function cachedTemplate(
   return template;
 }
 
-async function digestOf({ catalog, models, shape }: Fleet, options: Options): Promise<string> {
-  const { kept, endpointTimeoutMilliseconds } = options;
+async function digestOf({ catalog, models, shape }: Fleet, options: TemplateOptions): Promise<string> {
+  const { kept, endpointTimeoutMilliseconds, tiers } = options;
   const hash = createHash('sha256');
   const served = models.map(({ name, role, endpoint }) => ({ name, role, endpoint }));
-  hash.update(JSON.stringify({ catalog, served, shape, kept, endpointTimeoutMilliseconds }));
+  hash.update(JSON.stringify({ catalog, served, shape, kept, endpointTimeoutMilliseconds, tiers }));
   for (const maker of makers) {
     for (const file of await filesOf(join(root, maker))) hash.update(file).update(await readFile(file));
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
 import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
+import type { Tiers } from '../../functions/contracts/tiers.ts';
 import { storeContextText } from '../../functions/shared/context-store.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
@@ -35,6 +36,8 @@ export interface LocalOptions extends EngineOptions {
    * which takes the API alone.
    */
   readonly state?: { readonly folder: string } | 'ephemeral';
+  /** What tenants may use; the usual tiers when absent. */
+  readonly tiers?: Tiers;
   /** Sees what the histories of the executions would have. */
   readonly watch?: Watch;
 }

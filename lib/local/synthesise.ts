@@ -3,10 +3,9 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Artefacts } from '../cloud/artefacts.ts';
 import { settingsSchema } from '../cloud/settings.ts';
 import { SlingshotStack } from '../cloud/slingshot-stack.ts';
-import type { EngineOptions } from '../engine.ts';
 import type { Fleet } from '../fleet.ts';
 import { localCatalog } from './local-catalog.ts';
-import type { Template } from './template.ts';
+import type { Template, TemplateOptions } from './template.ts';
 
 /** Models are served from their folders here. Assets would be hashed into a cache under the user's home, too. */
 export const unbuiltArtefacts: Artefacts = {
@@ -31,7 +30,7 @@ export const unbuiltArtefacts: Artefacts = {
  */
 export function synthesise(
   fleet: Fleet,
-  { kept, endpointTimeoutMilliseconds }: Pick<EngineOptions, 'kept' | 'endpointTimeoutMilliseconds'>,
+  { kept, endpointTimeoutMilliseconds, tiers }: TemplateOptions,
   outdir: string,
 ): Template {
   const app = new App({
@@ -41,7 +40,7 @@ export function synthesise(
     // Takes seconds, and `cdk synth` does it before anything is deployed.
     builtinCloudFormationValidation: false,
   });
-  const settings = settingsSchema.parse({ kept });
+  const settings = settingsSchema.parse({ kept, ...(tiers ? { tiers } : {}) });
   const stack = new SlingshotStack(app, 'Slingshot', {
     ...{ fleet, settings, artefacts: unbuiltArtefacts },
     endpointTimeout: Duration.millis(endpointTimeoutMilliseconds),

@@ -1,3 +1,12 @@
+import type { Tiers } from '../../functions/contracts/tiers.ts';
+import type { EngineOptions } from '../engine.ts';
+
+/** What a template is made by, beside the fleet. */
+export type TemplateOptions = Pick<EngineOptions, 'kept' | 'endpointTimeoutMilliseconds'> & {
+  /** The usual ones when absent. */
+  readonly tiers?: Tiers;
+};
+
 /** A CloudFormation template, as far as the local cloud reads it. */
 export interface Template {
   readonly Resources: Readonly<Record<string, Resource>>;

@@ -18,12 +18,7 @@ afterAll(async () => {
   await tiny.remove();
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: held to the document's schemas by call itself
-type Json = { status: number; headers: Headers; body: any };
-const json = async (path: string, options?: Parameters<TinyService['call']>[1]): Promise<Json> => {
-  const response = await service.call(path, options);
-  return { status: response.status, headers: response.headers, body: await response.json() };
-};
+const json: TinyService['json'] = (path, options) => service.json(path, options);
 const errorOf = async (path: string, options?: Parameters<TinyService['call']>[1]) => {
   const { status, body } = await json(path, options);
   return [status, body.error.code, body.error.param];

@@ -12,6 +12,9 @@ export interface TinyService extends ServiceHere {
   keyFor(scopes: readonly Scope[]): Promise<string>;
   /** Calls with acme's key, or another; the answer is held to the OpenAPI document. */
   call(path: string, options?: CallOptions): Promise<Response>;
+  /** The same, read. */
+  // biome-ignore lint/suspicious/noExplicitAny: held to the document's schemas by call itself
+  json(path: string, options?: CallOptions): Promise<{ status: number; headers: Headers; body: any }>;
 }
 
 export interface CallOptions {
@@ -34,16 +37,20 @@ export async function tinyService(options: Partial<ServiceOptions> = {}): Promis
   const keyOf = async (tenant: string, scopes?: readonly Scope[]) =>
     (await addKey(administration, tenant, scopes ? { scopes } : {})).key;
   const keys = { acme: await keyOf('acme'), other: await keyOf('other') };
+  const call: TinyService['call'] = (path, { method, body, headers, key = keys.acme, signal } = {}) =>
+    checkedFetch(url + path, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
   return {
-    ...{ ...service, keys },
+    ...{ ...service, keys, call },
     keyFor: (scopes) => keyOf('acme', scopes),
-    call: (path, { method, body, headers, key = keys.acme, signal } = {}) =>
-      checkedFetch(url + path, {
-        method: method ?? (body === undefined ? 'GET' : 'POST'),
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-        ...(signal ? { signal } : {}),
-      }),
+    async json(path, options) {
+      const response = await call(path, options);
+      return { status: response.status, headers: response.headers, body: await response.json() };
+    },
     async stop() {
       await service.stop();
       await tiny.remove();
