@@ -125,6 +125,26 @@ describe('a block that is denoised as a whole', () => {
   });
 });
 
+describe('what a step tells of itself', () => {
+  it('is how sure it is, in the mean over positions, and what has changed', () => {
+    // At position i token i has all but what eleven others share.
+    const shares = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
+    const rows = shares.flatMap((share, i) =>
+      Array.from({ length: vocabulary }, (_, v) => Math.log(v === i ? share : (1 - share) / (vocabulary - 1))),
+    );
+    const answers = new Map([['core', compress(Float32Array.from(rows), vocabulary, vocabulary)]]);
+    const greedy = decoding({ projection: 'greedy' });
+    const { state, report } = reduceStep(greedy, { ...address, step: 0 }, startOfBlock, answers);
+    expect(report).toMatchObject({ step: 0, tokens: [0, 1, 2, 3, 4, 5], changed: [0, 1, 2, 3, 4, 5] });
+    // Log-probabilities pass in float16, of 10 bits.
+    expect(report.confidence).toBeCloseTo(0.65, 2);
+    const entropies = shares.map((p) => -p * Math.log(p) - (1 - p) * Math.log((1 - p) / (vocabulary - 1)));
+    expect(report.entropy).toBeCloseTo(entropies.reduce((sum, one) => sum + one, 0) / block, 2);
+    const again = reduceStep(greedy, { ...address, step: 1 }, { ...state, argmax: [0, 1, 2, 9, 4, 5] }, answers);
+    expect(again.report.changed).toEqual([3]);
+  });
+});
+
 describe("a form's timesteps", () => {
   it('go by the distance from what is settled, the last one for all beyond, and a settled position has none', () => {
     expect(positionTimesteps(form, 7, 2, block)).toEqual([0, 0, 0.9, 0.6, 0.3, 0.3]);

@@ -13,6 +13,14 @@ describe('the schedule', () => {
     expect(alphaBar(0.5)).toBeCloseTo(0.5, 3);
   });
 
+  it('is the cosine schedule, its squares written as half angles', () => {
+    const angle = (t: number) => (Math.PI * (10_000 * t + 1)) / 10_001;
+    for (const t of [0.01, 0.3, 0.5, 0.9, 0.999]) {
+      // float64 loses up to 1e-12 where the cosine is near -1.
+      expect(alphaBar(t)).toBeCloseTo((1 + Math.cos(angle(t))) / (1 + Math.cos(angle(0))), 12);
+    }
+  });
+
   it('spaces timesteps evenly from 1 down, none of them 0', () => {
     expect([0, 1, 2, 3].map((step) => timestepOf(step, 4))).toEqual([1, 0.75, 0.5, 0.25]);
   });
