@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Decoding } from '../../../models/ssd2/decoding.ts';
 import { compress, type LogitsEnvelope } from '../../../models/ssd2/envelope.ts';
-import { type Form, positionTimesteps } from '../../../models/ssd2/form.ts';
+import { type Form, formSchema, positionTimesteps } from '../../../models/ssd2/form.ts';
 import { gumbel } from '../../../models/ssd2/noise.ts';
 import { type BlockState, reduceStep, startOfBlock } from '../../../models/ssd2/step.ts';
 import { decodingOf } from '../../support/generation.ts';
@@ -142,6 +142,29 @@ describe('what a step tells of itself', () => {
     expect(report.entropy).toBeCloseTo(entropies.reduce((sum, one) => sum + one, 0) / block, 2);
     const again = reduceStep(greedy, { ...address, step: 1 }, { ...state, argmax: [0, 1, 2, 9, 4, 5] }, answers);
     expect(again.report.changed).toEqual([3]);
+  });
+});
+
+describe("a form's numbers", () => {
+  const takes = (changes: object) => formSchema.safeParse({ ...form, ...changes }).success;
+
+  // The last values inside, and the first outside.
+  it.each([
+    ['denoiser', [0, 4], [-1e-9, 4.001]],
+    ['draft', [1e-9, 4], [-1e-9, 4.001]],
+    ['evidence', [0, 4], [-1e-9, 4.001]],
+    ['sharpen', [0, 4], [-1e-9, 4.001]],
+    ['temperature', [1e-9, 4], [0, 4.001]],
+    ['timesteps', [[1e-9], [1], Array(64).fill(0.5)], [[], [0], [1.001], Array(65).fill(0.5)]],
+  ])('%s: %j are taken, %j refused', (field, inside, outside) => {
+    expect((inside as unknown[]).map((value) => takes({ [field]: value }))).toEqual(inside.map(() => true));
+    expect((outside as unknown[]).map((value) => takes({ [field]: value }))).toEqual(outside.map(() => false));
+  });
+
+  it('leave something that depends on the text', () => {
+    const { error } = formSchema.safeParse({ ...form, draft: 0, denoiser: 0, evidence: 1 });
+    expect(error?.issues).toMatchObject([{ path: ['draft'], message: expect.stringContaining('one of them must') }]);
+    expect(takes({ draft: 0, denoiser: 1e-9 })).toBe(true);
   });
 });
 
