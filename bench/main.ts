@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fairnessRows } from './fairness.ts';
 import { generationRows } from './generation.ts';
 import { matrixPeak } from './matrix-peak.ts';
 import { ngramRows } from './ngram.ts';
@@ -19,6 +20,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   training: trainingRows,
   generation: generationRows,
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
+  fairness: fairnessRows,
   ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),
 };
 const chosen = positionals.length > 0 ? positionals : Object.keys(groups);

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { Caller } from '../contracts/caller.ts';
 import type { Tier } from '../contracts/tiers.ts';
 import { setting } from './environment.ts';
@@ -103,7 +104,7 @@ export async function admit(caller: Caller, cost: Cost, generation: string, now 
     if (Object.hasOwn(found.leases, generation)) return { admitted: true, ...standing(found, tier, now) };
     if (found.day !== day) await beginDay(table, found, day);
     else if (!(await dropExpired(table, found, now))) {
-      const refused = refusal(found, tier, cost, now);
+      const refused = refusal(found, { tier, cost, generation, now });
       if (refused) return refused;
     }
   }
@@ -188,15 +189,26 @@ async function dropExpired(table: TenantTable, { leases }: AdmissionItem, now: n
   return expired.length > 0;
 }
 
-/** Why the write did not go through, or undefined when by now it would. */
-function refusal(found: AdmissionItem, tier: Tier, cost: Cost, now: number): Admission | undefined {
+interface Asked {
+  readonly tier: Tier;
+  readonly cost: Cost;
+  readonly generation: string;
+  readonly now: number;
+}
+
+/**
+ * Why the write did not go through, or undefined when by now it would. Who is refused for others in flight is told to come
+ * back at some time in the turn that follows: all at once would be refused again, and cost everybody's time.
+ */
+function refusal(found: AdmissionItem, { tier, cost, generation, now }: Asked): Admission | undefined {
   const state = standing(found, tier, now);
   const asked: Amounts = { ...cost, inFlight: 1 };
   const exhausted = limited.find((what) => state.remaining[what] < asked[what]);
   if (!exhausted) return undefined;
   const free = Math.min(...Object.values(found.leases).map(({ startedAt }) => startedAt + found.mean - now));
-  const wait = exhausted === 'inFlight' ? Math.max(1, Math.ceil(free / 1000)) : state.reset;
-  return { admitted: false, exhausted, retryAfterSeconds: wait, ...state };
+  const spread = (crc32(generation) / 2 ** 32) * found.mean;
+  const wait = exhausted === 'inFlight' ? Math.ceil((Math.max(0, free) + spread) / 1000) : state.reset;
+  return { admitted: false, exhausted, retryAfterSeconds: Math.max(1, wait), ...state };
 }
 
 function standing(item: AdmissionItem, tier: Tier, now: number): Standing {
