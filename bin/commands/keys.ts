@@ -23,14 +23,18 @@ export function keysCommand(): Command {
     .action(async (tenant: string, options: AddOptions) => {
       const { addKey } = await import('../../lib/administration/keys.ts');
       const { scopes, label, days } = options;
-      const wanted = { scopes, ...(label === undefined ? {} : { label }), ...(days === undefined ? {} : { days }) };
+      const wanted = {
+        scopes,
+        ...(label === undefined ? {} : { label }),
+        ...(days === undefined ? {} : { validUntil: Math.floor(Date.now() / 1000) + days * 86_400 }),
+      };
       tell(await administer(options, (operator) => addKey(operator, tenant, wanted)), options);
     });
   sub('list <tenant>', "list a tenant's keys").action(async (tenant: string, options: Where) => {
     const { listKeys } = await import('../../lib/administration/keys.ts');
     const keys = await administer(options, (operator) => listKeys(operator, tenant));
     printRows(
-      keys.map((one) => ({ ...one })),
+      keys.map((one) => shown(one, options)),
       columns,
       options,
     );
@@ -48,7 +52,7 @@ export function keysCommand(): Command {
     sub(`${name} <id>`, description).action(async (id: string, options: Where) => {
       const { disableKey } = await import('../../lib/administration/keys.ts');
       printRows(
-        [{ ...(await administer(options, (operator) => disableKey(operator, id, disabled))) }],
+        [shown(await administer(options, (operator) => disableKey(operator, id, disabled)), options)],
         columns,
         options,
       );
@@ -69,8 +73,15 @@ Examples:
   );
 }
 
+/** As a table shows it: a time that people can read. */
+function shown<T extends { readonly validUntil?: number }>(key: T, { json }: Where) {
+  const { validUntil, ...rest } = key;
+  if (json || validUntil === undefined) return { ...key };
+  return { ...rest, validUntil: new Date(1000 * validUntil).toISOString() };
+}
+
 /** A new key, on a line of its own, so that it can be taken from there. */
-function tell({ key, ...made }: { readonly key: string }, options: Where): void {
-  printRows([options.json ? { ...made, key } : made], columns, options);
+function tell({ key, ...made }: { readonly key: string; readonly validUntil?: number }, options: Where): void {
+  printRows([options.json ? { ...made, key } : shown(made, options)], columns, options);
   if (!options.json) print(key);
 }

@@ -8,8 +8,6 @@ import { count, port, timeout } from '../terminal/options.ts';
 import { print } from '../terminal/output.ts';
 
 const usualPort = 8787;
-/** What is past its time is removed so often. */
-const sweepMilliseconds = 3_600_000;
 
 interface UpOptions {
   readonly state: string;
@@ -44,7 +42,6 @@ export function upCommand(): Command {
 async function up(options: UpOptions): Promise<void> {
   const started = performance.now();
   const { startServiceHere } = await import('../../lib/local/service-here.ts');
-  const { sweep } = await import('../../lib/local/sweep.ts');
   const fleet = await readFleet(options.models);
   print(styleText('gray', `starting ${fleet.models.map(({ name }) => name).join(', ')} ...`));
   const service = await startServiceHere(fleet, {
@@ -58,9 +55,6 @@ async function up(options: UpOptions): Promise<void> {
   print(`${styleText('bold', 'Slingshot')} is ready at ${service.url} after ${seconds} s`);
   if (service.recovered.length > 0) print(`${service.recovered.length} generations go on that were in flight before`);
   await greet(service, fleet, options);
-  const swept = () => sweep(service.administration).catch(() => {});
-  await swept();
-  setInterval(swept, sweepMilliseconds).unref();
 }
 
 /** A key for whoever starts the service for the first time, and what to do with it. */

@@ -17,15 +17,15 @@ export type KeyInfo = Omit<KeyRecord, 'hash'>;
 export interface NewKey {
   readonly scopes?: readonly Scope[];
   readonly label?: string;
-  /** Days that it works; for ever when absent. */
-  readonly days?: number;
+  /** Seconds since 1970, until when it works; for ever when absent. */
+  readonly validUntil?: number;
 }
 
 /** @returns the key with its text, which is nowhere else and cannot be had again. @throws Error */
 export async function addKey(
   administration: Administration,
   tenant: string,
-  { scopes: wanted = ['generate', 'batch', 'read'], label, days }: NewKey = {},
+  { scopes: wanted = ['generate', 'batch', 'read'], label, validUntil }: NewKey = {},
 ): Promise<KeyInfo & { readonly key: string }> {
   const checked = scopesSchema.safeParse(wanted);
   if (!checked.success) throw new Error(`scopes ${wanted.join(', ')}: there are ${scopes.join(', ')}`);
@@ -35,7 +35,7 @@ export async function addKey(
     ...{ id: key.id, tenant, hash: hashSecret(key.secret), scopes: checked.data, disabled: false },
     createdAt: new Date().toISOString(),
     ...(label === undefined ? {} : { label }),
-    ...(days === undefined ? {} : { validUntil: Math.floor(Date.now() / 1000 + days * 86_400) }),
+    ...(validUntil === undefined ? {} : { validUntil }),
   };
   await audit(administration, 'keys add', tenant, { key: key.id, scopes: checked.data });
   // The tenant's list first: a key that is not on it would outlive its tenant.
@@ -61,13 +61,18 @@ export async function listKeys(administration: Administration, tenant: string): 
     .toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 }
 
-/** A new key with an old one's scopes and label; the old one works for some more hours. @throws Error */
+/** A new key with an old one's scopes, label and end; the old one works for some more hours. @throws Error */
 export async function rotateKey(administration: Administration, id: string, hours: number) {
-  const { tenant, scopes, label } = await findKey(administration, id);
-  const made = await addKey(administration, tenant, { scopes, ...(label === undefined ? {} : { label }) });
+  const { tenant, scopes, label, validUntil } = await findKey(administration, id);
+  const like = {
+    scopes,
+    ...(label === undefined ? {} : { label }),
+    ...(validUntil === undefined ? {} : { validUntil }),
+  };
+  const made = await addKey(administration, tenant, like);
   await audit(administration, 'keys rotate', tenant, { key: id, for: made.id, hours });
   await change(administration, id, 'SET validUntil = :until', {
-    ':until': Math.floor(Date.now() / 1000 + hours * 3600),
+    ':until': Math.min(validUntil ?? Number.MAX_SAFE_INTEGER, Math.floor(Date.now() / 1000 + hours * 3600)),
   });
   return made;
 }

@@ -85,7 +85,7 @@ describe('an API key', () => {
     const { key, id } = await addKey(operator, 'keys-c');
     const unknown = keyText(makeKey());
     const wrongSecret = keyText({ id, secret: makeKey().secret });
-    const expired = await addKey(operator, 'keys-c', { days: -1 });
+    const expired = await addKey(operator, 'keys-c', { validUntil: 1 });
     for (const header of [
       '',
       key,
@@ -111,9 +111,10 @@ describe('an API key', () => {
 
   it('is rotated: the new one works at once, the old one for as long as it is told', async () => {
     await addTenant(operator, 'keys-d', 'trial');
-    const old = await addKey(operator, 'keys-d', { scopes: ['read'], label: 'reports' });
+    const validUntil = Math.floor(Date.now() / 1000) + 500_000;
+    const old = await addKey(operator, 'keys-d', { scopes: ['read'], label: 'reports', validUntil });
     const kept = await rotateKey(operator, old.id, 24);
-    expect(kept).toMatchObject({ scopes: ['read'], label: 'reports' });
+    expect(kept).toMatchObject({ scopes: ['read'], label: 'reports', validUntil });
     expect([await works(old.key), await works(kept.key)]).toEqual([true, true]);
     const next = await rotateKey(operator, kept.id, 0);
     expect([await works(kept.key), await works(next.key)]).toEqual([false, true]);
