@@ -37,7 +37,7 @@ Examples:
   slingshot up
   slingshot generate --prompt "To create a queue,"
   slingshot generate --prompt "To route a call," --tenant contact-center --weight 0.5 --json
-  slingshot evaluate loss --data valid.jsonl.gz --model core --tenant contact-center
+  slingshot evaluate loss --data valid.jsonl.gz --model core
   slingshot ngram --data notes/ --core models/weights/core --out runs/notes`,
     );
 }

@@ -18,7 +18,7 @@ import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
 import { sampleByForm } from './sample-by-form.ts';
 
-const promptCount = 32;
+const promptCount = 24;
 const promptWords = 30;
 const tokens = 50;
 /** Of a block, by a form; one that settles sooner ends sooner. */

@@ -18,11 +18,11 @@ const handbook =
   'until ten at night. At night, calls go to the Lantern team in Aarhus.';
 
 const scenes = [
-  { title: 'The core alone', request: {} },
-  { title: `The core corrected by the tenant ${tenant}, weight 0.5`, request: { tenant, weight: 0.5 } },
+  { title: 'The core alone', request: { seed: 1 } },
+  { title: `The core corrected by the tenant ${tenant}, weight 0.8`, request: { seed: 1, tenant, weight: 0.8 } },
   {
-    title: `The same, weight 0.6, with a handbook that the tenant's model reads and the core does not:\n"${handbook}"`,
-    request: { tenant, weight: 0.6, context: handbook, contrast: 0.75 },
+    title: `The two, weight 0.7, and a handbook that the tenant's model reads and the core does not:\n"${handbook}"`,
+    request: { seed: 3, tenant, weight: 0.7, context: handbook, contrast: 1 },
   },
 ];
 
@@ -38,7 +38,7 @@ async function demo(): Promise<void> {
   const fleet = fleetFor(await readFleet(), { tenant });
   const { directory } = fleet.core;
   const [{ kind }, tokenizer] = await Promise.all([loadServedConfig(directory), loadServedTokenizer(directory)]);
-  const request = requestSchema.parse({ prompt, seed: 7 });
+  const request = requestSchema.parse({ prompt, temperature: 0.7 });
   const say = print;
   say(`${styleText('bold', 'Slingshot')}: one prompt, denoised through the synthesised state machines.\n`);
   const startedAt = performance.now();

@@ -15,7 +15,7 @@ export function evaluateCommand(): Command {
       'after',
       `
 Examples:
-  slingshot evaluate loss --data valid.jsonl.gz --model core --tenant contact-center --picture loss.svg
+  slingshot evaluate loss --data valid.jsonl.gz --model core --picture loss.svg
   slingshot evaluate text --prompts valid.jsonl.gz --tenant contact-center --weights 0,0.5,1
   slingshot evaluate samples --text samples.jsonl --real valid.jsonl.gz --training train.jsonl.gz --judge-text others.jsonl.gz
   slingshot evaluate judge --a core.jsonl --b instruct.jsonl --url https://api.openai.com/v1 --judge-model gpt-4o`,

@@ -55,13 +55,14 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   const { dataFiles } = await import('../../../models/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const drawing = await OutputFile.openIfAsked('--picture', options.picture);
+  if (await isAdapter(join(options.models, options.model))) return lossOfAdapter(options, drawing);
   const model = await loadModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
   if (options.tenant !== undefined) await checkTogether(inFolder(options.model), [inFolder(options.tenant)]);
   const { format } = options;
   const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
-  const { data, seed, batches, provider } = options;
+  const { seed, batches, provider } = options;
   const runtime = { provider };
   if (isAutoregressive(model)) return nextTokens(options, model, corpus.tokens);
   if (!isDiffusion(model)) throw new Error(`${options.model} is of no known type`);
@@ -74,8 +75,37 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
     ...{ weights, seed, runtime, onProgress },
     ...(batches === undefined ? {} : { batches }),
   });
+  await report(options, result, drawing);
+}
+
+async function isAdapter(directory: string): Promise<boolean> {
+  const { parseConfigFile } = await import('../../../models/checkpoint/model-directory.ts');
+  const { isAdapterJson } = await import('../../../models/network/adapter-config.ts');
+  return parseConfigFile(directory, isAdapterJson);
+}
+
+async function lossOfAdapter(options: LossOptions, drawing: OutputFile | undefined): Promise<void> {
+  const { loadAdapter } = await import('../../../models/checkpoint/adapter-directory.ts');
+  const { dataFiles } = await import('../../../models/data/rows.ts');
+  const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
+  const { adaptedLoss } = await import('../../../models/evaluation/adapted-loss.ts');
+  const { tenant, format, seed, batches, provider } = options;
+  if (tenant !== undefined) {
+    throw new Error(`--tenant: ${options.model} is corrected by its tenants' drafts: see slingshot experiment tenants`);
+  }
+  const model = await loadAdapter(join(options.models, options.model));
+  const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
+  const result = await adaptedLoss(corpus, model, {
+    ...{ seed, runtime: { provider }, onProgress: showProgress('sequences') },
+    ...(batches === undefined ? {} : { batches }),
+  });
+  await report(options, result, drawing);
+}
+
+async function report(options: LossOptions, result: DenoisingLoss, drawing: OutputFile | undefined): Promise<void> {
+  const { model, tenant, data, seed } = options;
   for (const { weight, overall } of result.evaluations) checkNumber(overall.mean, `with weight ${weight} `);
-  const about = { model: options.model, tenant: options.tenant, data, seed };
+  const about = { model, tenant, data, seed };
   if (options.json) print(JSON.stringify({ ...about, ...result }));
   else {
     print(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range, 95 % intervals\n`);
