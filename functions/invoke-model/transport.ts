@@ -54,7 +54,9 @@ function explain(endpoint: string, error: ServiceError, timeoutMilliseconds: num
     return new EndpointTimeout(`endpoint ${endpoint}: no answer within ${timeoutMilliseconds / 1000} s`, options);
   }
   const detail = error.OriginalMessage || error.message || error.code || error.name;
-  const message = `endpoint ${endpoint}: ${detail.slice(0, messageLength)}`;
+  // The SDK adds lines for whoever debugs it.
+  const [line] = detail.split('\n', 1);
+  const message = `endpoint ${endpoint}: ${line.slice(0, messageLength)}`;
   if (error.name === 'ValidationError' || isFinal(error.OriginalStatusCode)) {
     return new EndpointRejected(message, options);
   }
