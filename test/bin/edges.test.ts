@@ -114,8 +114,8 @@ describe('an example of --help', () => {
 
   it('has options, models and recipes that there are', async () => {
     const all = examples();
-    expect(new Set(all.map(([command]) => command))).toEqual(
-      new Set(['generate', 'evaluate', 'train', 'import', 'ngram']),
+    expect(all.map(([command]) => command)).toEqual(
+      expect.arrayContaining(['generate', 'evaluate', 'train', 'import', 'ngram', 'up', 'tenants', 'keys']),
     );
     const { catalog, models } = await readFleet();
     for (const words of all) {
@@ -138,7 +138,8 @@ describe('an example of --help', () => {
   });
 
   it('runs', async () => {
-    const { code, stdout } = await slingshot([...examples()[0], ...few]);
+    const [example = []] = examples().filter(([command]) => command === 'generate');
+    const { code, stdout } = await slingshot([...example, ...few]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^To create a queue,./) });
   });
 
