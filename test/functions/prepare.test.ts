@@ -36,6 +36,15 @@ describe('prepare', () => {
     expect(asked(await run({ prompt: 'the queue' }))).toEqual([['core', 'goliath']]);
   });
 
+  it('keeps as many entries of an answer as the deployment says, and none that there are not', async () => {
+    const keptOf = async (kept: number) =>
+      (await prepare(oneLane(requestSchema.parse({ prompt: 'the', tokens: 5 })), { ...deployment, kept })).generation
+        .decoding.kept;
+    const { vocabulary } = deployment.config;
+    for (const kept of [1, 256, vocabulary]) expect(await keptOf(kept)).toBe(kept);
+    expect(await keptOf(vocabulary + 1)).toBe(vocabulary);
+  });
+
   it('asks the core that is named, by its template', async () => {
     const prepared = await run({ prompt: 'the queue', core: 'instruct' });
     expect(asked(prepared)).toEqual([['core', 'goliath-tuned']]);
@@ -136,6 +145,14 @@ describe('candidates for one text', () => {
     const suffix = await deployment.tokenizer.encode(gap.suffix);
     expect(generation.choice?.suffix).toEqual(suffix.slice(0, 4));
     expect((await adapted(gap)).generation.lanes.length).toBe(8);
+  });
+
+  it('for a gap leave a block of room, in which the text after it is scored', async () => {
+    const message = async (request: GenerationRequest) =>
+      adapted({ ...request, tokens: 76 }).catch((error: Error) => error.message);
+    expect(await message({ prompt: 'the' })).toMatch(/^tokens: 76 are too many beside .*; at most 75$/);
+    const long = { ...gap, bestOf: 2, gap: { least: 76, most: 76 } };
+    expect(await message(long)).toMatch(/^tokens: 76 are too many beside .*; at most 70$/);
   });
 
   it.each([

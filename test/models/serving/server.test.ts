@@ -112,6 +112,7 @@ describe('the model server', () => {
     ['a step below 0', () => first({ step: -1 }), 'lanes.0.step'],
     ['an empty context', () => first({ context: [] }), 'lanes.0.context'],
     ['a context too long', () => first({ context: Array(36).fill(1) }), 'lanes.0.context'],
+    ['more that was given than there is', () => first({ given: 4 }), 'lanes.0.given'],
     ['a token unknown', () => first({ context: [300] }), 'lanes.0.context'],
     ['tokens of another block', () => first({ tokens: [[1]] }), 'lanes.0.tokens'],
     ['tokens missing', () => first({ tokens: null }), 'lanes.0.tokens'],
