@@ -18,7 +18,7 @@ const handbook =
   'until ten at night. At night, calls go to the Lantern team in Aarhus.';
 
 const scenes = [
-  { title: 'The core alone', request: { seed: 1 } },
+  { title: 'The core alone', request: { seed: 3 } },
   { title: `The core corrected by the tenant ${tenant}, weight 0.8`, request: { seed: 1, tenant, weight: 0.8 } },
   {
     title: `The two, weight 0.7, and a handbook that the tenant's model reads and the core does not:\n"${handbook}"`,

@@ -15,7 +15,7 @@ import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 
 /** How much the tenant's documents count beside the n-grams of the given text, a private context included. */
-const besideText = 0.5;
+const besideText = 0.7;
 /** And beside the base, which reads that text itself. */
 const besideBase = 0.35;
 
