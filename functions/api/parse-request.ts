@@ -19,7 +19,8 @@ export function parseRequest(id: RouteId, event: APIGatewayProxyEvent): Omit<Rou
   const headers = lowerCase(event.headers);
   return {
     params: checked(route.params, decoded(event.pathParameters), ''),
-    query: checked(route.query, queryOf(event), ''),
+    // A query that no route asks for is passed over, as API Gateway does.
+    query: route.query && checked(route.query, queryOf(event), ''),
     headers: checked(route.headers, headers, ''),
     body: route.body ? checked(route.body, bodyOf(route, event, headers), 'body') : undefined,
     requestId: event.requestContext.requestId,

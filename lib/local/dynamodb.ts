@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { guardTable } from './iam/dynamodb-guard.ts';
@@ -20,10 +21,13 @@ export interface LocalDynamoDbOptions {
 /** DynamoDB on loopback: dynalite behind a guard that asks IAM's rules. */
 export async function startDynamoDb({ tables, identities, folder }: LocalDynamoDbOptions): Promise<LocalService> {
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, ...(folder ? { path: folder } : {}) });
-  guard(server, identities);
+  const settle = guard(server, identities);
   const url = await listen(server);
-  // Closing it closes what it keeps, too.
-  const stop = () => close(server);
+  const stop = async () => {
+    // Closing it closes what it keeps, too, under the hands of whoever is at work.
+    await settle();
+    await close(server);
+  };
   try {
     await makeTables(url, tables, identities);
   } catch (error) {
@@ -33,13 +37,23 @@ export async function startDynamoDb({ tables, identities, folder }: LocalDynamoD
   return { environment: { AWS_ENDPOINT_URL_DYNAMODB: url }, stop };
 }
 
-/** Puts the guard between a server and what handles its requests. */
-function guard(server: Server, identities: Identities): void {
+/**
+ * Puts the guard between a server and what handles its requests.
+ *
+ * @returns what lets requests in no more, and waits for those that are at work
+ */
+function guard(server: Server, identities: Identities): () => Promise<void> {
+  const working = new Set<Promise<void>>();
+  let isOpen = true;
   const [handle] = server.listeners('request');
   server.removeAllListeners('request');
   server.on('request', async (request: IncomingMessage, response: ServerResponse) => {
     const body = await readBody(request).catch(() => undefined);
     if (!body) return;
+    if (!isOpen) {
+      response.destroy();
+      return;
+    }
     const { method = '', url = '', headers } = request;
     try {
       guardTable(identities, { method, url, headers, body });
@@ -48,9 +62,24 @@ function guard(server: Server, identities: Identities): void {
       return;
     }
     const replayed = Object.assign(Readable.from(body.length > 0 ? [body] : []), { method, url, headers });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    working.add(promise);
+    const end = response.end.bind(response);
+    response.end = ((...args: Parameters<typeof end>) => {
+      working.delete(promise);
+      resolve();
+      return end(...args);
+    }) as typeof end;
     handle.call(server, replayed, response);
   });
+  return async () => {
+    isOpen = false;
+    await Promise.race([Promise.all(working), sleep(settleMilliseconds, undefined, { ref: false })]);
+  };
 }
+
+/** An operation takes a few milliseconds. */
+const settleMilliseconds = 1_000;
 
 function refuse(response: ServerResponse, error: unknown): void {
   const { code, message } = error instanceof Refused ? error : new Refused('InternalFailure', '', 500);
