@@ -48,6 +48,19 @@ describe('admission', () => {
     });
   });
 
+  it('gives one request a whole day, and refuses for good what no day has room for', async () => {
+    const whole = { ...cost, requests: 20, tokens: 100, steps: 1000 };
+    expect(await ask(await newTenant(), 'g1', noon, whole)).toMatchObject({
+      ...{ admitted: true, remaining: { requests: 0, tokens: 0, steps: 0 } },
+    });
+    const tenant = await newTenant();
+    for (const what of ['requests', 'tokens', 'steps'] as const) {
+      const more = { ...whole, [what]: whole[what] + 1 };
+      const line = `${what}: may be ${more[what]}, the tenant has ${whole[what]} a day`;
+      await expect(ask(tenant, 'g1', noon, more)).rejects.toThrow(line);
+    }
+  });
+
   it('says that a used up day ends at midnight, and begins anew then', async () => {
     const tenant = await newTenant();
     await ask(tenant, 'g1', noon, { ...cost, tokens: 95 });

@@ -62,7 +62,7 @@ describe('the model server', () => {
   });
 
   it('answers lanes with what the denoiser gives', async () => {
-    const lanes = [lane, { ...lane, seed: 10, previous: null }];
+    const lanes = [lane, { ...lane, seed: 10, previous: null, given: lane.context.length }];
     const { status, type, body } = await post(encodeInvocation({ lanes, kept: 24, owner: 'x' }));
     expect(status).toBe(200);
     expect(type).toBe('application/octet-stream');
