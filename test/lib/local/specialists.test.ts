@@ -20,7 +20,15 @@ afterAll(async () => {
 });
 
 describe('specialists', () => {
-  const request = { prompt: 'the queue', core: 'specialists', tenant: 'acme', weight: 0.2, tokens: 5, steps: 10, stopAt: 0.3 };
+  const request = {
+    prompt: 'the queue',
+    core: 'specialists',
+    tenant: 'acme',
+    weight: 0.2,
+    tokens: 5,
+    steps: 10,
+    stopAt: 0.3,
+  };
 
   it('are asked for the timesteps of their range, through the state machine', async () => {
     steps.length = 0;
