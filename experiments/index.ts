@@ -2,6 +2,7 @@ import { againstAutoregressive } from './autoregressive.ts';
 import { collaboration } from './collaboration.ts';
 import { contextEncoding } from './context-encoding.ts';
 import { decoding } from './decoding.ts';
+import { gaps } from './gaps.ts';
 import { halting } from './halting.ts';
 import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
@@ -21,4 +22,5 @@ export const experiments: Readonly<Record<string, (lab: Lab) => Promise<Report>>
   autoregressive: againstAutoregressive,
   decoding,
   tenants: tenantsByWeight,
+  gaps,
 };

@@ -99,6 +99,8 @@ export interface LabOptions {
   /** Training steps of a full run. */
   readonly steps: number;
   readonly seeds: readonly number[];
+  /** Of what is measured, prompts or gaps, where that is not as many as the experiment says. */
+  readonly count?: number;
   /** Of training; the results do not depend on it beyond rounding. */
   readonly threads?: number;
   readonly onProgress?: (what: string) => void;

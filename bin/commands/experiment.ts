@@ -12,6 +12,7 @@ interface ExperimentOptions {
   out: string;
   steps: number;
   seeds: number;
+  count?: number;
   threads?: number;
 }
 
@@ -25,6 +26,7 @@ export function experimentCommand(): Command {
     .option('--out <folder>', 'for models, tables (NAME.md), numbers (NAME.json) and pictures', 'runs/experiments')
     .option('--steps <n>', 'training steps of a model, of 1,000 noised tokens each', count, 350)
     .option('--seeds <n>', 'how many, 1, 2, ...', count, 3)
+    .option('--count <n>', 'gaps that are filled (default: 200)', count)
     .option('--threads <n>', 'that train (default: one a core)', threads)
     .addHelpText('after', '\nModels are kept in the folder: a stopped experiment goes on, and experiments share them.')
     .action(runExperiment);
@@ -35,6 +37,7 @@ async function runExperiment(name: string, options: ExperimentOptions): Promise<
   const onTerminal = isInteractive(process.stderr);
   const lab = new Lab({
     ...{ folder: out, corpora, steps },
+    ...(options.count === undefined ? {} : { count: options.count }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
     onProgress: (what) => {
