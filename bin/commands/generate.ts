@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
 import type { StepMessage } from '../../functions/contracts/generation.ts';
-import { type GenerationRequest, requestSchema } from '../../functions/contracts/request.ts';
+import { type GenerationRequest, requestSchema, usualGap } from '../../functions/contracts/request.ts';
 import { type EngineName, engines } from '../../lib/engine.ts';
 import { type Fleet, fleetFor, readFleet, shippedModels, withTenant } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
@@ -71,7 +71,7 @@ export function generateCommand(): Command {
     .addOption(new Option('--prompt-file <file>', 'the same from a file; - for standard input').conflicts('prompt'))
     .option('--suffix <text>', 'text to end in: what is generated fills the gap between prompt and suffix')
     .addOption(
-      new Option('--gap <range>', `tokens of the gap, such as 5-15 (default: ${anyGap.least}-${anyGap.most})`)
+      new Option('--gap <range>', `tokens of the gap, such as 5-15 (default: ${usualGap.least}-${usualGap.most})`)
         .conflicts('tokens')
         .argParser(range),
     )
@@ -135,12 +135,9 @@ export function generateCommand(): Command {
     .option('--trace <file>', 'write a JSON line for every denoise step')
     .action(async (options: GenerateOptions, command: Command) => {
       const lengthGiven = options.gap !== undefined || command.getOptionValueSource('tokens') !== 'default';
-      await generate(options.suffix === undefined || lengthGiven ? options : { ...options, gap: anyGap });
+      await generate(options.suffix === undefined || lengthGiven ? options : { ...options, gap: usualGap });
     });
 }
-
-/** What is tried where nobody says how long the gap is. */
-const anyGap = { least: 5, most: 15 };
 
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);

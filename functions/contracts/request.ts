@@ -78,6 +78,9 @@ type Tried = Pick<Fields, 'suffix' | 'gap' | 'bestOf' | 'quality'> & {
   readonly tokens?: number | undefined;
 };
 
+/** What is tried where nobody says how long a gap is. */
+export const usualGap = { least: 5, most: 15 };
+
 /** The tokens of each candidate, one but where more are asked for: of a gap's lengths some, evenly. */
 export function candidateTokens({ tokens = 1, suffix, gap, bestOf, quality }: Tried): number[] {
   const usual = quality === 'high' ? highCandidates : 1;

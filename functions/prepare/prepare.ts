@@ -15,6 +15,7 @@ import {
   type CompleteServiceRequest,
   candidateTokens,
   type Prompt,
+  usualGap,
 } from '../contracts/request.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 
@@ -75,7 +76,7 @@ export async function prepare(request: Wanted, deployment: Deployment): Promise<
     request.suffix === undefined ? undefined : await suffixIds(request.suffix, form, decodingForm, deployment);
   const given = { context: context.length, prompt: Math.max(...prompts.map(({ length }) => length)) };
   const scored = suffix ? config.block : 0;
-  const lengths = candidateTokens({ ...request, tokens: request.tokens ?? usualTokens(given, scored, config) });
+  const lengths = candidateTokens(withLength(request, given, scored, config));
   const tokens = Math.max(...lengths);
   checkLength(given, tokens, scored, config);
   checkCandidates(request, lengths, decodingForm, config);
@@ -266,6 +267,15 @@ function roomFor({ context, prompt }: Given, scored: number, { positions, block 
 }
 
 /** As many as there is room for, up to a default. */
+/** The request with as many tokens as are usual, where it says nothing of them. */
+function withLength(request: Wanted, given: Given, scored: number, config: Deployment['config']): Wanted {
+  const { suffix, gap, tokens } = request;
+  if (tokens !== undefined || gap !== undefined) return request;
+  return suffix === undefined
+    ? { ...request, tokens: usualTokens(given, scored, config) }
+    : { ...request, gap: usualGap };
+}
+
 function usualTokens(given: Given, scored: number, config: Deployment['config']): number {
   return Math.min(defaultTokens, Math.max(1, roomFor(given, scored, config)));
 }

@@ -145,6 +145,12 @@ describe('candidates for one text', () => {
     const suffix = await deployment.tokenizer.encode(gap.suffix);
     expect(generation.choice?.suffix).toEqual(suffix.slice(0, 4));
     expect((await adapted(gap)).generation.lanes.length).toBe(8);
+    // The service's requests may leave the length out.
+    const unsaid = await prepare(
+      { ...oneLane(requestSchema.parse({ prompt: 'the', suffix: '.' })), tokens: undefined },
+      { ...deployment, config: { ...deployment.config, kind: 'adapter', positions: 160 } },
+    );
+    expect(unsaid.generation.lanes.map(({ tokens }) => tokens)).toEqual([5, 6, 8, 9, 11, 12, 14, 15]);
   });
 
   it('for a gap leave a block of room, in which the text after it is scored', async () => {
