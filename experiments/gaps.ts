@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
 import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
+import { modelVersion } from '../models/checkpoint/served-model.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { evenlyThinned } from '../models/data/evenly-thinned.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
@@ -73,13 +74,14 @@ async function fillAll(lab: Lab, model: AdaptedModel, chosen: readonly Gap[]): P
   const whole = await AdaptedDenoiser.create(model, runtime);
   const fillers = { short: new GapFiller(short, config.endOfText), whole: new GapFiller(whole, config.endOfText) };
   const ways = waysOf(model);
+  const version = await modelVersion(join(shippedModels, 'core'));
   const folder = join(lab.options.folder, 'gaps');
   await makeFolder(folder);
   const all: Written[][] = [];
   for (const [i, gap] of chosen.entries()) {
     lab.progress(`gaps: ${i} of ${chosen.length} filled`);
     const seed = 1000 * lab.seeds[0] + i;
-    const key = JSON.stringify([gap, ways, seed, looks, config.baseDigest]);
+    const key = JSON.stringify([gap, ways, seed, looks, version]);
     const path = join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
     if (existsSync(path)) {
       all.push(JSON.parse(await readFile(path, 'utf8')));
