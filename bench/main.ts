@@ -7,12 +7,13 @@ import { generationRows } from './generation.ts';
 import { matrixPeak } from './matrix-peak.ts';
 import { ngramRows } from './ngram.ts';
 import type { Row } from './row.ts';
+import { serviceRows } from './service.ts';
 import { stepRows } from './step.ts';
 import { trainingRows } from './training.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { corpora: { type: 'string' }, pytorch: { type: 'string' } },
+  options: { corpora: { type: 'string' }, pytorch: { type: 'string' }, models: { type: 'string' } },
 });
 const { corpora, pytorch = process.env.SLINGSHOT_PYTORCH } = options;
 
@@ -21,6 +22,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   generation: generationRows,
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
   fairness: fairnessRows,
+  service: () => serviceRows(options.models),
   ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),
 };
 const chosen = positionals.length > 0 ? positionals : Object.keys(groups);
