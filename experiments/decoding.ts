@@ -7,6 +7,7 @@ import { judgedTable } from '../models/evaluation/judged-table.ts';
 import { type JudgedText, judgeTexts } from '../models/evaluation/judged-text.ts';
 import { promptsOf } from '../models/evaluation/prompts.ts';
 import { realSegments } from '../models/evaluation/real-segments.ts';
+import { table } from '../models/evaluation/table.ts';
 import { ngramJudge } from '../models/evaluation/text-judge.ts';
 import { wordsOf } from '../models/evaluation/text-metrics.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
@@ -59,11 +60,20 @@ function armsOf(model: AdaptedModel): Arm[] {
   return [
     { name: `published, ${publishedSteps} timesteps`, family: 'published' },
     arm('grid', 'information grid of 16', { timesteps: grid(16), wave: false, denoiser: 1, draft: 0, evidence: 1 }),
-    ...withControl('grid', '+ draft', { timesteps: grid(16), wave: false, denoiser: 1, evidence: 1 }),
-    ...withControl('grid', '+ evidence 0.25', { timesteps: grid(16), wave: false, denoiser: 1, evidence: 0.25 }),
-    ...withControl('wave', '+ wave', { ...wave, denoiser: 1 }),
+    ...withControl('grid', 'grid with draft', { timesteps: grid(16), wave: false, denoiser: 1, evidence: 1 }),
+    ...withControl('grid', 'grid with draft, evidence 0.25', {
+      timesteps: grid(16),
+      wave: false,
+      denoiser: 1,
+      evidence: 0.25,
+    }),
+    ...withControl('wave', 'wave, denoiser 1', { ...wave, denoiser: 1 }),
     arm('wave', 'wave, denoiser 0.5', { ...wave, denoiser: 0.5 }),
     arm('wave', 'wave, denoiser 0.25, no evidence', { ...wave, denoiser: 0.25, evidence: 0 }),
+    ...withControl('wave', 'wave, denoiser 0.5, temperature 0.8, sharpened by 0.1', {
+      ...wave,
+      ...{ denoiser: 0.5, temperature: 0.8, sharpen: 0.1 },
+    }),
     arm('control', 'next-token logits and the own noise', { ...wave, evidence: 1 }),
     arm('left to right', 'left to right', {}),
     arm('left to right', 'left to right, temperature 0.9', { temperature: 0.9 }),
@@ -126,7 +136,7 @@ function reportOf(lab: Lab, mark: JudgedText, results: readonly Result[], data: 
     title: '8. How a block is decoded',
     finding:
       `As published the core's text costs the judge ${nats(`published, ${publishedSteps} timesteps`)} nats a character, ` +
-      `by the wave ${nats('+ wave')} and with the denoiser replaced by the prior ${nats('+ wave; denoiser replaced by the prior')}, ` +
+      `by the wave ${nats('wave, denoiser 1')} and with the denoiser replaced by the prior ${nats('wave, denoiser 1; denoiser replaced by the prior')}, ` +
       `left to right ${nats('left to right')}; least by ${best.arm.name}, ${best.judged.natsPerCharacter.value.toFixed(3)}. ` +
       `Real text costs ${mark.natsPerCharacter.value.toFixed(3)}.`,
     setup:
@@ -136,7 +146,10 @@ function reportOf(lab: Lab, mark: JudgedText, results: readonly Result[], data: 
     tables: [
       {
         caption: 'Network passes a block:',
-        markdown: results.map(({ arm, passes }) => `- ${arm.name}: ${passes.toFixed(1)}`).join('\n'),
+        markdown: table(
+          ['', 'passes'],
+          results.map(({ arm, passes }) => [arm.name, passes.toFixed(1)]),
+        ),
       },
       { caption: 'Text beside real text:', markdown: judgedTable([mark, ...results.map(({ judged }) => judged)]) },
     ],

@@ -14,8 +14,6 @@ export const largestCost = 1_000_000;
 
 /** The most candidates for one text. */
 export const mostCandidates = 8;
-/** Of a text of the high quality. */
-const highCandidates = 4;
 
 const name = z.string().max(64);
 const text = z.string().refine((value) => value.trim() !== '', 'is empty');
@@ -32,7 +30,7 @@ const fields = z.strictObject({
     .optional(),
   /**
    * Candidates, of which the likeliest is taken; of a gap's, the one after which the suffix is likeliest. 1 where there is
-   * no gap to fill, 4 of the high quality, else 8.
+   * no gap to fill, else 8.
    */
   bestOf: z.int().min(1).max(mostCandidates).optional(),
   /** Which of the fleet's cores answers. */
@@ -73,7 +71,7 @@ const fields = z.strictObject({
 
 type Fields = z.output<typeof fields>;
 
-type Tried = Pick<Fields, 'suffix' | 'gap' | 'bestOf' | 'quality'> & {
+type Tried = Pick<Fields, 'suffix' | 'gap' | 'bestOf'> & {
   /** Unknown where the prompt's length decides. */
   readonly tokens?: number | undefined;
 };
@@ -82,9 +80,8 @@ type Tried = Pick<Fields, 'suffix' | 'gap' | 'bestOf' | 'quality'> & {
 export const usualGap = { least: 5, most: 15 };
 
 /** The tokens of each candidate, one but where more are asked for: of a gap's lengths some, evenly. */
-export function candidateTokens({ tokens = 1, suffix, gap, bestOf, quality }: Tried): number[] {
-  const usual = quality === 'high' ? highCandidates : 1;
-  const count = bestOf ?? (suffix === undefined ? usual : mostCandidates);
+export function candidateTokens({ tokens = 1, suffix, gap, bestOf }: Tried): number[] {
+  const count = bestOf ?? (suffix === undefined ? 1 : mostCandidates);
   const { least, most } = gap ?? { least: tokens, most: tokens };
   return Array.from({ length: count }, (_, i) => Math.round(least + ((most - least) * i) / Math.max(1, count - 1)));
 }
