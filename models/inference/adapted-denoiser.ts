@@ -39,7 +39,7 @@ export class AdaptedDenoiser {
     runners.set(network, shared);
     const key = JSON.stringify([model.config.rank, model.config.positions, runtime]);
     const { config } = model;
-    const runner = shared.get(key) ?? BaseRunner.create(network, config, config.positions, feedsOf(model), runtime);
+    const runner = shared.get(key) ?? BaseRunner.create(network, config, config.positions, runtime);
     shared.set(key, runner);
     return new AdaptedDenoiser(model, await runner, await Session.create(mixGraph(config.vocabulary), runtime));
   }
@@ -74,7 +74,10 @@ export class AdaptedDenoiser {
     const noisy = denoised || lanes.some(({ form }) => form && form.evidence > 0);
     const simplexes = noisy ? this.#simplexes(lanes) : undefined;
     const noised = performance.now();
-    const logits = await this.#runner.run(rows, denoised ? simplexes : undefined, this.#adapter);
+    const logits = await this.#runner.run(
+      rows,
+      denoised && simplexes ? { simplexes, adapter: this.#adapter } : undefined,
+    );
     // Without noise what stands in for the evidence counts for nothing.
     const mixed = await this.#mixed(lanes, logits, simplexes?.x ?? logits, denoised);
     const modelled = performance.now();

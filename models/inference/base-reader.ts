@@ -1,6 +1,5 @@
-import { adapterSpecs } from '../network/adapter.ts';
 import type { LlamaBase } from '../network/llama-base.ts';
-import type { Feed, RuntimeOptions } from '../runtime/session.ts';
+import type { RuntimeOptions } from '../runtime/session.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { BaseRunner } from './base-runner.ts';
 import { laneRows } from './lane-rows.ts';
@@ -9,11 +8,9 @@ import { laneRows } from './lane-rows.ts';
 export class BaseReader {
   readonly #runner: BaseRunner;
   readonly #block: number;
-  readonly #idle: Readonly<Record<string, Feed>>;
 
-  private constructor(runner: BaseRunner, block: number, idle: Readonly<Record<string, Feed>>) {
+  private constructor(runner: BaseRunner, block: number) {
     this.#runner = runner;
-    this.#idle = idle;
     this.#block = block;
   }
 
@@ -22,13 +19,7 @@ export class BaseReader {
     { block, positions }: { readonly block: number; readonly positions: number },
     runtime: RuntimeOptions = {},
   ): Promise<BaseReader> {
-    const none = { block, rank: 1, shift: false };
-    const idle = Object.fromEntries(
-      adapterSpecs(base.shape, none).map(({ name, shape }) => {
-        return [name, { shape, data: new Float32Array(shape.reduce((size, length) => size * length, 1)) }];
-      }),
-    );
-    return new BaseReader(await BaseRunner.create(base, none, positions, idle, runtime), block, idle);
+    return new BaseReader(await BaseRunner.create(base, undefined, positions, runtime), block);
   }
 
   /** @returns [block, vocabulary], not normalised; of a lane without a draft only the first position's mean anything */
@@ -37,11 +28,7 @@ export class BaseReader {
       const kept = await this.#runner.encode(lane.context.slice(0, -1), owner);
       const { context, tokens } = lane;
       const form = { ...nextTokens, timesteps: [1], wave: true };
-      return this.#runner.run(
-        [laneRows({ block: this.#block, shift: false }, { context, tokens, form }, kept)],
-        undefined,
-        this.#idle,
-      );
+      return this.#runner.run([laneRows({ block: this.#block, shift: false }, { context, tokens, form }, kept)]);
     }, owner);
   }
 

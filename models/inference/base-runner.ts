@@ -37,27 +37,29 @@ export interface Simplexes {
 /** One loaded base: it encodes contexts, continues text and denoises, with any adapter of its rank. */
 export class BaseRunner {
   readonly base: LlamaBase;
-  readonly #session: Session;
-  readonly #idle: Readonly<Record<string, Feed>>;
+  readonly #clean: Session;
+  readonly #makeAdapted: () => Promise<Session>;
+  /** Only once something is to be denoised: what reads and drafts alone needs no adapter. */
+  #adapted: Promise<Session> | undefined;
   readonly #cache = new TokenCache<EncodedPrefix>(cacheBytes);
   /** Calls take turns: each uses all threads. */
   readonly #turns = new Turns();
 
-  private constructor(base: LlamaBase, session: Session, idle: Readonly<Record<string, Feed>>) {
+  private constructor(base: LlamaBase, clean: Session, makeAdapted: () => Promise<Session>) {
     this.base = base;
-    this.#session = session;
-    this.#idle = idle;
+    this.#clean = clean;
+    this.#makeAdapted = makeAdapted;
   }
 
-  /** @param idle tensors of some adapter, fed where none is on */
+  /** @param adapter the shape of those that will be on; none where nothing is denoised */
   static async create(
     base: LlamaBase,
-    adapter: AdapterShape,
+    adapter: AdapterShape | undefined,
     positions: number,
-    idle: Readonly<Record<string, Feed>>,
     runtime?: RuntimeOptions,
   ): Promise<BaseRunner> {
-    return new BaseRunner(base, await Session.create(rowsGraph(base, adapter, positions), runtime), idle);
+    const make = (shape?: AdapterShape) => Session.create(rowsGraph(base, shape, positions), runtime);
+    return new BaseRunner(base, await make(), () => make(adapter));
   }
 
   /** Runs `work` alone, when its owner's turn comes. */
@@ -96,7 +98,6 @@ export class BaseRunner {
         },
       ],
       undefined,
-      this.#idle,
       Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat(),
     );
     const kept = Array.from({ length: layers }, (_, layer) => ({
@@ -114,18 +115,16 @@ export class BaseRunner {
   /** One pass; the logits [asked, vocabulary] of the rows asked about, lane after lane. */
   async run(
     lanes: readonly LaneRows[],
-    simplexes: Simplexes | undefined,
-    adapter: Readonly<Record<string, Feed>>,
+    denoised?: { readonly simplexes: Simplexes; readonly adapter: Readonly<Record<string, Feed>> },
   ): Promise<Float32Array> {
-    const { logits } = await this.#pass(lanes, simplexes, adapter, ['logits']);
+    const { logits } = await this.#pass(lanes, denoised, ['logits']);
     return logits;
   }
 
   /** @param only the graph's outputs that are wanted */
-  #pass(
+  async #pass(
     lanes: readonly LaneRows[],
-    simplexes: Simplexes | undefined,
-    adapter: Readonly<Record<string, Feed>>,
+    denoised: { readonly simplexes: Simplexes; readonly adapter: Readonly<Record<string, Feed>> } | undefined,
     only: readonly string[],
   ): Promise<Record<string, Float32Array>> {
     const { layers, vocabulary, heads } = this.base.shape;
@@ -133,7 +132,6 @@ export class BaseRunner {
     const [{ positions }] = lanes;
     const rows = positions.length;
     const count = lanes.length;
-    const simplexRows = simplexes?.rows ?? 0;
     // A context of nothing is one column that nobody sees.
     const length = Math.max(1, ...lanes.map(({ context }) => context?.length ?? 0));
     const contextBias = new Float32Array(count * length);
@@ -141,30 +139,18 @@ export class BaseRunner {
       contextBias.fill(masked, lane * length + (context?.length ?? 0), (lane + 1) * length);
     });
     const asked = lanes.flatMap((lane, index) => lane.asked.map((row) => index * rows + row));
-    const none = new Float32Array(0);
-    const perSimplex = (data: Float32Array, width: number) => ({ data, shape: [count * simplexRows, width] });
     const integers = (values: readonly number[]) => ({
       data: BigInt64Array.from(values, BigInt),
       shape: [values.length],
     });
     const feeds: Record<string, Feed> = {
-      ...adapter,
+      ...(denoised ? denoising(denoised.simplexes, lanes, vocabulary) : {}),
+      ...denoised?.adapter,
       'rows.size': BigInt64Array.of(BigInt(rows)),
       'lanes.size': BigInt64Array.of(BigInt(count)),
       tokens: integers(lanes.flatMap((lane) => lane.tokens)),
       positions: integers(lanes.flatMap((lane) => lane.positions)),
       asked: integers(asked),
-      x: perSimplex(simplexes?.x ?? none, vocabulary),
-      previous: perSimplex(simplexes?.previous ?? none, vocabulary),
-      conditioned: perSimplex(simplexes?.conditioned ?? none, 1),
-      timesteps: perSimplex(simplexes?.timesteps ?? none, 1),
-      gate: {
-        data: Float32Array.from(
-          lanes.flatMap((lane) => lane.adapted),
-          Number,
-        ),
-        shape: [count * rows, 1],
-      },
       ownBias: { data: ownBias(lanes, rows, heads / groups), shape: [count, 1, 1, (heads / groups) * rows, rows] },
       contextBias: { data: contextBias, shape: [count, 1, 1, 1, length] },
     };
@@ -178,13 +164,30 @@ export class BaseRunner {
       feeds[`keys${layer}`] = { data: stacked('keys', groups * headWidth), shape: [count, groups, headWidth, length] };
       feeds[`values${layer}`] = { data: stacked('values', groups), shape: [count, groups, length, headWidth] };
     }
-    return this.#session.run(feeds, {}, only);
+    if (denoised) this.#adapted ??= this.#makeAdapted();
+    const session = denoised ? await this.#adapted : this.#clean;
+    return (session as Session).run(feeds, {}, only);
   }
 
   async release(): Promise<void> {
     await this.#turns.done();
-    await this.#session.release();
+    await this.#clean.release();
+    await (await this.#adapted)?.release();
   }
+}
+
+/** What is fed for simplex rows, and where an adapter is on. */
+function denoising(simplexes: Simplexes, lanes: readonly LaneRows[], vocabulary: number): Record<string, Feed> {
+  const { x, previous, conditioned, timesteps } = simplexes;
+  const rows = lanes.length * simplexes.rows;
+  const adapted = lanes.flatMap((lane) => lane.adapted);
+  return {
+    x: { data: x, shape: [rows, vocabulary] },
+    previous: { data: previous, shape: [rows, vocabulary] },
+    conditioned: { data: conditioned, shape: [rows, 1] },
+    timesteps: { data: timesteps, shape: [rows, 1] },
+    gate: { data: Float32Array.from(adapted, Number), shape: [adapted.length, 1] },
+  };
 }
 
 /** Scores among the rows of each lane, once for each head of a group. */

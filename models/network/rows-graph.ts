@@ -21,31 +21,37 @@ import type { LlamaBase } from './llama-base.ts';
  * - asked int64 [asked], rows counted over all lanes; the adapter's tensors by their names
  *
  * -> logits [asked, vocabulary], the network's own; newKeysN, newValuesN, of all rows
+ *
+ * Without an adapter it has no simplex rows, and neither their inputs nor gate nor tensors of an adapter: the same numbers as
+ * where no row has one on, for less work.
  */
-export function rowsGraph(base: LlamaBase, adapter: AdapterShape, positions: number): Graph {
+export function rowsGraph(base: LlamaBase, adapter: AdapterShape | undefined, positions: number): Graph {
   const graph = new Graph('rows');
   const inside = new BaseGraph(graph, base, positions);
   const { shape } = base;
   const { width, vocabulary, layers, heads, groups } = shape;
   const { headWidth } = headShape(shape);
   const fed = new Map<string, Value>(
-    adapterSpecs(shape, adapter).map(({ name, shape: size }) => [name, graph.input(name, size)]),
+    (adapter ? adapterSpecs(shape, adapter) : []).map(({ name, shape: size }) => [name, graph.input(name, size)]),
   );
   const parameters = (name: string) => fed.get(name) as Value;
 
   for (const symbol of ['lanes', 'rows']) graph.sizeInput(symbol);
-  const tokens = graph.input('tokens', ['lanes*tokenRows'], 'int64');
-  const simplexRows = 'lanes*simplexRows';
-  const noised = embedSimplexes(inside, parameters, {
-    x: graph.input('x', [simplexRows, vocabulary]),
-    previous: {
-      probabilities: graph.input('previous', [simplexRows, vocabulary]),
-      share: graph.input('conditioned', [simplexRows, 1]),
-    },
-    timesteps: graph.input('timesteps', [simplexRows, 1]),
-  });
-  const looked = reshape(gather(inside.embedding, tokens), ['lanes', 'tokenRows', width]);
-  const embedded = concat([looked, reshape(noised, ['lanes', 'simplexRows', width])], 1, 'rows');
+  const tokens = graph.input('tokens', [adapter ? 'lanes*tokenRows' : 'lanes*rows'], 'int64');
+  const looked = (rows: string) => reshape(gather(inside.embedding, tokens), ['lanes', rows, width]);
+  const withSimplexes = () => {
+    const simplexRows = 'lanes*simplexRows';
+    const noised = embedSimplexes(inside, parameters, {
+      x: graph.input('x', [simplexRows, vocabulary]),
+      previous: {
+        probabilities: graph.input('previous', [simplexRows, vocabulary]),
+        share: graph.input('conditioned', [simplexRows, 1]),
+      },
+      timesteps: graph.input('timesteps', [simplexRows, 1]),
+    });
+    return concat([looked('tokenRows'), reshape(noised, ['lanes', 'simplexRows', width])], 1, 'rows');
+  };
+  const embedded = adapter ? withSimplexes() : looked('rows');
 
   const ownBias = graph.input('ownBias', ['lanes', 1, 1, `${heads / groups}*rows`, 'rows']);
   const contextBias = graph.input('contextBias', ['lanes', 1, 1, 1, 'context']);
@@ -57,7 +63,7 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape, positions: num
   const { rows, layers: fresh } = decoder(
     shape,
     inside.gains,
-    inside.adapted(parameters, graph.input('gate', ['lanes*rows', 1])),
+    adapter ? inside.adapted(parameters, graph.input('gate', ['lanes*rows', 1])) : inside.project,
     {
       shape: { lanes: 'lanes', blocks: 1, rows: 'rows' },
       embedded,
