@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
 import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
 import { readTexts } from '../models/data/documents.ts';
-import { evenlyThinned } from '../models/data/evenly-thinned.ts';
 import { judgedTable } from '../models/evaluation/judged-table.ts';
 import { type JudgedText, judgeTexts } from '../models/evaluation/judged-text.ts';
 import { promptsOf } from '../models/evaluation/prompts.ts';
@@ -10,10 +9,10 @@ import { realSegments } from '../models/evaluation/real-segments.ts';
 import { table } from '../models/evaluation/table.ts';
 import { ngramJudge } from '../models/evaluation/text-judge.ts';
 import { wordsOf } from '../models/evaluation/text-metrics.ts';
+import { trainJudge } from '../models/evaluation/train-judge.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
-import { NgramModel } from '../models/ngram/ngram-model.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
-import type { Form } from '../models/ssd2/form.ts';
+import { type Form, nextTokenForm } from '../models/ssd2/form.ts';
 import { InformationTable } from '../models/ssd2/information.ts';
 import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
@@ -35,12 +34,6 @@ interface Arm {
   readonly family: 'published' | 'grid' | 'wave' | 'left to right' | 'best of 4' | 'control';
 }
 
-const plain: Form = {
-  timesteps: [1],
-  wave: true,
-  ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
-};
-
 /** The published form, then what is changed on it, each beside the same with the denoiser replaced by the prior. */
 function armsOf(model: AdaptedModel): Arm[] {
   const { timesteps, open } = model.config.information as { timesteps: number[]; open: number[] };
@@ -50,7 +43,7 @@ function armsOf(model: AdaptedModel): Arm[] {
   const arm = (family: Arm['family'], name: string, changes: Partial<Form>): Arm => ({
     family,
     name,
-    form: { ...plain, ...changes },
+    form: { ...nextTokenForm, ...changes },
   });
   const withControl = (family: Arm['family'], name: string, changes: Partial<Form>): Arm[] => [
     arm(family, name, changes),
@@ -117,10 +110,8 @@ export async function decoding(lab: Lab): Promise<Report> {
   const lengths = written.flatMap(({ samples }) => samples.map(({ text }) => wordsOf(text).length));
   const textWords = lengths.sort((a, b) => a - b)[lengths.length >> 1];
   const real = await realSegments(readTexts(await lab.files('core', 'valid')), { promptWords, textWords, count: 400 });
-  const documents = await evenlyThinned(readTexts(await lab.files('core', 'train')), judgeCharacters);
-  const ids: number[][] = [];
-  for (const text of documents) ids.push([...(await tokenizer.encode(text)), tokenizer.endOfText]);
-  const judge = ngramJudge(NgramModel.train(ids, { vocabulary: tokenizer.size, maxBytes: 2 ** 26 }), tokenizer);
+  const made = await trainJudge(readTexts(await lab.files('core', 'train')), tokenizer, judgeCharacters);
+  const judge = ngramJudge(made.model, tokenizer);
   const sets = written.map(({ arm: { name }, samples }) => ({ name, samples }));
   const [mark, ...judged] = await judgeTexts(sets, real, judge, readTexts(await lab.files('core', 'train')));
   const results: Result[] = written.map(({ arm, passes }, i) => ({ arm, passes, judged: judged[i] }));

@@ -2,7 +2,7 @@ import type { StepModel } from '../models/inference/step-model.ts';
 import { chosenLane } from '../models/ssd2/choice.ts';
 import type { Decoding } from '../models/ssd2/decoding.ts';
 import { merge } from '../models/ssd2/ensemble.ts';
-import type { Form } from '../models/ssd2/form.ts';
+import { type Form, nextTokenForm } from '../models/ssd2/form.ts';
 import { callsOf, type Generation, laneSteps, reduceLanes } from '../models/ssd2/generation.ts';
 import { generatedTokens, startCandidates } from '../models/ssd2/lane.ts';
 import { perturbedChoice } from '../models/ssd2/projection.ts';
@@ -165,7 +165,3 @@ export class GapFiller {
 
 /** Next to no noise. */
 const clean = 1e-3;
-
-const nextTokenForm: Form = {
-  ...{ timesteps: [1], wave: true, denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
-};

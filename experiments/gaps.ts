@@ -6,13 +6,13 @@ import { shippedModels } from '../lib/fleet.ts';
 import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
 import { modelVersion } from '../models/checkpoint/served-model.ts';
 import { readTexts } from '../models/data/documents.ts';
-import { evenlyThinned } from '../models/data/evenly-thinned.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
+import { trainJudge } from '../models/evaluation/train-judge.ts';
 import { writeAtomically } from '../models/files/atomic-write.ts';
 import { makeFolder } from '../models/files/make-folder.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
-import { NgramModel } from '../models/ngram/ngram-model.ts';
+import type { NgramModel } from '../models/ngram/ngram-model.ts';
 import type { Form } from '../models/ssd2/form.ts';
 import { InformationTable } from '../models/ssd2/information.ts';
 import { uniform } from '../models/ssd2/noise.ts';
@@ -61,7 +61,7 @@ export async function gaps(lab: Lab): Promise<Report> {
   const chosen = await heldOutGaps(readTexts(await lab.files('core', 'valid')), tokenizer, count, lab.seeds[0]);
   const written = await fillAll(lab, model, chosen);
   lab.progress('gaps: counting for the judge');
-  const judge = await trainJudge(lab, tokenizer);
+  const { model: judge } = await trainJudge(readTexts(await lab.files('core', 'train')), tokenizer, judgeCharacters);
   const outcomes = chosen.map((gap, i) => written[i].map((one) => judged(judge, gap, one)));
   return reportOf(lab, outcomes, chosen);
 }
@@ -189,13 +189,6 @@ async function heldOutGaps(
     }
   }
   return found;
-}
-
-async function trainJudge(lab: Lab, tokenizer: Tokenizer): Promise<NgramModel> {
-  const documents = await evenlyThinned(readTexts(await lab.files('core', 'train')), judgeCharacters);
-  const ids: number[][] = [];
-  for (const text of documents) ids.push([...(await tokenizer.encode(text)), tokenizer.endOfText]);
-  return NgramModel.train(ids, { vocabulary: tokenizer.size, maxBytes: 2 ** 26 });
 }
 
 function reportOf(lab: Lab, outcomes: readonly (readonly Outcome[])[], chosen: readonly Gap[]): Report {

@@ -11,7 +11,7 @@ import type { StepModel } from '../models/inference/step-model.ts';
 import { ngramFile } from '../models/ngram/ngram-config.ts';
 import { NgramModel } from '../models/ngram/ngram-model.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
-import type { Form } from '../models/ssd2/form.ts';
+import { nextTokenForm } from '../models/ssd2/form.ts';
 import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
 
@@ -20,13 +20,6 @@ const weights = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1];
 const documents = 24;
 /** Of a document: what is private to the tenant, what both are prompted with, and what is predicted. */
 const [privateTokens, promptTokens, predictedTokens] = [200, 25, 100];
-
-/** The next-token logits alone. */
-const draft: Form = {
-  timesteps: [1],
-  wave: true,
-  ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
-};
 
 const settings = ['ratio', 'counts', 'counts, private', 'reading', 'reading, private'] as const;
 type Setting = (typeof settings)[number];
@@ -139,7 +132,7 @@ async function logits(
   vocabulary: number,
 ): Promise<Float32Array> {
   const lane = {
-    ...{ context: [...context], previous: null, form: draft, steps: 1 },
+    ...{ context: [...context], previous: null, form: nextTokenForm, steps: 1 },
     tokens: next?.map((token) => [token]) ?? null,
     ...{ seed: 0, lane: 0, block: 0, step: 0 },
   };

@@ -1,5 +1,6 @@
 import type { LlamaBase } from '../network/llama-base.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
+import { nextTokenForm } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { BaseRunner } from './base-runner.ts';
 import { laneRows } from './lane-rows.ts';
@@ -27,8 +28,9 @@ export class BaseReader {
     return this.#runner.exclusively(async () => {
       const kept = await this.#runner.encode(lane.context.slice(0, -1), owner);
       const { context, tokens } = lane;
-      const form = { ...nextTokens, timesteps: [1], wave: true };
-      return this.#runner.run([laneRows({ block: this.#block, shift: false }, { context, tokens, form }, kept)]);
+      return this.#runner.run([
+        laneRows({ block: this.#block, shift: false }, { context, tokens, form: nextTokenForm }, kept),
+      ]);
     }, owner);
   }
 
@@ -36,5 +38,3 @@ export class BaseReader {
     return this.#runner.release();
   }
 }
-
-const nextTokens = { denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 };

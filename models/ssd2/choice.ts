@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { countSchema, type Decoding, modelOptionsOf, tokenIdsSchema } from './decoding.ts';
 import { logProbabilityOf, type MergedLogits, type MergedPosition } from './ensemble.ts';
-import type { Form } from './form.ts';
+import { nextTokenForm } from './form.ts';
 import { generatedTokens, type Lane, wantedTokens } from './lane.ts';
 import { takeLargest } from './selection.ts';
 import type { LaneStep } from './step.ts';
@@ -35,13 +35,6 @@ interface Compared {
   readonly lanes: readonly Lane[];
 }
 
-/** Next-token log-probabilities as they are. */
-const likelihood: Form = {
-  timesteps: [1],
-  wave: false,
-  ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
-};
-
 export function isScoring({
   lanes,
   choice,
@@ -63,7 +56,7 @@ export function scoringStep(compared: Compared, choice: Choice, lane: Lane, prom
   const asked = [...gap.slice(start), ...scoredSuffix(compared, choice)];
   return {
     ...modelOptionsOf(decoding),
-    form: likelihood,
+    form: nextTokenForm,
     ...{ seed: lane.seed, lane: lane.lane, block, step: 0 },
     context: [...prompt, ...gap.slice(0, start)],
     tokens: Array.from({ length: decoding.block }, (_, i) => [asked[i] ?? endOfText]),

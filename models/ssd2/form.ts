@@ -44,6 +44,13 @@ export function saysSomething({ denoiser, draft }: { readonly denoiser: number; 
 /** What a model's sum is made of, in the published form. */
 export const publishedMix: Mix = { denoiser: 1, draft: 0, evidence: 1, sharpen: 0, temperature: 1 };
 
+/** Next-token log-probabilities as they are: sampled from, a base's text token by token. */
+export const nextTokenForm: Form = {
+  timesteps: [1],
+  wave: true,
+  ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
+};
+
 /**
  * What each part of the sum counts, the formula multiplied out.
  *

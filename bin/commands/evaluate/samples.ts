@@ -18,8 +18,8 @@ interface SamplesOptions {
   json?: boolean;
 }
 
-/** Documents that an n-gram judge is made of at most, in characters, and its size in bytes. */
-const [judgeCharacters, judgeBytes] = [2e7, 2 ** 26];
+/** Documents that an n-gram judge is made of at most, in characters. */
+const judgeCharacters = 2e7;
 
 export function samplesCommand(): Command {
   return new Command('samples')
@@ -97,14 +97,11 @@ async function judgeOf(
     return { judge: autoregressiveJudge(next, model.tokenizer), about: judge, release: () => next.release() };
   }
   if (judgeText === undefined) throw new Error('who is to judge? Give --judge-text PATHS or --judge FOLDER');
-  const { evenlyThinned } = await import('../../../models/data/evenly-thinned.ts');
-  const { NgramModel } = await import('../../../models/ngram/ngram-model.ts');
+  const { trainJudge } = await import('../../../models/evaluation/train-judge.ts');
   const tokenizer = await loadServedTokenizer(folder);
-  const texts = await evenlyThinned(await documents(judgeText), judgeCharacters);
-  const ids: number[][] = [];
-  for (const text of texts) ids.push([...(await tokenizer.encode(text)), tokenizer.endOfText]);
-  const model = NgramModel.train(ids, { vocabulary: tokenizer.size, maxBytes: judgeBytes });
-  const about = `${model.order}-gram of ${texts.length} documents of ${judgeText.join(', ')}`;
+  const made = await trainJudge(await documents(judgeText), tokenizer, judgeCharacters);
+  const { model } = made;
+  const about = `${model.order}-gram of ${made.documents} documents of ${judgeText.join(', ')}`;
   return { judge: ngramJudge(model, tokenizer), about, release: async () => {} };
 }
 
