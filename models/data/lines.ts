@@ -26,21 +26,30 @@ const byteOrderMark = '\uFEFF';
  * @throws BadRow where the file cannot be read on
  */
 export async function* readLineParts(file: string, wholeBytes = partBytes): AsyncGenerator<LinePart> {
-  const lines = new LineDecoder(wholeBytes);
+  let line = 1;
   try {
-    for await (const chunk of bytesOf(file)) {
-      let start = 0;
-      for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
-        yield lines.part(chunk.subarray(start, end), true);
-        start = end + 1;
-      }
-      const part = lines.hold(chunk.subarray(start));
-      if (part) yield part;
+    for await (const part of linePartsOf(bytesOf(file), wholeBytes)) {
+      line = part.line + (part.last ? 1 : 0);
+      yield part;
     }
-    if (!lines.isEmpty) yield lines.part(Buffer.alloc(0), true);
   } catch (cause) {
-    throw new BadRow(`${file}:${lines.line}: ${(cause as Error).message}`, { cause });
+    throw new BadRow(`${file}:${line}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** The same of bytes that come from anywhere; throws what they throw. */
+export async function* linePartsOf(chunks: AsyncIterable<Buffer>, wholeBytes = partBytes): AsyncGenerator<LinePart> {
+  const lines = new LineDecoder(wholeBytes);
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      yield lines.part(chunk.subarray(start, end), true);
+      start = end + 1;
+    }
+    const part = lines.hold(chunk.subarray(start));
+    if (part) yield part;
+  }
+  if (!lines.isEmpty) yield lines.part(Buffer.alloc(0), true);
 }
 
 function bytesOf(file: string): AsyncIterable<Buffer> {
