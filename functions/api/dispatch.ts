@@ -32,8 +32,9 @@ async function route(event: APIGatewayProxyEvent, handlers: AnyHandlers): Promis
   if (!id || !handler) throw new ApiError('not_found', `${event.httpMethod} ${event.path}: there is no such route`);
   const { scope }: Route = routes[id];
   const caller = scope === undefined ? undefined : callerOf(event);
-  if (scope !== undefined && !caller?.scopes.includes(scope)) {
-    throw new ApiError('insufficient_scope', `the key is not for ${scope}`);
+  const enough = scope === undefined ? [] : [scope].flat();
+  if (enough.length > 0 && !enough.some((one) => caller?.scopes.includes(one))) {
+    throw new ApiError('insufficient_scope', `the key is not for ${enough.join(', or ')}`);
   }
   return handler({ ...parseRequest(id, event), caller } as never);
 }

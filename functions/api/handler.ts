@@ -17,8 +17,11 @@ import {
   listedContexts,
   listModels,
 } from './resource-routes.ts';
+import { createdUpload, gotUpload } from './upload-routes.ts';
 
 const handlers: Handlers<'api'> = {
+  createUpload: createdUpload,
+  getUpload: gotUpload,
   listModels,
   getGeneration,
   cancelGeneration: cancelledGeneration,

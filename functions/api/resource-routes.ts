@@ -4,10 +4,12 @@ import { loadDeployment } from '../prepare/load-deployment.ts';
 import { contextIds } from '../prepare/prepare.ts';
 import { type ContextRecord, deleteContext, getContext, listContexts, putContext } from '../shared/contexts.ts';
 import { usageOf } from '../shared/metering.ts';
+import { deleteUpload } from '../shared/uploads.ts';
 import type { HandlerOf } from './http.ts';
 import { modelIds } from './models.ts';
 import { secondsOf } from './openai-form.ts';
 import { openApiDocument } from './openapi.ts';
+import { receivedUpload, uploadedText } from './upload-routes.ts';
 
 export const listModels: HandlerOf<'listModels'> = async ({ caller }) => {
   const { catalog } = await loadDeployment();
@@ -22,17 +24,21 @@ const day = 86_400;
 const usualContextSeconds = 7 * day;
 
 export const createContext: HandlerOf<'createContext'> = async ({ caller, body }) => {
-  const { content, expires_after: seconds = usualContextSeconds } = body;
+  const { upload, expires_after: seconds = usualContextSeconds } = body;
+  const sent = upload === undefined ? undefined : await receivedUpload(caller.tenant, upload, 'context');
+  const content = sent ? await uploadedText(caller.tenant, sent) : (body.content ?? '');
   const { tokenizer, config } = await loadDeployment();
   const tokens = (await contextIds(content, tokenizer)).length;
   // Beside a prompt of a token, and a block.
   const most = config.positions - config.block - 1;
-  if (tokens > most) {
-    throw new ApiError('invalid_request', `content: is ${tokens} tokens long; the models take at most ${most}`, {
-      param: 'content',
-    });
+  if (tokens > most || tokens === 0) {
+    const param = sent ? 'upload' : 'content';
+    const line =
+      tokens === 0 ? `${param}: is empty` : `${param}: is ${tokens} tokens long; the models take at most ${most}`;
+    throw new ApiError('invalid_request', line, { param });
   }
   const record = await putContext(caller.tenant, { text: content, tokens, seconds });
+  if (sent) await deleteUpload(caller.tenant, sent);
   return { status: 201, headers: { location: `/v1/contexts/${record.id}` }, body: contextOf(record) };
 };
 

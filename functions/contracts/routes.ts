@@ -12,6 +12,7 @@ import {
   usageQuerySchema,
   usageReportSchema,
 } from './api/resources.ts';
+import { uploadIdSchema, uploadRequestSchema, uploadSchema, uploadScopes } from './api/uploads.ts';
 import type { Scope } from './caller.ts';
 import type { ProblemCode } from './problem.ts';
 
@@ -28,8 +29,8 @@ export interface Route {
   /** As API Gateway and OpenAPI write it, `{id}` for a parameter. */
   readonly path: string;
   readonly summary: string;
-  /** What a key must be for; none where no key is asked for. */
-  readonly scope: Scope | undefined;
+  /** What a key must be for, or one of several things; none where no key is asked for. */
+  readonly scope: Scope | readonly Scope[] | undefined;
   /** The function that answers: `stream` where an answer may take longer than a buffered one is given. */
   readonly function: 'api' | 'stream';
   readonly params?: z.ZodObject;
@@ -63,6 +64,7 @@ const idempotency = z.object({
     .meta({ description: 'The same key with the same request is the same generation, for a day' }),
 });
 const id = z.object({ id: generationIdSchema });
+const uploadId = z.object({ id: uploadIdSchema });
 const contextId = z.object({ id: z.string().min(1).max(128).meta({ description: 'The document' }) });
 
 export const longestWait = 60;
@@ -162,6 +164,20 @@ export const routes = {
     summary: 'Forget a private document',
     params: contextId,
     answers: { 200: { description: 'It is gone', body: deletedSchema } },
+    errors: ['not_found'],
+  },
+  createUpload: {
+    ...{ method: 'POST', path: '/v1/uploads', scope: uploadScopes, function: 'api' },
+    summary: 'Ask for a form by which a file goes to the store itself',
+    body: uploadRequestSchema,
+    answers: { 201: { description: 'The upload, with its form', body: uploadSchema } },
+    errors: [],
+  },
+  getUpload: {
+    ...{ method: 'GET', path: '/v1/uploads/{id}', scope: uploadScopes, function: 'api' },
+    summary: 'Whether the file has come',
+    params: uploadId,
+    answers: { 200: { description: 'The upload', body: uploadSchema } },
     errors: ['not_found'],
   },
   getUsage: {

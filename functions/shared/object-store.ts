@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import type { Stored } from '../contracts/stored.ts';
 import { setting } from './environment.ts';
 import { StoreRejected, StoreUnavailable } from './errors.ts';
@@ -50,6 +56,20 @@ export function getObject(owner: Owner, { bucket, key }: ObjectPlace): Promise<U
     const { Body } = await s3(owner).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
     return Body ? Body.transformToByteArray() : new Uint8Array(0);
   });
+}
+
+/** An object's length in bytes, or undefined where there is none. @throws StoreUnavailable, StoreRejected */
+export async function objectSize(owner: Owner, key: string): Promise<number | undefined> {
+  const command = new HeadObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key });
+  try {
+    return (await attempt(key, () => s3(owner).send(command))).ContentLength;
+  } catch (error) {
+    const status = (error as Error & { cause?: { $metadata?: { httpStatusCode?: number } } }).cause?.$metadata
+      ?.httpStatusCode;
+    // S3 says that it is forbidden, not that it is missing, to who may not list.
+    if (error instanceof StoreRejected && (status === 404 || status === 403)) return undefined;
+    throw error;
+  }
 }
 
 /** @throws StoreRejected, and StoreUnavailable also when what comes back is not what was stored, or not all of it */

@@ -37,6 +37,11 @@ export function tenantClients(tenant: string): TenantClients {
   return clients;
 }
 
+/** A client of the bucket whose session begins with its first use, and so lasts an hour from then. */
+export function freshBucketClient(tenant: string): S3Client {
+  return makeClients(tenant).bucket;
+}
+
 /** Path-style addressing is what a bucket on loopback needs. */
 export const bucketOptions = () => ({
   forcePathStyle: process.env.AWS_ENDPOINT_URL_S3 !== undefined,

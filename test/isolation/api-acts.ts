@@ -30,6 +30,10 @@ export function apiActs({ foreign, own }: ApiWorld): fc.Arbitrary<ApiAct> {
   const contexts = ['GET', 'DELETE'].map((method) =>
     about(`context, ${method}`, foreign.context, 'ctx_', (id) => ({ path: `/v1/contexts/${id}`, method })),
   );
+  const uploads = [
+    about('upload, GET', foreign.upload, 'upl_', (id) => ({ path: `/v1/uploads/${id}` })),
+    about('a context of an upload', foreign.upload, 'upl_', (upload) => ({ path: '/v1/contexts', body: { upload } })),
+  ];
   const used = ['/v1/generations', '/v1/completions'].map((path) =>
     about(`${path} with a context`, foreign.context, 'ctx_', (context) => ({
       path,
@@ -42,7 +46,7 @@ export function apiActs({ foreign, own }: ApiWorld): fc.Arbitrary<ApiAct> {
       ask: (tenant) => ({ key, path: '/v1/completions', body: { ...short, model: `core+${tenant}` } }),
     }),
   );
-  return fc.oneof(...generations, ...contexts, ...used, models);
+  return fc.oneof(...generations, ...contexts, ...uploads, ...used, models);
 }
 
 /** An answer without what is another's in every answer, and with the id that was asked for by one name. */

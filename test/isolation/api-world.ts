@@ -17,6 +17,7 @@ export interface Things {
   readonly key: string;
   readonly generation: string;
   readonly context: string;
+  readonly upload: string;
   readonly idempotencyKey: string;
 }
 
@@ -43,10 +44,14 @@ export async function makeApiWorld(): Promise<ApiWorld> {
 async function fill(service: TinyService, key: string, word: string): Promise<Things> {
   const idempotencyKey = 'the-same-for-both';
   const context = await service.call('/v1/contexts', { key, body: { content: `A ${word}.` } });
+  const upload = await service.call('/v1/uploads', { key, body: { purpose: 'context', bytes: 4 } });
   const generation = await service.call('/v1/generations', {
     ...{ key, headers: { prefer: 'wait=30', 'idempotency-key': idempotencyKey } },
     body: { ...short, prompt: `A ${word}` },
   });
   const idOf = async (response: Response) => ((await response.json()) as { id: string }).id;
-  return { key, idempotencyKey, context: await idOf(context), generation: await idOf(generation) };
+  return {
+    ...{ key, idempotencyKey, context: await idOf(context) },
+    ...{ generation: await idOf(generation), upload: await idOf(upload) },
+  };
 }

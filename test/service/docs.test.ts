@@ -26,6 +26,6 @@ it.each(examples)('docs/api.md: %s', async (example) => {
   expect(stdout).not.toMatch(/^data: \{"error"/m);
 });
 
-it('docs/api.md has an example of each route but those of one private document', () => {
-  expect(examples).toHaveLength(13);
+it('docs/api.md has an example of each route but those of one private document and one upload', () => {
+  expect(examples).toHaveLength(14);
 });

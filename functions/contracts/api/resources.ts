@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { uploadIdSchema } from './uploads.ts';
 
 export const modelListSchema = z
   .strictObject({
@@ -19,13 +20,23 @@ export const longestContextSeconds = 13 * 86_400;
 
 export const contextRequestSchema = z
   .strictObject({
-    content: z.string().min(1).max(contextLength).meta({ description: 'Plain text or Markdown' }),
+    content: z.string().min(1).max(contextLength).optional().meta({ description: 'Plain text or Markdown' }),
+    upload: uploadIdSchema.optional().meta({ description: 'An upload that is the text, in the place of content' }),
     expires_after: z
       .int()
       .min(60)
       .max(longestContextSeconds)
       .optional()
       .meta({ description: 'Seconds; 7 days by default' }),
+  })
+  .superRefine(({ content, upload }, context) => {
+    if ((content === undefined) !== (upload === undefined)) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['content'],
+      message: 'is needed, or upload in its place',
+      input: content,
+    });
   })
   .meta({ id: 'ContextRequest' });
 export type ContextRequest = z.output<typeof contextRequestSchema>;
