@@ -6,6 +6,7 @@ import { loadDeployment } from '../prepare/load-deployment.ts';
 import type { Numbered } from '../shared/generations/event-store.ts';
 import { getRecord } from '../shared/generations/record-store.ts';
 import { endError } from './api-errors.ts';
+import { generationAsked } from './asked-of.ts';
 import { cancelGeneration } from './cancel.ts';
 import { awaitEnd, follow } from './follow.ts';
 import type { HandlerOf } from './http.ts';
@@ -16,17 +17,12 @@ import { submit } from './submit.ts';
 import { TokenTexts } from './told-tokens.ts';
 
 export const createGeneration: HandlerOf<'createGeneration'> = async ({ caller, body, headers, requestId }) => {
-  const { model, prompt, messages, n, seed, stop, temperature, top_p, max_tokens, slingshot = {}, metadata } = body;
-  const conversation = messages?.map(({ role, content }) => ({
-    role: role === 'developer' ? ('system' as const) : role,
-    content,
-  }));
+  const { slingshot = {}, metadata } = body;
   const wait = waitOf(headers.prefer);
   const { record, headers: limits } = await submit({
     caller,
     asked: {
-      ...{ model, n, seed, stop, temperature, top_p, tokens: max_tokens, slingshot },
-      prompts: conversation ? [conversation] : [prompt ?? ''].flat(),
+      ...generationAsked(body),
       watched: body.events === true || slingshot.detail !== undefined,
       detailed: slingshot.detail === 'positions',
     },

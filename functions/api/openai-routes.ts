@@ -2,10 +2,10 @@ import type { ChatRequest } from '../contracts/api/chat.ts';
 import type { CompletionRequest } from '../contracts/api/completions.ts';
 import type { Caller } from '../contracts/caller.ts';
 import { ApiError } from '../contracts/problem.ts';
-import type { Prompt } from '../contracts/request.ts';
 import { loadDeployment } from '../prepare/load-deployment.ts';
 import { eventsAfter } from '../shared/generations/event-store.ts';
 import { endError } from './api-errors.ts';
+import { type AskedText, chatAsked, completionAsked } from './asked-of.ts';
 import { cancelGeneration } from './cancel.ts';
 import { awaitEnd, follow } from './follow.ts';
 import type { ApiResponse, HandlerOf, Headers } from './http.ts';
@@ -21,49 +21,40 @@ interface Wanted {
   readonly form: OpenAiForm;
   readonly caller: Caller;
   readonly body: CompletionRequest | ChatRequest;
-  readonly prompts: readonly Prompt[];
-  readonly tokens: number | undefined;
+  readonly text: AskedText;
   /** Alternatives told of each token; none at all when absent. */
   readonly logprobs: number | undefined;
-  /** The text after a gap that is to be filled. */
-  readonly suffix?: string | undefined;
   readonly idempotencyKey: string | undefined;
   readonly requestId: string;
 }
 
-/** OpenAI's default where a completion says no length. */
-const completionTokens = 16;
-
 export const createCompletion: HandlerOf<'createCompletion'> = ({ caller, body, headers, requestId }) =>
   answer({
     ...{ form: completionForm, caller, body, requestId },
-    prompts: [body.prompt].flat(),
-    tokens: body.max_tokens ?? completionTokens,
+    text: completionAsked(body),
     logprobs: body.logprobs,
-    suffix: body.suffix || undefined,
     idempotencyKey: headers['idempotency-key'],
   });
 
 export const createChatCompletion: HandlerOf<'createChatCompletion'> = ({ caller, body, headers, requestId }) =>
   answer({
     ...{ form: chatForm, caller, body, requestId },
-    prompts: [body.messages.map(({ role, content }) => ({ role: role === 'developer' ? 'system' : role, content }))],
-    tokens: body.max_completion_tokens ?? body.max_tokens,
+    text: chatAsked(body),
     logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
     idempotencyKey: headers['idempotency-key'],
   });
 
 async function answer(wanted: Wanted): Promise<ApiResponse> {
-  const { form, caller, body, prompts, tokens, logprobs, suffix, idempotencyKey, requestId } = wanted;
-  if (suffix !== undefined && logprobs !== undefined) {
+  const { form, caller, body, text, logprobs, idempotencyKey, requestId } = wanted;
+  if (text.suffix !== undefined && logprobs !== undefined) {
     throw new ApiError('unsupported_field', 'logprobs: go without suffix', { param: 'logprobs' });
   }
-  const { model, n, seed, stop, temperature, top_p, slingshot = {} } = body;
+  const { slingshot } = text;
   const drafts = body.stream === true && (body.diffusing === true || slingshot.detail !== undefined);
   const { record, headers } = await submit({
     caller,
     asked: {
-      ...{ model, prompts, n, seed, stop, temperature, top_p, tokens, slingshot, suffix },
+      ...text,
       watched: drafts || logprobs !== undefined,
       detailed: logprobs !== undefined || slingshot.detail === 'positions',
     },

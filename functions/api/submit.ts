@@ -1,27 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { stepsToRun } from '../../models/ssd2/halting.ts';
-import { firstIssue } from '../../models/zod-issue.ts';
 import type { Caller } from '../contracts/caller.ts';
 import type { GenerationRecord } from '../contracts/generation-record.ts';
 import { ApiError } from '../contracts/problem.ts';
-import { type ServiceInput, serviceRequestSchema } from '../contracts/request.ts';
-import { loadDeployment } from '../prepare/load-deployment.ts';
-import { type Prepared, prepare } from '../prepare/prepare.ts';
+import type { ServiceInput } from '../contracts/request.ts';
+import type { Prepared } from '../prepare/prepare.ts';
 import { admit } from '../shared/admission.ts';
-import { loadContextText } from '../shared/context-store.ts';
-import { getContext } from '../shared/contexts.ts';
 import { setting } from '../shared/environment.ts';
-import { InvalidRequest } from '../shared/errors.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
 import { createRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
 import { storeRequest } from '../shared/request-store.ts';
 import { expiryAttribute } from '../shared/table/partition.ts';
 import { TenantTable } from '../shared/table/tenant-table.ts';
 import type { Headers } from './http.ts';
-import { chosenModel } from './models.ts';
+import { prepareAsked } from './prepare-asked.ts';
 import { rateLimitHeaders } from './rate-limits.ts';
-import { type Asked, serviceRequest } from './service-request.ts';
+import type { Asked } from './service-request.ts';
 
 const day = 86_400;
 /** A generation is readable for a month, and found again by its idempotency key for a day. */
@@ -54,7 +49,7 @@ let client: SFNClient | undefined;
  */
 export async function submit(submission: Submission): Promise<Submitted> {
   const { caller, asked, attached, metadata } = submission;
-  const { request, prepared } = await prepareFor(caller, asked);
+  const { request, prepared } = await prepareAsked(caller, asked);
   const { id, known } = await identify(submission);
   if (known) return { record: known, headers: {} };
   const { headers } = await takePlace(caller, prepared, id);
@@ -77,28 +72,6 @@ export async function submit(submission: Submission): Promise<Submitted> {
   const made = (await createRecord(caller.tenant, record)) ? record : ((await getRecord(caller.tenant, id)) ?? record);
   if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
   return { record: made, headers };
-}
-
-async function prepareFor(caller: Caller, asked: Asked) {
-  const deployment = await loadDeployment();
-  const { slingshot, model } = asked;
-  const chosen = chosenModel(deployment.catalog, caller, model, slingshot.tenantModel);
-  const context = slingshot.context === undefined ? undefined : await contextOf(caller, slingshot.context);
-  const stored = context && { key: context.key, sha256: context.sha256 };
-  const request = serviceRequest(asked, chosen, stored);
-  const parsed = serviceRequestSchema.safeParse(request);
-  if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
-  const text = stored && (await loadContextText(caller.tenant, stored));
-  const prepared = await prepare({ ...parsed.data, context: text }, deployment);
-  return { request, prepared };
-}
-
-async function contextOf({ tenant }: Caller, id: string) {
-  const context = await getContext(tenant, id);
-  if (context) return context;
-  throw new ApiError('invalid_request', `slingshot.context: there is no context ${JSON.stringify(id)}`, {
-    param: 'slingshot.context',
-  });
 }
 
 /** A new generation's id; or, under an idempotency key that was used before, that generation's. */
