@@ -1,3 +1,4 @@
+import { endpointName } from '../../models/ssd2/routing.ts';
 import type { LikelyTokens } from '../../models/ssd2/step-detail.ts';
 import type { StepMessage } from '../contracts/generation.ts';
 import type { TokenTexts } from './told-tokens.ts';
@@ -10,7 +11,9 @@ export function sequenceOfReport(first: number, from: StepMessage, { block, step
 
 /** What is shown of a denoise step that is not committed yet. */
 export async function draftOf(report: StepMessage, texts: TokenTexts): Promise<object> {
-  const { lane, block, step, t, tokens, changed, probabilities, confidence, entropy, milliseconds, positions } = report;
+  const { lane, block, step, t, tokens, changed, probabilities, settled = 0, done, confidence, entropy } = report;
+  const { routes, milliseconds, positions } = report;
+  const answered = Object.entries(routes).map(([member, endpoint]) => [member, endpointName(endpoint)]);
   const named = async (likely: LikelyTokens) =>
     Promise.all(likely.map(async ([id, value]) => ({ token: await texts.of(id), logprob: value })));
   const details = positions?.map(async ({ logProbability, mover, merged, members }) => {
@@ -24,7 +27,8 @@ export async function draftOf(report: StepMessage, texts: TokenTexts): Promise<o
     ...{ index: lane, block, step, t },
     draft: await texts.whole(tokens),
     tokens: await texts.all(tokens),
-    ...{ changed, probabilities, confidence, entropy, milliseconds },
+    ...{ changed, probabilities, settled, done, confidence, entropy, milliseconds },
+    routes: Object.fromEntries(answered),
     ...(details ? { positions: await Promise.all(details) } : {}),
   };
 }

@@ -78,6 +78,8 @@ export const stepReportSchema = z
     changed: tokenIdsSchema,
     /** The tokens' probabilities, one a position. */
     probabilities: z.array(z.number()).readonly(),
+    /** Positions from the left whose tokens stay, where the form knows. */
+    settled: countSchema.optional(),
     /** Whether the block is done, and these are its tokens. */
     done: z.boolean(),
     /** One a position, for whoever asked for it. */
@@ -123,6 +125,7 @@ export function reduceStep(
       entropy,
       changed,
       probabilities: probabilitiesOf(merged, next.argmax, vocabulary),
+      ...(next.settled ? { settled: next.settled } : {}),
       done: next.done,
       ...(detailed ? { positions: positionDetails(decoding, answers, merged, next.argmax) } : {}),
     },
