@@ -44,7 +44,10 @@ async function up(options: UpOptions): Promise<void> {
   const { startServiceHere } = await import('../../lib/local/service-here.ts');
   const fleet = await readFleet(options.models);
   print(styleText('gray', `starting ${fleet.models.map(({ name }) => name).join(', ')} ...`));
+  const { cachedSite } = await import('../../lib/console/cached-site.ts');
+  const { pageServer } = await import('../../lib/console/page-server.ts');
   const service = await startServiceHere(fleet, {
+    page: pageServer(await cachedSite()),
     state: options.ephemeral ? 'ephemeral' : { folder: options.state },
     address: { port: options.port, ...(options.host === undefined ? {} : { host: options.host }) },
     ...(options.cors ? { corsOrigins: options.cors } : {}),
@@ -78,6 +81,8 @@ async function greet(
   }
   const model = Object.hasOwn(fleet.catalog.tenants, own) ? `core+${own}` : 'core';
   print(`
+the console, to watch it: ${url}/${isNew ? `#key=${key}` : ''}
+
 curl ${url}/v1/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' \\
   -d '{"model": "${model}", "prompt": "To create a queue,", "max_tokens": 25}'
 

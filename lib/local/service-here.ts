@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Administration } from '../administration/administration.ts';
+import type { PageServer } from '../console/page-server.ts';
 import type { Fleet } from '../fleet.ts';
 import { frontServer } from './front/front.ts';
 import { type Address, close, listen } from './listen.ts';
@@ -13,6 +14,8 @@ import { sweep } from './sweep.ts';
 export interface ServiceOptions extends Partial<LocalOptions> {
   readonly state: NonNullable<LocalOptions['state']>;
   readonly address?: Address;
+  /** Serves the console beside the API. */
+  readonly page?: PageServer;
   /** Web origins whose pages may call; none by default. */
   readonly corsOrigins?: readonly string[];
   /** How long a request may take to arrive. */
@@ -36,7 +39,7 @@ export interface ServiceHere {
 
 /** Starts the local cloud with its table, and the API before it. */
 export async function startServiceHere(fleet: Fleet, options: ServiceOptions): Promise<ServiceHere> {
-  const { address, corsOrigins, requestMilliseconds, actor = 'slingshot up', ...rest } = options;
+  const { address, page, corsOrigins, requestMilliseconds, actor = 'slingshot up', ...rest } = options;
   const cloud = await LocalCloud.start(fleet, rest);
   try {
     const { service } = cloud;
@@ -48,6 +51,7 @@ export async function startServiceHere(fleet: Fleet, options: ServiceOptions): P
     sweeping.unref();
     const server = frontServer({
       ...service,
+      ...(page ? { page } : {}),
       ...(corsOrigins ? { corsOrigins } : {}),
       ...(requestMilliseconds === undefined ? {} : { requestMilliseconds }),
     });

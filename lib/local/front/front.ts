@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import type { AuthorizerContext } from '../../../functions/contracts/caller.ts';
 import { ApiError, problemHeaders, problemOf } from '../../../functions/contracts/problem.ts';
+import type { PageServer } from '../../console/page-server.ts';
 import { gatewayEvent } from './gateway-event.ts';
 import { matchRoute } from './route-match.ts';
 
@@ -12,6 +13,8 @@ export interface FrontOptions {
   readonly authorise: (authorization: string) => Promise<AuthorizerContext | undefined>;
   readonly api: (event: unknown) => Promise<unknown>;
   readonly stream: (event: unknown, response: ServerResponse) => Promise<unknown>;
+  /** The console's files, which stand beside the API. */
+  readonly page?: PageServer;
   /** Web origins whose pages may call; none by default. */
   readonly corsOrigins?: readonly string[];
   /** How long a request may take to arrive. */
@@ -66,7 +69,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   requestId: string,
-  { authorise, api, stream }: FrontOptions,
+  { authorise, api, stream, page }: FrontOptions,
 ): Promise<void> {
   const { method = 'GET', headers } = request;
   const url = URL.parse(request.url ?? '/', 'http://localhost');
@@ -75,6 +78,7 @@ async function answer(
     response.writeHead(204).end();
     return;
   }
+  if (page?.(request, response, url.pathname)) return;
   const match = matchRoute(method, url.pathname);
   if ('methods' in match) {
     if (match.methods.length === 0) throw new ApiError('not_found', 'there is no such route');

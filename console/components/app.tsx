@@ -1,0 +1,51 @@
+import { view } from '../views.ts';
+import { ColumnView } from './column.tsx';
+import { Composer } from './composer.tsx';
+import { DocumentDialog } from './document-dialog.tsx';
+import { Header } from './header.tsx';
+import { Inspector } from './inspector.tsx';
+import { KeyDialog } from './key-dialog.tsx';
+import { Legend } from './legend.tsx';
+import { RequestDialog } from './request-dialog.tsx';
+import { Strips } from './strips.tsx';
+import { Transport } from './transport.tsx';
+
+/** Two columns, and what there is to see of them at a step. */
+export function Stage({ single = false }: { single?: boolean }) {
+  return (
+    <>
+      <div class={single ? 'columns single' : 'columns'}>
+        <ColumnView side={0} />
+        {single ? null : <ColumnView side={1} />}
+      </div>
+      <Inspector />
+      <Transport />
+      <Legend />
+      <Strips />
+    </>
+  );
+}
+
+function Compare() {
+  return (
+    <main>
+      <h1 class="lead">
+        A large model writes. A small one, made of a tenant’s own text, corrects it <em>at every step</em>.
+      </h1>
+      <Composer />
+      <Stage />
+    </main>
+  );
+}
+
+export function App() {
+  return (
+    <>
+      <Header />
+      {view.value === '' ? <Compare /> : null}
+      <KeyDialog />
+      <RequestDialog />
+      <DocumentDialog />
+    </>
+  );
+}
