@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { evaluateCommand } from './commands/evaluate/index.ts';
 import { experimentCommand } from './commands/experiment.ts';
@@ -27,6 +28,7 @@ export function commandLine(): Command {
     .addCommand(importCommand())
     .addCommand(evaluateCommand())
     .addCommand(experimentCommand())
+    .addCommand(configCommand())
     .addCommand(tenantsCommand())
     .addCommand(keysCommand())
     .addCommand(usageCommand())

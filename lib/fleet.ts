@@ -1,14 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import * as z from 'zod';
-import { type Catalog, templates } from '../functions/contracts/catalog.ts';
+import type { Catalog } from '../functions/contracts/catalog.ts';
 import { InvalidRequest } from '../functions/shared/errors.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
 import { modelVersion, type ServedFiles, servedFiles } from '../models/checkpoint/served-model.ts';
 import { readTextSync } from '../models/files/read-text.ts';
-import { type Endpoint, endpointName, type RoutingTable, validateRouting } from '../models/ssd2/routing.ts';
+import { type Endpoint, endpointName, type RoutingTable } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
 import { checkName, checkTogether } from './fleet-check.ts';
+import { type FleetFile, fleetSchema } from './fleet-file.ts';
 
 /** A model that is served. */
 export interface FleetModel {
@@ -34,40 +34,32 @@ export interface Fleet {
 /** The models shipped with Slingshot. */
 export const shippedModels = join(import.meta.dirname, '..', 'models', 'weights');
 
-/** Says in a folder of model directories who answers for which timesteps; a model's name alone: for all of them. */
+/** Says in a folder of model directories who answers for which timesteps. */
 const fleetFile = 'fleet.json';
 
 /** What all models of cores share. */
 const coreEndpoint: Endpoint = { endpoint: 'slingshot-core' };
 
-const routesSchema = z.union([
-  z.string().transform((model) => [{ from: 0, to: 1, model }]),
-  z.array(z.strictObject({ from: z.number(), to: z.number(), model: z.string() })).min(1),
-]);
-const coreSchema = z.union([
-  z.strictObject({ routes: routesSchema, template: z.enum(templates).default('plain') }),
-  routesSchema.transform((routes) => ({ routes, template: 'plain' as const })),
-]);
-const fleetSchema = z.strictObject({
-  cores: z.record(z.string(), coreSchema).refine((cores) => Object.hasOwn(cores, 'core'), 'there must be a core'),
-  tenants: z.record(z.string(), routesSchema),
-});
-type FleetFile = z.output<typeof fleetSchema>;
-
 /**
  * The fleet of a folder of model directories: as its fleet.json says, or, without one, `core` and every other directory
  * a tenant.
  *
+ * @param routing what to go by in the place of a part of fleet.json
  * @throws Error when there is no core, fleet.json is wrong, a name cannot be an endpoint's, or models do not belong
  *   together
  */
-export async function readFleet(directory: string = shippedModels): Promise<Fleet> {
+export async function readFleet(
+  directory: string = shippedModels,
+  routing: { readonly [Part in keyof FleetFile]?: FleetFile[Part] | undefined } = {},
+): Promise<Fleet> {
   const names = existsSync(directory)
     ? readdirSync(directory).filter((name) => existsSync(join(directory, name, modelFiles.config)))
     : [];
   if (!names.includes('core')) throw new Error(`no core model in ${directory}: expected ${join(directory, 'core')}`);
   const path = join(directory, fleetFile);
-  const { cores, tenants } = existsSync(path) ? readFleetFile(path, names) : conventional(names);
+  const said = existsSync(path) ? readFleetFile(path) : conventional(names);
+  const { cores = said.cores, tenants = said.tenants } = routing;
+  checkModels({ cores, tenants }, names, directory);
   const namesIn = (tables: readonly { model: string }[][]) => [...new Set(tables.flat().map(({ model }) => model))];
   const coreNames = namesIn(Object.values(cores).map(({ routes }) => routes));
   const tenantNames = namesIn(Object.values(tenants));
@@ -89,7 +81,7 @@ export async function readFleet(directory: string = shippedModels): Promise<Flee
     ...tenantNames.map((name) => model(name, 'tenant', { endpoint: `slingshot-tenant-${name}` })),
   ]);
   const endpointOf = new Map(models.map(({ name, endpoint }) => [name, endpoint]));
-  const routing = (routes: readonly { from: number; to: number; model: string }[]) =>
+  const placed = (routes: readonly { from: number; to: number; model: string }[]) =>
     routes.map(({ from, to, model }) => ({ from, to, endpoint: endpointOf.get(model) as Endpoint }));
   const core = await model('core', 'core', endpointOf.get('core') ?? coreEndpoint);
   const { block, vocabulary, positions } = await checkTogether(
@@ -101,8 +93,8 @@ export async function readFleet(directory: string = shippedModels): Promise<Flee
     models,
     shape: { block, vocabulary, positions },
     catalog: {
-      cores: mapValues(cores, ({ routes, template }) => ({ routes: routing(routes), template })),
-      tenants: mapValues(tenants, routing),
+      cores: mapValues(cores, ({ routes, template }) => ({ routes: placed(routes), template })),
+      tenants: mapValues(tenants, placed),
     },
   };
 }
@@ -123,7 +115,7 @@ function conventional(names: readonly string[]): FleetFile {
   return fleetSchema.parse({ cores: { core: 'core' }, tenants: Object.fromEntries(tenants) });
 }
 
-function readFleetFile(path: string, names: readonly string[]): FleetFile {
+function readFleetFile(path: string): FleetFile {
   let json: unknown;
   try {
     json = JSON.parse(readTextSync(path), (key, value) => {
@@ -137,18 +129,16 @@ function readFleetFile(path: string, names: readonly string[]): FleetFile {
   }
   const result = fleetSchema.safeParse(json);
   if (!result.success) throw new Error(`${path}: ${firstIssue(result.error, 'the file')}`);
-  const { cores, tenants } = result.data;
+  return result.data;
+}
+
+/** @throws Error naming a model that a table routes to and that is not there */
+function checkModels({ cores, tenants }: FleetFile, names: readonly string[], directory: string): void {
   const tables = { ...mapValues(cores, ({ routes }) => routes), ...tenants };
   for (const [name, routes] of Object.entries(tables)) {
     const unknown = routes.find(({ model }) => !names.includes(model));
-    if (unknown) throw new Error(`${path}: ${name}: there is no model ${unknown.model} beside it`);
-    try {
-      validateRouting(routes.map(({ model, ...range }) => ({ ...range, endpoint: { endpoint: model } })));
-    } catch (error) {
-      throw new Error(`${path}: ${name}: ${(error as Error).message}`);
-    }
+    if (unknown) throw new Error(`${directory}: ${name}: there is no model ${unknown.model} in it`);
   }
-  return result.data;
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U): Record<string, U> {

@@ -1,4 +1,4 @@
-import { type CfnElement, Stack, Validations } from 'aws-cdk-lib';
+import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /** Accepts findings of cdk-nag's AWS Solutions pack, each for a written reason. */
@@ -6,9 +6,4 @@ export function acknowledge(construct: IConstruct, findings: Readonly<Record<str
   for (const [id, reason] of Object.entries(findings)) {
     Validations.of(construct).acknowledge({ id: `AwsSolutions-${id}`, reason });
   }
-}
-
-/** What a construct's main resource is called in the template, and so in findings. */
-export function logicalId(construct: IConstruct): string {
-  return Stack.of(construct).getLogicalId(construct.node.defaultChild as CfnElement);
 }

@@ -17,16 +17,16 @@ import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
 import { type ProblemCode, problemContentType, problemKinds } from '../../functions/contracts/problem.ts';
 import { type Route, routes } from '../../functions/contracts/routes.ts';
+import type { Settings } from '../config/schema.ts';
 import { acknowledge } from './acknowledge.ts';
 import { logs } from './logs.ts';
 import { type ServiceFunctions, streamMinutes } from './service-functions.ts';
-import type { Settings } from './settings.ts';
 import { usagePlans } from './usage-plans.ts';
 
 export interface ApiProps {
   readonly functions: ServiceFunctions;
   readonly authorizer: IAuthorizer;
-  readonly settings: Pick<Settings, 'tiers' | 'corsOrigins' | 'requestsPerSecond' | 'requestBurst' | 'firewall'>;
+  readonly settings: Pick<Settings, 'quotas' | 'network'>;
 }
 
 /** What the gateway says by itself, as the same body that the functions give. */
@@ -48,7 +48,8 @@ const gatewayProblems: readonly (readonly [ResponseType, ProblemCode, string, nu
 
 /** The REST API: a method a route, an authoriser on every one that takes a key, streams where the route has them. */
 export function api(scope: Construct, { functions, authorizer, settings }: ApiProps): RestApi {
-  const { corsOrigins } = settings;
+  const { quotas, network } = settings;
+  const { corsOrigins } = network;
   const made = new RestApi(scope, 'Gateway', {
     restApiName: 'Slingshot',
     endpointTypes: [EndpointType.REGIONAL],
@@ -57,7 +58,7 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
     apiKeySourceType: ApiKeySourceType.AUTHORIZER,
     deployOptions: {
       stageName: 'live',
-      ...{ throttlingRateLimit: settings.requestsPerSecond, throttlingBurstLimit: settings.requestBurst },
+      ...{ throttlingRateLimit: network.requestsPerSecond, throttlingBurstLimit: network.requestBurst },
       accessLogDestination: new LogGroupLogDestination(logs(scope, 'AccessLogs')),
       accessLogFormat: AccessLogFormat.jsonWithStandardFields(),
       loggingLevel: MethodLoggingLevel.ERROR,
@@ -99,8 +100,8 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
     made.addGatewayResponse(type.responseType, gatewayResponse(type, code, detail, retryAfter));
   }
   acknowledge(made, { APIG2: 'Requests are validated by the functions, whose errors name the field.' });
-  usagePlans(scope, made.deploymentStage, settings.tiers);
-  if (settings.firewall) firewall(scope, made);
+  usagePlans(scope, made.deploymentStage, quotas);
+  if (network.firewall) firewall(scope, made);
   else
     acknowledge(made.deploymentStage, { APIG3: 'AWS WAF stands before the gateway where the setting firewall is on.' });
   return made;

@@ -2,12 +2,13 @@ import { Aws, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
+import { pinLogicalId } from './logical-id.ts';
+import { keyOf } from './surroundings.ts';
 
-const id = 'CustomerKey';
-
-/** The account's own key for all that holds data: bucket, state machines, logs. What it encrypted is lost with it. */
-export function customerKey(scope: Construct): void {
-  const key = new Key(scope, id, { enableKeyRotation: true, removalPolicy: RemovalPolicy.RETAIN });
+/** The account's own key for all that holds data: table, buckets, state machines, logs. What it encrypted is lost with it. */
+export function customerKey(scope: Construct): IKey {
+  const key = new Key(scope, 'CustomerKey', { enableKeyRotation: true, removalPolicy: RemovalPolicy.RETAIN });
+  pinLogicalId(key, 'CustomerKey');
   key.addToResourcePolicy(
     new PolicyStatement({
       principals: [new ServicePrincipal(`logs.${Aws.REGION}.amazonaws.com`)],
@@ -20,15 +21,7 @@ export function customerKey(scope: Construct): void {
       },
     }),
   );
-}
-
-/** The key of the stack that something is in; undefined where there is none. */
-export function keyOf(scope: Construct): IKey | undefined {
-  for (const parent of scope.node.scopes.toReversed()) {
-    const key = parent.node.tryFindChild(id);
-    if (key instanceof Key) return key;
-  }
-  return undefined;
+  return key;
 }
 
 /** What a role needs beside its right to what the key encrypts. */

@@ -3,7 +3,8 @@ import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs';
 import { objectDays } from '../../functions/contracts/stored.ts';
 import { acknowledge } from './acknowledge.ts';
-import { keyOf } from './customer-key.ts';
+import { pinLogicalId } from './logical-id.ts';
+import { keyOf } from './surroundings.ts';
 
 /** Where lies what is too large, or too private, to pass through a state machine. */
 export function envelopeBucket(scope: Construct): Bucket {
@@ -17,6 +18,7 @@ export function envelopeBucket(scope: Construct): Bucket {
     lifecycleRules: [{ expiration: Duration.days(objectDays) }],
     removalPolicy: RemovalPolicy.RETAIN,
   });
+  pinLogicalId(bucket, 'Envelopes');
   acknowledge(bucket, {
     S1: 'Access logs would outlive the envelopes, which are intermediate results that expire by themselves.',
   });

@@ -5,14 +5,17 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
-import { acknowledge, logicalId } from './acknowledge.ts';
+import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
 import { type LambdaFunctionProps, lambdaFunction } from './lambda-function.ts';
+import { arnInFindings } from './logical-id.ts';
 import type { Tenancy } from './tenancy.ts';
 import type { TimeBudget } from './time-budget.ts';
 
 export interface FunctionsProps {
+  /** What names of models' components begin with. */
+  readonly prefix: string;
   readonly budget: TimeBudget;
   readonly bucket: Bucket;
   readonly tenancy: Tenancy;
@@ -60,7 +63,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   const mayReport = may(['s3:PutObject'], 'reports');
   const arn = (resource: string, resourceName: string) =>
     stack.formatArn({ service: 'sagemaker', resource, resourceName });
-  const components = `${stack.stackName}-*`;
+  const components = `${props.prefix}-*`;
   const mayInvoke = new PolicyStatement({
     actions: ['sagemaker:InvokeEndpoint'],
     resources: [...endpoints.map((name) => arn('endpoint', name)), arn('inference-component', components)],
@@ -68,7 +71,7 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
   const accepted = {
     ...Object.fromEntries(
       Object.values(objectKeys).map((key) => [
-        `IAM5[Resource::<${logicalId(bucket)}.Arn>/${key}]`,
+        `IAM5[Resource::${arnInFindings(scope, bucket)}/${key}]`,
         'Keys have digests of content and names of generations, which are not known beforehand.',
       ]),
     ),

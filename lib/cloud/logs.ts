@@ -1,15 +1,15 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { keyOf } from './customer-key.ts';
+import { surroundingsOf } from './surroundings.ts';
 
 /** A group of logs, which hold names and numbers but no text of a tenant's. */
 export function logs(scope: Construct, id: string, logGroupName?: string): LogGroup {
-  const encryptionKey = keyOf(scope);
+  const { key: encryptionKey, logDays } = surroundingsOf(scope);
   return new LogGroup(scope, id, {
     ...(logGroupName === undefined ? {} : { logGroupName }),
     ...(encryptionKey === undefined ? {} : { encryptionKey }),
-    retention: RetentionDays.ONE_MONTH,
+    retention: logDays,
     removalPolicy: RemovalPolicy.DESTROY,
   });
 }

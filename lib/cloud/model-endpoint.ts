@@ -18,17 +18,13 @@ export interface ModelEndpointProps {
   readonly image: Artefact;
   readonly instanceType: string;
   readonly instances: number;
+  readonly provider: 'cuda' | 'cpu';
 }
 
 const variantName = 'main';
 const startupSeconds = 600;
 /** What a component may take of its instance, beside one GPU or one processor. */
 const componentMemoryMebibytes = { gpu: 4096, cpu: 1024 };
-
-/** Whether an instance type has GPUs, by its family's letter. */
-export function hasGpus(instanceType: string): boolean {
-  return /^ml\.[gp]\d/.test(instanceType);
-}
 
 /**
  * The inference component that a model runs as. A new version of the model is another component, so that no generation
@@ -42,7 +38,7 @@ export function componentName(endpoint: string, { name, endpoint: { version } }:
 export class ModelEndpoint extends Construct {
   constructor(scope: Construct, id: string, props: ModelEndpointProps) {
     super(scope, id);
-    const { name, models, artefacts, image, instanceType, instances } = props;
+    const { name, models, artefacts, image, instanceType, instances, provider } = props;
     const logGroup = logs(this, 'Logs', `/aws/sagemaker/Endpoints/${name}`);
     const componentLogs = Stack.of(this).formatArn({
       service: 'logs',
@@ -78,11 +74,11 @@ export class ModelEndpoint extends Construct {
       endpointConfigName: config.attrEndpointConfigName,
     });
     endpoint.node.addDependency(config, logGroup);
-    const gpu = hasGpus(instanceType);
+    const gpu = provider === 'cuda';
     for (const model of models) {
       const component = componentName(name, model);
       const definition = new ModelDefinition(this, `Model-${model.name}`, {
-        ...{ model, artefacts, image, componentName: component, provider: gpu ? 'cuda' : 'cpu' },
+        ...{ model, artefacts, image, componentName: component, provider },
       });
       const placed = new CfnInferenceComponent(definition, 'Component', {
         inferenceComponentName: component,

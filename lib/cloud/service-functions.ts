@@ -7,14 +7,17 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
-import { acknowledge, logicalId } from './acknowledge.ts';
+import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
 import { lambdaFunction } from './lambda-function.ts';
+import { logicalId } from './logical-id.ts';
 import type { Tenancy } from './tenancy.ts';
 import type { TimeBudget } from './time-budget.ts';
 
 export interface ServiceFunctionsProps {
+  /** What names of models' components begin with. */
+  readonly prefix: string;
   readonly budget: TimeBudget;
   readonly bucket: Bucket;
   readonly tenancy: Tenancy;
@@ -49,7 +52,7 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
   };
   const arn = (service: string, resource: string, resourceName: string) =>
     stack.formatArn({ service, resource, resourceName });
-  const components = `${stack.stackName}-*`;
+  const components = `${props.prefix}-*`;
   const executions = stack.formatArn({
     ...{ service: 'states', resource: 'execution', resourceName: `${generation.stateMachineName}:*` },
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,

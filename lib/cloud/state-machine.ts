@@ -9,9 +9,10 @@ import {
   type StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { acknowledge, logicalId } from './acknowledge.ts';
-import { keyOf } from './customer-key.ts';
+import { acknowledge } from './acknowledge.ts';
+import { logicalId } from './logical-id.ts';
 import { logs } from './logs.ts';
+import { keyOf } from './surroundings.ts';
 
 export interface StateMachineProps {
   readonly name: string;

@@ -6,13 +6,14 @@ import type { Tiers } from '../../functions/contracts/tiers.ts';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import { partitionOf } from '../../functions/shared/table/tenant-table.ts';
 import { tenantTag } from '../../functions/shared/tenant-clients.ts';
-import { acknowledge, logicalId } from './acknowledge.ts';
+import { acknowledge } from './acknowledge.ts';
 import { mayUseKey } from './customer-key.ts';
-import { serviceTable } from './service-table.ts';
+import { arnInFindings } from './logical-id.ts';
 import { sessionRole } from './session-role.ts';
 
 export interface TenancyProps {
   readonly bucket: Bucket;
+  readonly table: Table;
   readonly tiers: Tiers;
 }
 
@@ -32,7 +33,7 @@ const itemActions = [
 ].map((action) => `dynamodb:${action}`);
 
 /**
- * What tells tenants' data apart: the service's table, and the role that a function takes on, for one tenant at a time,
+ * What tells tenants' data apart in the service's table and bucket: the role that a function takes on, for one tenant at a time,
  * to touch that tenant's items and objects. No function may touch them otherwise.
  */
 export class Tenancy {
@@ -45,9 +46,9 @@ export class Tenancy {
   #trusting: PolicyStatement | undefined;
   readonly #roleArn: string;
 
-  constructor(scope: Construct, { bucket, tiers }: TenancyProps) {
+  constructor(scope: Construct, { bucket, table, tiers }: TenancyProps) {
     this.#scope = scope;
-    this.table = serviceTable(scope);
+    this.table = table;
     const own = new PolicyDocument({ statements: tenantStatements(scope, this.table, bucket) });
     const role = new CfnRole(scope, 'TenantRole', {
       assumeRolePolicyDocument: this.#trust,
@@ -57,7 +58,7 @@ export class Tenancy {
     this.#roleArn = role.attrArn;
     acknowledge(role, {
       // As the finding spells a variable of the policy.
-      [`IAM5[Resource::<${logicalId(bucket)}.Arn>/${ownerPrefix(taggedTenant.replace(/^\$\{(.*)\}$/, '<$1>'))}/*]`]:
+      [`IAM5[Resource::${arnInFindings(scope, bucket)}/${ownerPrefix(taggedTenant.replace(/^\$\{(.*)\}$/, '<$1>'))}/*]`]:
         "All that lies under the prefix of the session's tenant.",
     });
     this.environment = {

@@ -1,10 +1,11 @@
 import { App, Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Artefacts } from '../cloud/artefacts.ts';
-import { settingsSchema } from '../cloud/settings.ts';
-import { SlingshotStack } from '../cloud/slingshot-stack.ts';
+import { deployment } from '../cloud/deployment.ts';
+import { settingsSchema } from '../config/schema.ts';
 import type { Fleet } from '../fleet.ts';
 import { localCatalog } from './local-catalog.ts';
+import { mergeTemplates } from './merge-templates.ts';
 import type { Template, TemplateOptions } from './template.ts';
 
 /** Models are served from their folders here. Assets would be hashed into a cache under the user's home, too. */
@@ -23,8 +24,8 @@ export const unbuiltArtefacts: Artefacts = {
 };
 
 /**
- * The template that `cdk deploy` would deploy for this fleet, less what its models are made of. Code is not bundled: the
- * local cloud runs handlers from their sources.
+ * What `cdk deploy` would deploy for this fleet, all its stacks in one template, less what its models are made of. Code is
+ * not bundled: the local cloud runs handlers from their sources.
  *
  * @param outdir a folder for what the CDK writes
  */
@@ -40,10 +41,13 @@ export function synthesise(
     // Takes seconds, and `cdk synth` does it before anything is deployed.
     builtinCloudFormationValidation: false,
   });
-  const settings = settingsSchema.parse({ kept, ...(tiers ? { tiers } : {}) });
-  const stack = new SlingshotStack(app, 'Slingshot', {
-    ...{ fleet, settings, artefacts: unbuiltArtefacts },
+  const settings = settingsSchema.parse({ kept, ...(tiers ? { quotas: tiers } : {}) });
+  const { data, models, service } = deployment(app, {
+    ...{ prefix: 'Slingshot', fleet, settings, artefacts: unbuiltArtefacts },
     endpointTimeout: Duration.millis(endpointTimeoutMilliseconds),
   });
-  return app.synth().getStackArtifact(stack.artifactId).template;
+  const assembly = app.synth();
+  return mergeTemplates(
+    [data, models, service].map(({ artifactId }) => assembly.getStackArtifact(artifactId).template),
+  );
 }

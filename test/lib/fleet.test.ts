@@ -82,7 +82,7 @@ describe('a fleet', () => {
     ['{', 'is not JSON'],
     [JSON.stringify({ ...routedFleet, colour: 'red' }), 'Unrecognized key'],
     [JSON.stringify({ cores: { instruct: 'middle' }, tenants: {} }), 'cores: there must be a core'],
-    [JSON.stringify({ ...routedFleet, tenants: { acme: 'nobody' } }), 'acme: there is no model nobody beside it'],
+    [JSON.stringify({ ...routedFleet, tenants: { acme: 'nobody' } }), 'acme: there is no model nobody in it'],
     [
       JSON.stringify({ cores: { core: 'core', other: 'acme' }, tenants: { acme: 'acme' } }),
       "model acme is a core's and a tenant's",

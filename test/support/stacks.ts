@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, NestedStack } from 'aws-cdk-lib';
+import { App, NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { builtArtefacts } from '../../lib/cloud/artefacts.ts';
-import { type Settings, settingsSchema } from '../../lib/cloud/settings.ts';
-import { SlingshotStack } from '../../lib/cloud/slingshot-stack.ts';
+import { deployment } from '../../lib/cloud/deployment.ts';
+import { type SettingsInput, settingsSchema } from '../../lib/config/schema.ts';
+import { mergeTemplates } from '../../lib/local/merge-templates.ts';
 import { tinyFleet } from './tiny-fleet.ts';
 
 /** Seven of the state machines, and those of the service: two behind the API, the authoriser, and the end of executions. */
@@ -24,17 +25,11 @@ export class Stacks {
     return new Stacks(await tinyFleet());
   }
 
-  build(
-    settings: Partial<Settings> = {},
-    fleet = this.tiny.fleet,
-    id = 'Slingshot',
-  ): { app: App; stack: SlingshotStack } {
+  build(settings: SettingsInput = {}, fleet = this.tiny.fleet, prefix = 'Slingshot'): App {
     const outdir = mkdtempSync(join(this.#folder, 'cdk.out'));
     const app = new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
-    const stack = new SlingshotStack(app, id, {
-      ...{ fleet, artefacts: builtArtefacts, settings: settingsSchema.parse(settings) },
-    });
-    return { app, stack };
+    deployment(app, { prefix, fleet, artefacts: builtArtefacts, settings: settingsSchema.parse(settings) });
+    return app;
   }
 
   async remove(): Promise<void> {
@@ -43,10 +38,12 @@ export class Stacks {
   }
 }
 
-/** The stack's template, then those of the stacks nested in it. */
-export function templates(stack: SlingshotStack): Template[] {
-  const nested = stack.node.children.filter((child) => child instanceof NestedStack);
-  return [stack, ...nested].map((each) => Template.fromStack(each));
+/** The stacks of an app as one template, then those of the stacks nested in them. */
+export function templates(app: App): Template[] {
+  const stacks = app.node.children.filter((child) => Stack.isStack(child));
+  const nested = stacks.flatMap((stack) => stack.node.children.filter((child) => child instanceof NestedStack));
+  const merged = mergeTemplates(stacks.map((stack) => Template.fromStack(stack).toJSON() as never));
+  return [Template.fromJSON(merged as never), ...nested.map((each) => Template.fromStack(each))];
 }
 
 export interface Resource {

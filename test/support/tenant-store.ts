@@ -5,6 +5,8 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { defaultTiers, type Tiers } from '../../functions/contracts/tiers.ts';
+import { serviceTable } from '../../lib/cloud/service-table.ts';
+import { surround } from '../../lib/cloud/surroundings.ts';
 import { Tenancy } from '../../lib/cloud/tenancy.ts';
 import { LocalAws } from '../../lib/local/aws-environment.ts';
 import { readTemplate } from '../../lib/local/definitions.ts';
@@ -27,7 +29,8 @@ export async function tenantStore({ tiers = defaultTiers }: { tiers?: Tiers } = 
   const folder = mkdtempSync(join(tmpdir(), 'slingshot-store-'));
   const app = new App({ outdir: folder, analyticsReporting: false });
   const stack = new Stack(app, 'Store');
-  const tenancy = new Tenancy(stack, { bucket: new Bucket(stack, 'Bucket'), tiers });
+  surround(stack, { logDays: 1 });
+  const tenancy = new Tenancy(stack, { bucket: new Bucket(stack, 'Bucket'), table: serviceTable(stack), tiers });
   tenancy.actsForTenants(new Role(stack, 'Function', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }));
   const template = app.synth().getStackArtifact(stack.artifactId).template;
   const { buckets, tables, roles } = readTemplate(template);

@@ -9,7 +9,7 @@ let stacks: Stacks;
 let template: Template;
 beforeAll(async () => {
   stacks = await Stacks.create();
-  [template] = templates(stacks.build().stack);
+  [template] = templates(stacks.build());
 });
 afterAll(() => stacks.remove());
 
@@ -98,7 +98,9 @@ describe('the gateway', () => {
       AccessLogSetting: Match.objectLike({ DestinationArn: Match.anyValue() }),
     });
     template.resourceCountIs('AWS::WAFv2::WebACL', 0);
-    const [open] = templates(stacks.build({ firewall: true, corsOrigins: ['https://console.example.com'] }).stack);
+    const [open] = templates(
+      stacks.build({ network: { firewall: true, corsOrigins: ['https://console.example.com'] } }),
+    );
     open.resourceCountIs('AWS::WAFv2::WebACL', 1);
     open.resourceCountIs('AWS::WAFv2::WebACLAssociation', 1);
     const options = Object.values(open.findResources('AWS::ApiGateway::Method')).filter(

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, NestedStack } from 'aws-cdk-lib';
+import { App, NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { settingsSchema } from '../../../lib/cloud/settings.ts';
-import { SlingshotStack } from '../../../lib/cloud/slingshot-stack.ts';
+import { deployment } from '../../../lib/cloud/deployment.ts';
 import { spreadTenants } from '../../../lib/cloud/tenant-endpoints.ts';
+import { settingsSchema } from '../../../lib/config/schema.ts';
 import type { Fleet, FleetModel } from '../../../lib/fleet.ts';
 import { unbuiltArtefacts } from '../../../lib/local/synthesise.ts';
 
@@ -52,11 +52,12 @@ beforeAll(() => {
     builtinCloudFormationValidation: false,
   });
   const settings = settingsSchema.parse({});
-  const props = { fleet: fleetOf(1000), settings, artefacts: unbuiltArtefacts };
   // The longest stage that there may be.
-  const stack = new SlingshotStack(app, `Slingshot-${'s'.repeat(20)}`, props);
-  const nested = stack.node.children.filter((child) => child instanceof NestedStack);
-  stacks = [stack, ...nested].map((each) => Template.fromStack(each).toJSON() as never);
+  const prefix = `Slingshot-${'s'.repeat(20)}`;
+  deployment(app, { prefix, fleet: fleetOf(1000), settings, artefacts: unbuiltArtefacts });
+  const tops = app.node.children.filter((child) => Stack.isStack(child));
+  const nested = tops.flatMap((stack) => stack.node.children.filter((child) => child instanceof NestedStack));
+  stacks = [...tops, ...nested].map((each) => Template.fromStack(each).toJSON() as never);
 }, 120_000);
 afterAll(() => rmSync(outdir, { recursive: true }));
 
@@ -121,13 +122,13 @@ describe('a thousand tenants', () => {
 
 describe('tenants are spread over endpoints', () => {
   const tenants = (count: number) => fleetOf(count).models.slice(1);
-  const placeOf = (count: number, settings: { tenantEndpoints?: number } = {}) =>
+  const placeOf = (count: number, endpoints?: number) =>
     new Map(
-      spreadTenants('S', tenants(count), settings).flatMap(({ name, models }) => models.map((m) => [m.name, name])),
+      spreadTenants('S', tenants(count), endpoints).flatMap(({ name, models }) => models.map((m) => [m.name, name])),
     );
 
   it('so that a new one moves no other', () => {
-    const [before, after] = [placeOf(200, { tenantEndpoints: 4 }), placeOf(300, { tenantEndpoints: 4 })];
+    const [before, after] = [placeOf(200, 4), placeOf(300, 4)];
     for (const [name, endpoint] of before) expect(after.get(name)).toBe(endpoint);
     expect(new Set(before.values()).size).toBe(4);
   });
@@ -140,8 +141,8 @@ describe('tenants are spread over endpoints', () => {
   });
 
   it('and refused where one endpoint would have too many', () => {
-    expect(() => placeOf(200, { tenantEndpoints: 1 })).toThrow(
-      '200 tenants over 1 endpoints are 200 on one of them, of at most 120: tenantEndpoints must be more than 1',
+    expect(() => placeOf(200, 1)).toThrow(
+      '200 tenants over 1 endpoints are 200 on one of them, of at most 120: tenants.endpoints must be more than 1',
     );
   });
 });

@@ -1,19 +1,22 @@
-import { Validations } from 'aws-cdk-lib';
+import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sessionRole } from '../../../lib/cloud/session-role.ts';
 import { pinVersions } from '../../../lib/fleet.ts';
 import { functionCount, type Resource, resourcesOf, Stacks, statementsOf, templates } from '../../support/stacks.ts';
+import { summaryOf } from '../../support/template-summary.ts';
 import { tinyRoutedFleet } from '../../support/tiny-fleet.ts';
 
 let stacks: Stacks;
+let built: App;
 let template: Template;
 let all: Template[];
 
 beforeAll(async () => {
   stacks = await Stacks.create();
-  all = templates(stacks.build().stack);
+  built = stacks.build();
+  all = templates(built);
   [template] = all;
 });
 afterAll(() => stacks.remove());
@@ -22,8 +25,8 @@ describe('the endpoints', () => {
   it('have each model as an inference component on a GPU of its own', async () => {
     const routed = await tinyRoutedFleet();
     const pinned = await pinVersions(routed.fleet);
-    const { app, stack } = stacks.build({ coreInstanceType: 'ml.g5.12xlarge', coreInstances: 1 }, pinned);
-    const [core, tenants] = templates(stack);
+    const app = stacks.build({ core: { instanceType: 'ml.g5.12xlarge', instances: 1 } }, pinned);
+    const [core, tenants] = templates(app);
     const names = Object.values(core.findResources('AWS::SageMaker::InferenceComponent')).map(({ Properties }) => {
       expect(Properties.EndpointName).toBe('Slingshot-core');
       expect(Properties.Specification.ComputeResourceRequirements).toMatchObject({
@@ -48,7 +51,7 @@ describe('the endpoints', () => {
   });
 
   it('serve on processors where the instance type has no GPUs', () => {
-    const [, tenants] = templates(stacks.build({ tenantInstanceType: 'ml.c7i.4xlarge' }).stack);
+    const [, tenants] = templates(stacks.build({ tenants: { instanceType: 'ml.c7i.4xlarge' } }));
     tenants.hasResourceProperties('AWS::SageMaker::InferenceComponent', {
       Specification: {
         ComputeResourceRequirements: {
@@ -91,8 +94,8 @@ describe('the endpoints', () => {
   });
 });
 
-describe('the stack', () => {
-  it('has roles that a service takes on for this account alone', () => {
+describe('the stacks', () => {
+  it('have roles that a service takes on for this account alone', () => {
     const roles = resourcesOf(all, 'AWS::IAM::Role');
     expect(roles.length).toBeGreaterThan(8);
     for (const { Properties, Metadata } of roles) {
@@ -105,7 +108,7 @@ describe('the stack', () => {
     }
   });
 
-  it("encrypts what holds data with the account's own key, unless told not to", () => {
+  it("encrypt what holds data with the account's own key, unless told not to", () => {
     const key = expect.anything();
     for (const { Properties } of resourcesOf(all, 'AWS::S3::Bucket')) {
       const [rule] = Properties.BucketEncryption.ServerSideEncryptionConfiguration;
@@ -124,19 +127,39 @@ describe('the stack', () => {
     for (const { Properties } of groups) expect(Properties.KmsKeyId).toEqual(key);
     template.hasResource('AWS::KMS::Key', { Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
 
-    const plain = templates(stacks.build({ customerKey: false }).stack);
+    const plain = templates(stacks.build({ keys: { customer: false } }));
     expect(resourcesOf(plain, 'AWS::KMS::Key')).toEqual([]);
     expect(JSON.stringify(plain.map((each) => each.toJSON()))).not.toContain('kms:');
     expect(resourcesOf(plain, 'AWS::S3::Bucket')[0].Properties).toHaveProperty('BucketEncryption');
   });
 
-  it('keeps what holds data when it is removed', () => {
+  it('hold data under names in the template that never change: another name is another, empty resource', () => {
+    const stateful = ['AWS::S3::Bucket', 'AWS::KMS::Key', 'AWS::DynamoDB::Table'].flatMap((type) =>
+      Object.entries(template.findResources(type)).map(([id]) => `${type} ${id}`),
+    );
+    expect(stateful).toEqual(['AWS::S3::Bucket Envelopes', 'AWS::KMS::Key CustomerKey', 'AWS::DynamoDB::Table Table']);
+  });
+
+  it('keep the one with data from being deleted, unless told not to', () => {
+    const protectedStacks = (app: App) =>
+      app.node.children
+        .filter((child) => Stack.isStack(child) && child.terminationProtection)
+        .map(({ node }) => node.id);
+    expect(protectedStacks(built)).toEqual(['Slingshot-Data']);
+    expect(protectedStacks(stacks.build({ retention: { protectData: false } }))).toEqual([]);
+  });
+
+  it('are those of the summary, which `vitest -u` writes anew when a change is meant', async () => {
+    await expect(summaryOf(built)).toMatchFileSnapshot('template-summary.txt');
+  });
+
+  it('keep what holds data when they are removed', () => {
     for (const type of ['AWS::S3::Bucket', 'AWS::KMS::Key', 'AWS::DynamoDB::Table']) {
       for (const { DeletionPolicy } of resourcesOf(all, type)) expect(DeletionPolicy, type).toBe('Retain');
     }
   });
 
-  it('can stand beside another in one account and region', () => {
+  it('can stand beside others in one account and region', () => {
     const physical = (each: Template[]) =>
       each.flatMap((one) =>
         Object.values(one.toJSON().Resources as Record<string, Resource>).flatMap(({ Properties = {} }) =>
@@ -146,12 +169,12 @@ describe('the stack', () => {
         ),
       );
     const names = physical(all);
-    const others = new Set(physical(templates(stacks.build({}, stacks.tiny.fleet, 'Slingshot-test').stack)));
+    const others = new Set(physical(templates(stacks.build({}, stacks.tiny.fleet, 'Slingshot-test'))));
     expect(names.length).toBeGreaterThan(4);
     expect(names.filter((name) => others.has(name))).toEqual([]);
   });
 
-  it('keeps large envelopes in a private, encrypted bucket that forgets them', () => {
+  it('keep large envelopes in a private, encrypted bucket that forgets them', () => {
     template.hasResourceProperties('AWS::S3::Bucket', {
       BucketEncryption: Match.anyValue(),
       PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
@@ -159,8 +182,8 @@ describe('the stack', () => {
     });
   });
 
-  it.each([true, false])("has no finding of cdk-nag's pack that is not answered for, own key: %s", (customerKey) => {
-    const { app } = stacks.build({ customerKey });
+  it.each([true, false])("have no finding of cdk-nag's pack that is not answered for, own key: %s", (customerKey) => {
+    const app = stacks.build({ keys: { customer: customerKey } });
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
     expect(() => app.synth()).not.toThrow();
   });

@@ -13,7 +13,7 @@ let definitions: Record<string, Definition>;
 
 beforeAll(async () => {
   stacks = await Stacks.create();
-  all = templates(stacks.build().stack);
+  all = templates(stacks.build());
   [template] = all;
   const { machines } = readTemplate(template.toJSON() as never);
   definitions = Object.fromEntries([...machines.values()].map(({ type, definition }) => [type, definition]));

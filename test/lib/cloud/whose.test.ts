@@ -16,7 +16,7 @@ let stacks: Stacks;
 let deployment: ReturnType<typeof readTemplate>;
 beforeAll(async () => {
   stacks = await Stacks.create();
-  const [template] = templates(stacks.build().stack);
+  const [template] = templates(stacks.build());
   deployment = readTemplate(template.toJSON() as never);
 });
 afterAll(() => stacks.remove());

@@ -1,0 +1,57 @@
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { Endpoint } from '../../models/ssd2/routing.ts';
+import { providerOf } from '../config/provider.ts';
+import type { Settings } from '../config/schema.ts';
+import { type Fleet, type FleetModel, withEndpoints } from '../fleet.ts';
+import type { Artefacts } from './artefacts.ts';
+import { componentName, ModelEndpoint } from './model-endpoint.ts';
+import { physicalName } from './physical-name.ts';
+import { type Surroundings, surround } from './surroundings.ts';
+import { spreadTenants, tenantStack } from './tenant-endpoints.ts';
+
+export interface ModelsStackProps extends StackProps {
+  /** What names begin with. */
+  readonly prefix: string;
+  readonly fleet: Fleet;
+  readonly artefacts: Artefacts;
+  readonly settings: Settings;
+  readonly surroundings: Surroundings;
+}
+
+/** Where the models are served. */
+export class ModelsStack extends Stack {
+  /** Names of the endpoints, the cores' first. */
+  readonly endpoints: readonly string[];
+  /** The fleet's, with the places where its models are deployed. */
+  readonly catalog: Fleet['catalog'];
+
+  constructor(scope: Construct, id: string, props: ModelsStackProps) {
+    const { prefix, fleet, artefacts, settings, surroundings, ...stackProps } = props;
+    super(scope, id, stackProps);
+    surround(this, surroundings);
+    const image = artefacts.image(this);
+    const cores = fleet.models.filter(({ role }) => role === 'core');
+    const core = { name: physicalName(prefix, 'core'), models: cores };
+    const provider = providerOf(settings.core);
+    new ModelEndpoint(this, 'Core', {
+      ...{ ...core, artefacts, image, provider },
+      instanceType: settings.core.instanceType,
+      instances: settings.core.instances ?? (provider === 'cuda' ? cores.length : 1),
+    });
+    const tenants = spreadTenants(
+      prefix,
+      fleet.models.filter(({ role }) => role === 'tenant'),
+      settings.tenants.endpoints,
+    );
+    for (const tenant of tenants) tenantStack(this, tenant, { artefacts, image, settings });
+    const places = new Map<FleetModel, Endpoint>();
+    for (const { name, models } of [core, ...tenants]) {
+      for (const model of models) {
+        places.set(model, { ...model.endpoint, endpoint: name, component: componentName(name, model) });
+      }
+    }
+    this.endpoints = [core, ...tenants].map(({ name }) => name);
+    this.catalog = withEndpoints(fleet, (model) => places.get(model) ?? model.endpoint).catalog;
+  }
+}

@@ -1,0 +1,67 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { Settings } from '../config/schema.ts';
+import type { Fleet } from '../fleet.ts';
+import { api } from './api.ts';
+import type { Artefacts } from './artefacts.ts';
+import { authoriser } from './authoriser.ts';
+import { mayUseKey } from './customer-key.ts';
+import type { DataStack } from './data-stack.ts';
+import { denoiseBlock } from './denoise-block.ts';
+import { type Functions, functions } from './functions.ts';
+import { generate } from './generate.ts';
+import { inlineBytes, mostLanes } from './largest-state.ts';
+import type { ModelsStack } from './models-stack.ts';
+import { type ServiceFunctions, serviceFunctions } from './service-functions.ts';
+import { surround } from './surroundings.ts';
+import { Tenancy } from './tenancy.ts';
+import type { TimeBudget } from './time-budget.ts';
+
+export interface ServiceStackProps extends StackProps {
+  /** What names of models' components begin with. */
+  readonly prefix: string;
+  readonly fleet: Fleet;
+  readonly artefacts: Artefacts;
+  readonly settings: Settings;
+  readonly budget: TimeBudget;
+  readonly data: Pick<DataStack, 'table' | 'bucket' | 'surroundings'>;
+  readonly models: Pick<ModelsStack, 'endpoints' | 'catalog'>;
+}
+
+/** The API, the functions behind it, and the state machines that drive the models. */
+export class ServiceStack extends Stack {
+  readonly gateway: RestApi;
+  readonly machines: Readonly<Record<'generate' | 'denoiseBlock', StateMachine>>;
+  readonly functions: Functions & ServiceFunctions;
+
+  constructor(scope: Construct, id: string, props: ServiceStackProps) {
+    const { prefix, fleet, artefacts, settings, budget, data, models, ...stackProps } = props;
+    super(scope, id, stackProps);
+    surround(this, data.surroundings);
+    const { endpoints, catalog } = models;
+    const { bucket, table } = data;
+    const tenancy = new Tenancy(this, { bucket, table, tiers: settings.quotas });
+    const shared = {
+      ...{ prefix, budget, bucket, tenancy, kept: settings.kept, tokenizerOf: fleet.core.files.text },
+      catalog: artefacts.catalog(this, catalog),
+    };
+    const made = functions(this, {
+      ...{ ...shared, endpoints, inlineBytes: inlineBytes({ catalog, shape: fleet.shape }) },
+    });
+    const block = denoiseBlock(this, { ...made, budget });
+    const generation = generate(this, { ...made, denoiseBlock: block, budget });
+    // Starting the block's executions takes the key that they are kept under, too.
+    for (const statement of mayUseKey(this)) generation.addToRolePolicy(statement);
+    const behind = serviceFunctions(this, {
+      ...{ ...shared, generation, cores: endpoints.slice(0, 1) },
+      mostLanes: mostLanes({ catalog, shape: fleet.shape }),
+    });
+    this.gateway = api(this, { functions: behind, authorizer: authoriser(this, { tenancy, budget }), settings });
+    this.machines = { generate: generation, denoiseBlock: block };
+    this.functions = { ...made, ...behind };
+    new CfnOutput(this, 'ApiUrl', { value: this.gateway.url });
+    new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
+  }
+}
