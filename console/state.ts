@@ -54,6 +54,14 @@ export function forgetKey(problem?: string): void {
   });
 }
 
+/** Settings whose models are the key's: another tenant's is exchanged for the key's own. */
+function withOwnModels(wanted: Settings): Settings {
+  const own = models.value;
+  if (own.length === 0) return wanted;
+  const known = (model: string, usually: string | undefined) => (own.includes(model) ? model : (usually ?? own[0]));
+  return { ...wanted, left: known(wanted.left, own[0]), right: known(wanted.right, own.find(isCorrected) ?? own[1]) };
+}
+
 /** @returns whether the service takes the key */
 export async function takeKey(key: string): Promise<boolean> {
   try {
@@ -63,13 +71,7 @@ export async function takeKey(key: string): Promise<boolean> {
       apiKey.value = key;
       models.value = found;
       keyProblem.value = undefined;
-      const { left, right } = settings.value;
-      const own = found.find(isCorrected);
-      settings.value = {
-        ...settings.value,
-        left: found.includes(left) ? left : (found[0] ?? left),
-        right: found.includes(right) ? right : (own ?? found[1] ?? found[0] ?? right),
-      };
+      settings.value = withOwnModels(settings.value);
     });
     return true;
   } catch (error) {
@@ -178,7 +180,7 @@ effect(() => {
 export function showRuns(recorded: Settings, [left, right]: readonly Run[]): void {
   abandon();
   batch(() => {
-    settings.value = recorded;
+    settings.value = withOwnModels(recorded);
     columns[0].value = { ...emptyColumn, run: left, source: 'recorded' };
     columns[1].value = { ...emptyColumn, run: right, source: 'recorded' };
     picked.value = undefined;
@@ -301,9 +303,11 @@ const settleMilliseconds = 350;
 export function change(changed: Partial<Settings>): void {
   settings.value = { ...settings.value, ...changed };
   const own = Object.keys(changed).every((name) => name === 'weight' || name === 'contrast');
-  if (!own || !client.value || columns[1].value.source !== 'live' || !columns[1].value.run) return;
+  if (!own || !client.value || !columns[1].value.run) return;
+  // Beside a recorded run, the core's is run, too.
+  const sides: readonly Side[] = columns[0].value.source === 'live' ? [1] : [0, 1];
   clearTimeout(settling);
-  settling = setTimeout(() => void runNow([1]), settleMilliseconds);
+  settling = setTimeout(() => void runNow(sides), settleMilliseconds);
 }
 
 // Links

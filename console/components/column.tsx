@@ -18,9 +18,10 @@ export function describe(model: string): string {
 }
 
 function ModelName({ side }: { side: Side }) {
-  const { run } = columns[side].value;
+  const { run, source } = columns[side].value;
   const wanted = side === 0 ? settings.value.left : settings.value.right;
-  if (models.value.length === 0) return <span class="model">{describe(run?.model ?? wanted)}</span>;
+  if (models.value.length === 0 || (run && source === 'recorded'))
+    return <span class="model">{describe(run?.model ?? wanted)}</span>;
   return (
     <label class="model">
       <span class="visually-hidden">Model of column {letters[side]}</span>

@@ -33,12 +33,13 @@ function Slider({
 }) {
   const value = settings.value[name];
   return (
-    <label class="field slider" title={hint}>
+    <div class="field slider" title={hint}>
       <span>
-        {label} <output>{value.toFixed(2)}</output>
+        <label for={`slider-${name}`}>{label}</label> <output for={`slider-${name}`}>{value.toFixed(2)}</output>
       </span>
       <input
         type="range"
+        id={`slider-${name}`}
         min={0}
         max={most}
         step={step}
@@ -47,7 +48,7 @@ function Slider({
         style={{ '--at': value / most }}
         onInput={({ currentTarget }) => change({ [name]: Number(currentTarget.value) })}
       />
-    </label>
+    </div>
   );
 }
 

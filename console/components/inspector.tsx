@@ -21,7 +21,7 @@ interface ListProps {
 function Likeliest({ title, kind, likely, token }: ListProps) {
   return (
     <div class={`likeliest by-${kind}`}>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <ol>
         {likely.map(({ token: text, logprob }) => (
           <li key={text} class={text === token ? 'same' : ''} style={{ '--p': Math.exp(logprob) }}>

@@ -6,6 +6,8 @@ import { checkedFetch } from './openapi-check.ts';
 import { tinyFleet } from './tiny-fleet.ts';
 
 export interface TinyService extends ServiceHere {
+  /** The folder of its models. */
+  readonly models: string;
   /** Of the tenant `acme`, which has a model of its own, and of `other`, which has none. */
   readonly keys: { readonly acme: string; readonly other: string };
   /** A key of acme for some things alone. */
@@ -45,7 +47,7 @@ export async function tinyService(options: Partial<ServiceOptions> = {}): Promis
       ...(signal ? { signal } : {}),
     });
   return {
-    ...{ ...service, keys, call },
+    ...{ ...service, models: tiny.folder, keys, call },
     keyFor: (scopes) => keyOf('acme', scopes),
     async json(path, options) {
       const response = await call(path, options);
