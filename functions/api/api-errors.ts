@@ -35,11 +35,23 @@ function invalid(line: string, cause?: Error): ApiError {
   return new ApiError('invalid_request', `${param}: ${rest}`, { param, ...options });
 }
 
-const failures: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+type Told = readonly [ProblemCode, string];
+
+const failed: Told = ['internal_error', 'the generation failed'];
+const unavailable: Told = ['not_ready', 'a part of the service did not answer'];
+
+/** Whether an error is Lambda's or Step Functions' own. */
+function isOfService(name: string): boolean {
+  return /^(Lambda|Runtime|Sandbox|Sfn|SFN)\./.test(name);
+}
+
+const failures: Readonly<Record<string, Told>> = {
   EndpointUnavailable: ['endpoint_unavailable', 'a model did not answer'],
   EndpointTimeout: ['generation_timeout', 'a model did not answer in time'],
   BlockTimedOut: ['generation_timeout', 'a block took too long'],
   GenerationTimedOut: ['generation_timeout', 'the generation took too long'],
+  FunctionTimeout: ['generation_timeout', 'a step took too long'],
+  'Sandbox.Timedout': ['generation_timeout', 'a step took too long'],
   'States.Timeout': ['generation_timeout', 'a step took too long'],
   EndpointRejected: ['bad_answer', 'a model refused what it was asked'],
   BadAnswer: ['bad_answer', 'a model answered something else than it was asked for'],
@@ -56,6 +68,8 @@ export function endError({
   if (status === 'cancelled') return new ApiError('generation_cancelled', `generation ${id} was cancelled`);
   if (status !== 'failed') return undefined;
   if (error?.code === 'InvalidRequest') return invalid(error.message);
-  const [code, line] = failures[error?.code ?? ''] ?? (['internal_error', 'the generation failed'] as const);
-  return new ApiError(code, `${line}: generation ${id}`);
+  const name = error?.code ?? '';
+  const [code, line] = failures[name] ?? (isOfService(name) ? unavailable : failed);
+  const cause = Object.assign(new Error(error?.message), { name });
+  return new ApiError(code, `${line}: generation ${id}`, { cause });
 }

@@ -3,7 +3,7 @@ import { callerOf } from '../contracts/caller.ts';
 import { ApiError, problemHeaders, problemOf } from '../contracts/problem.ts';
 import { type Route, type RouteId, routeOf, routes } from '../contracts/routes.ts';
 import { logger } from '../shared/lambda.ts';
-import { logFailure } from '../shared/log-failure.ts';
+import { logProblem } from '../shared/log-failure.ts';
 import { apiErrorOf } from './api-errors.ts';
 import type { ApiResponse, Headers } from './http.ts';
 import { parseRequest } from './parse-request.ts';
@@ -20,7 +20,7 @@ export async function dispatch(event: APIGatewayProxyEvent, handlers: AnyHandler
     return { ...response, headers: { ...own, 'content-type': 'application/json', ...response.headers } };
   } catch (thrown) {
     const error = apiErrorOf(thrown);
-    if (error.status >= 500) logFailure(logger, (error.cause as Error | undefined) ?? error);
+    logProblem(logger, error);
     const headers: Headers = { ...own, ...problemHeaders(error) };
     return { status: error.status, headers, body: problemOf(error, requestId) };
   }

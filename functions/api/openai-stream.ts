@@ -1,6 +1,8 @@
 import type { CommittedLane, GenerationRecord } from '../contracts/generation-record.ts';
 import { problemOf } from '../contracts/problem.ts';
 import type { Numbered } from '../shared/generations/event-store.ts';
+import { logger } from '../shared/lambda.ts';
+import { logProblem } from '../shared/log-failure.ts';
 import { apiErrorOf, endError } from './api-errors.ts';
 import { type OpenAiForm, secondsOf, stepsOf, usageOf } from './openai-form.ts';
 import { comment, sse } from './sse.ts';
@@ -32,7 +34,9 @@ export async function* openAiStream(
   try {
     yield* chunksOf(events, options);
   } catch (error) {
-    yield sse({ error: problemOf(apiErrorOf(error), options.requestId).error });
+    const told = apiErrorOf(error);
+    logProblem(logger, told);
+    yield sse({ error: problemOf(told, options.requestId).error });
   }
 }
 

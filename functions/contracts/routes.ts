@@ -53,6 +53,7 @@ const generating = [
   'rate_limit_exceeded',
   'bad_answer',
   'endpoint_unavailable',
+  'not_ready',
   'generation_timeout',
 ] as const;
 

@@ -39,5 +39,12 @@ export class StoreUnavailable extends NamedError {}
 /** Bucket or table refused: something is not there, or may not be read or written. */
 export class StoreRejected extends NamedError {}
 
+/** A function had no more time; worth another try. */
+export class FunctionTimeout extends NamedError {
+  constructor() {
+    super('the function had no more time');
+  }
+}
+
 /** Nobody wants a generation's text any more. */
 export class Cancelled extends NamedError {}

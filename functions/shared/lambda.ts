@@ -8,7 +8,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type * as z from 'zod';
 import { firstIssue } from '../../models/zod-issue.ts';
-import { ContractViolation } from './errors.ts';
+import { ContractViolation, FunctionTimeout } from './errors.ts';
 import { logFailure } from './log-failure.ts';
 
 export const logger = new Logger();
@@ -22,7 +22,7 @@ export function lambdaHandler<Input, Output>(
   schema: z.ZodType<Input>,
   run: (input: Input, context: Context) => Promise<Output>,
 ): Handler<Output> {
-  return middy<unknown, Output>()
+  return middy<unknown, Output>({ timeoutEarlyResponse: outOfTime })
     .use(captureLambdaHandler(tracer, { captureResponse: false }))
     .use(injectLambdaContext(logger, { clearState: true }))
     .use(logMetrics(metrics))
@@ -37,4 +37,11 @@ export function lambdaHandler<Input, Output>(
         throw error;
       }
     }) as Handler<Output>;
+}
+
+/** What middy calls just before a function would be ended; an error of its own has a name that no retrier knows. */
+function outOfTime(): never {
+  const error = new FunctionTimeout();
+  logFailure(logger, error);
+  throw error;
 }

@@ -1,4 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
+import type { ApiError } from '../contracts/problem.ts';
 import { Cancelled, InvalidRequest, Unauthorized } from './errors.ts';
 
 /** As much of a message as a log keeps: it may repeat what a caller or a container wrote. */
@@ -21,6 +22,11 @@ export function logFailure(logger: Pick<Logger, 'error' | 'info'>, error: Error)
     stack: stackOf(error),
     ...(cause instanceof Error ? { cause: `${cause.name}: ${cause.message.slice(0, messageLength)}` } : {}),
   });
+}
+
+/** Logs what a caller is told of, where it is the service's fault. */
+export function logProblem(logger: Pick<Logger, 'error' | 'info'>, error: ApiError): void {
+  if (error.status >= 500) logFailure(logger, (error.cause as Error | undefined) ?? error);
 }
 
 /** Where it happened; the stack's first lines repeat the message. */

@@ -30,6 +30,7 @@ export const curable = [
   'Runtime.ExitError',
   'Sandbox.Timedout',
   'States.Timeout',
+  'FunctionTimeout',
   'EndpointUnavailable',
   'EndpointTimeout',
   'BadAnswer',

@@ -93,7 +93,7 @@ describe('what is tried again', () => {
         'Sandbox.Timedout',
         'States.Timeout',
       ],
-      ...['EndpointUnavailable', 'EndpointTimeout', 'BadAnswer', 'StoreUnavailable'],
+      ...['FunctionTimeout', 'EndpointUnavailable', 'EndpointTimeout', 'BadAnswer', 'StoreUnavailable'],
     ];
     const final = [
       ...['InvalidRequest', 'ContractViolation', 'EndpointRejected', 'StoreRejected', 'BlockTimedOut', 'BlockFailed'],
