@@ -1,5 +1,6 @@
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import type { GenerationRecord } from '../contracts/generation-record.ts';
+import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
 import { getRecord, requestCancel } from '../shared/generations/record-store.ts';
@@ -17,7 +18,7 @@ export async function cancelGeneration(tenant: string, id: string): Promise<Gene
   const marked = await requestCancel(tenant, id);
   if (!marked) return getRecord(tenant, id);
   const ended = await endGeneration(tenant, id, { status: 'cancelled' });
-  client ??= new SFNClient({});
+  client ??= new SFNClient({ requestHandler: connections });
   const machine = setting('SLINGSHOT_GENERATE_ARN');
   const executionArn = `${machine.replace(':stateMachine:', ':execution:')}:${id}`;
   try {

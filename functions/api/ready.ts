@@ -2,6 +2,7 @@ import { DescribeStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { Readiness } from '../contracts/api/resources.ts';
 import { sharedTransport } from '../invoke-model/transport.ts';
 import { loadDeployment } from '../prepare/load-deployment.ts';
+import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { EndpointRejected } from '../shared/errors.ts';
 import { getRecord } from '../shared/generations/record-store.ts';
@@ -42,7 +43,7 @@ async function readiness(): Promise<Readiness> {
 let client: SFNClient | undefined;
 
 async function stateMachine(): Promise<void> {
-  client ??= new SFNClient({});
+  client ??= new SFNClient({ requestHandler: connections });
   await client.send(new DescribeStateMachineCommand({ stateMachineArn: setting('SLINGSHOT_GENERATE_ARN') }));
 }
 

@@ -1,6 +1,7 @@
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import * as z from 'zod';
 import { serviceInputSchema } from '../contracts/request.ts';
+import { connections } from '../shared/connections.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
 import { endOf } from './end-of.ts';
@@ -12,7 +13,10 @@ let client: SFNClient | undefined;
 
 /** Puts down how a generation ended that did not reach its own end. */
 export const handler = lambdaHandler(statusChangeSchema, async ({ detail: { executionArn } }): Promise<void> => {
-  client ??= new SFNClient({ disableHostPrefix: process.env.AWS_ENDPOINT_URL_SFN !== undefined });
+  client ??= new SFNClient({
+    requestHandler: connections,
+    disableHostPrefix: process.env.AWS_ENDPOINT_URL_SFN !== undefined,
+  });
   const { status = '', input = '{}', error, cause } = await client.send(new DescribeExecutionCommand({ executionArn }));
   const service = serviceInputSchema.safeParse(JSON.parse(input));
   // An operator's own execution has no record.

@@ -1,6 +1,7 @@
 import { InvokeEndpointCommand, SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
 import { contentType } from '../../models/serving/protocol.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
+import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { EndpointRejected, EndpointTimeout, EndpointUnavailable } from '../shared/errors.ts';
 import type { Transport } from './invoke-model.ts';
@@ -17,7 +18,7 @@ function sageMakerTransport(timeoutMilliseconds: number): Transport {
   const client = new SageMakerRuntimeClient({
     // Retries are the state machine's, where they can be seen.
     maxAttempts: 1,
-    requestHandler: { requestTimeout: timeoutMilliseconds, connectionTimeout: timeoutMilliseconds },
+    requestHandler: { ...connections, requestTimeout: timeoutMilliseconds, connectionTimeout: timeoutMilliseconds },
   });
   return async (endpoint, body) => {
     // An adapter is an inference component of its own.

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import type { Caller } from '../contracts/caller.ts';
 import type { Tier } from '../contracts/tiers.ts';
 import { setting } from './environment.ts';
@@ -104,7 +103,7 @@ export async function admit(caller: Caller, cost: Cost, generation: string, now 
     if (Object.hasOwn(found.leases, generation)) return { admitted: true, ...standing(found, tier, now) };
     if (found.day !== day) await beginDay(table, found, day);
     else if (!(await dropExpired(table, found, now))) {
-      const refused = refusal(found, { tier, cost, generation, now });
+      const refused = refusal(found, { tier, cost, tenant: caller.tenant, now });
       if (refused) return refused;
     }
   }
@@ -192,23 +191,42 @@ async function dropExpired(table: TenantTable, { leases }: AdmissionItem, now: n
 interface Asked {
   readonly tier: Tier;
   readonly cost: Cost;
-  readonly generation: string;
+  readonly tenant: string;
   readonly now: number;
 }
 
-/**
- * Why the write did not go through, or undefined when by now it would. Who is refused for others in flight is told to come
- * back at some time in the turn that follows: all at once would be refused again, and cost everybody's time.
- */
-function refusal(found: AdmissionItem, { tier, cost, generation, now }: Asked): Admission | undefined {
+/** Why the write did not go through, or undefined when by now it would. */
+function refusal(found: AdmissionItem, { tier, cost, tenant, now }: Asked): Admission | undefined {
   const state = standing(found, tier, now);
   const asked: Amounts = { ...cost, inFlight: 1 };
   const exhausted = limited.find((what) => state.remaining[what] < asked[what]);
   if (!exhausted) return undefined;
-  const free = Math.min(...Object.values(found.leases).map(({ startedAt }) => startedAt + found.mean - now));
-  const spread = (crc32(generation) / 2 ** 32) * found.mean;
-  const wait = exhausted === 'inFlight' ? Math.ceil((Math.max(0, free) + spread) / 1000) : state.reset;
+  const wait = exhausted === 'inFlight' ? Math.ceil((turnOf(tenant, found, tier, now) - now) / 1000) : state.reset;
   return { admitted: false, exhausted, retryAfterSeconds: Math.max(1, wait), ...state };
+}
+
+/** Clients that are told to wait longer do not. */
+const longestTurn = 60_000;
+/** Tenants of whom it is remembered who was told to come when. */
+const rememberedTenants = 1000;
+/** When the last one of each tenant that was refused has its turn, in milliseconds since 1970. */
+const lastTurns = new Map<string, number>();
+
+/**
+ * When there is likely to be room for one that is refused: the first when the oldest in flight should end, each after it a
+ * share of a generation's time later. All at once would be refused again, and cost everybody's time. It is this
+ * process' memory alone: another's callers are told the same times, which costs them a second try.
+ */
+function turnOf(tenant: string, { leases, mean }: AdmissionItem, { inFlight }: Tier, now: number): number {
+  const free = Math.min(...Object.values(leases).map(({ startedAt }) => startedAt + mean));
+  const first = Math.max(now, free);
+  const next = Math.max(first, (lastTurns.get(tenant) ?? 0) + mean / inFlight);
+  // Where nobody would wait so long, the same times are told once more.
+  const turn = next > now + longestTurn ? first : next;
+  lastTurns.delete(tenant);
+  lastTurns.set(tenant, turn);
+  if (lastTurns.size > rememberedTenants) lastTurns.delete(lastTurns.keys().next().value as string);
+  return turn;
 }
 
 function standing(item: AdmissionItem, tier: Tier, now: number): Standing {

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { connections } from './connections.ts';
 import { setting } from './environment.ts';
 import { StoreUnavailable } from './errors.ts';
 
@@ -44,13 +45,18 @@ export function freshBucketClient(tenant: string): S3Client {
 
 /** Path-style addressing is what a bucket on loopback needs. */
 export const bucketOptions = () => ({
+  requestHandler: connections,
   forcePathStyle: process.env.AWS_ENDPOINT_URL_S3 !== undefined,
   requestChecksumCalculation: 'WHEN_REQUIRED' as const,
   responseChecksumValidation: 'WHEN_REQUIRED' as const,
 });
 
 function makeClients(tenant: string): TenantClients {
-  shared ??= { sts: new STSClient({}), base: new DynamoDBClient({}), baseBucket: new S3Client(bucketOptions()) };
+  shared ??= {
+    sts: new STSClient({ requestHandler: connections }),
+    base: new DynamoDBClient({ requestHandler: connections }),
+    baseBucket: new S3Client(bucketOptions()),
+  };
   const { sts, base, baseBucket } = shared;
   const credentials = () => assumeTenantRole(sts, tenant);
   // Connections are shared: what tells tenants apart is each request's signature.

@@ -10,6 +10,7 @@ import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
+import { deliveredEnds } from './delivered-ends.ts';
 import { lambdaFunction } from './lambda-function.ts';
 import { logicalId } from './logical-id.ts';
 import type { Tenancy } from './tenancy.ts';
@@ -95,7 +96,7 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
       detailType: ['Step Functions Execution Status Change'],
       detail: {
         stateMachineArn: [generation.stateMachineArn],
-        status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'],
+        status: deliveredEnds,
       },
     },
     targets: [new LambdaFunction(ending, { retryAttempts: 185, maxEventAge: Duration.hours(24) })],

@@ -88,6 +88,8 @@ export class Execution {
     ]);
     this.#abort = () => {};
     this.#result = tooLarge ?? result;
+    // What is kept of it is for redriving.
+    if (this.#result.status === 'SUCCEEDED') this.#entered = undefined;
     return this.#result;
   }
 

@@ -3,17 +3,20 @@ import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-
 import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
 import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
 import type { Tiers } from '../../functions/contracts/tiers.ts';
+import { connections } from '../../functions/shared/connections.ts';
 import { storeContextText } from '../../functions/shared/context-store.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
 import { type ReportSink, replaceReportSink } from '../../functions/shared/report-store.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
+import { deliveredEnds } from '../cloud/delivered-ends.ts';
 import { type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from '../engine.ts';
 import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { cachedTemplate } from './cached-template.ts';
 import { type LocalFunction, readTemplate } from './definitions.ts';
+import { FairFunctions } from './fair-functions.ts';
 import { Identities, type LongCredentials } from './iam/identities.ts';
 import { startSts } from './iam/sts.ts';
 import { loadHandler, loadStreamingHandler } from './lambda.ts';
@@ -25,7 +28,7 @@ import { startS3 } from './s3.ts';
 import { startSageMaker } from './sagemaker.ts';
 import type { LocalService } from './service.ts';
 import type { ServiceNote } from './state-folder.ts';
-import { startStepFunctions, type Watch } from './step-functions.ts';
+import { type OnEnd, startStepFunctions, type Watch } from './step-functions.ts';
 
 /** An integration's resource in the definitions. */
 const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
@@ -51,6 +54,9 @@ export interface ServiceHandlers {
 
 /** Functions of the API, which are there where there is a table. */
 const serviceFolders = ['api', 'stream', 'authorise', 'end-generation'];
+
+/** Functions that ask models. */
+const modelFolders = ['invoke-model', 'denoise-visit'];
 
 interface Parts {
   readonly service: ServiceHandlers | undefined;
@@ -159,11 +165,15 @@ export class LocalCloud {
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
     const settingsOf = new Map<string, Readonly<Record<string, string>>>();
     const byFolder = new Map<string, LocalFunction>();
+    const fair = new FairFunctions();
     for (const made of functions.values()) {
       const local = { ...made, environment: { ...made.environment, SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory } };
       settingsOf.set(local.folder, local.environment);
       byFolder.set(local.folder, local);
-      if (!serviceFolders.includes(local.folder)) handlers.set(local.arn, await load(local));
+      if (serviceFolders.includes(local.folder)) continue;
+      const handler = await load(local);
+      // What waits for a model takes turns there.
+      handlers.set(local.arn, modelFolders.includes(local.folder) ? handler : fair.around(handler));
     }
     const named = (name: string) => byFolder.get(name) as LocalFunction;
     const behind =
@@ -175,13 +185,17 @@ export class LocalCloud {
             authorise: localAuthoriser(await load(named('authorise'))),
           };
     const endGeneration = behind && (await load(named('end-generation')));
-    const onEnd = endGeneration && ((executionArn: string) => delivered(endGeneration, { detail: { executionArn } }));
+    const onEnd: OnEnd | undefined =
+      endGeneration &&
+      (async (executionArn, status) => {
+        if (deliveredEnds.includes(status)) await delivered(endGeneration, { detail: { executionArn } });
+      });
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
     const stepFunctions = await startStepFunctions(machines.values(), handlers, options.watch, onEnd);
     take(stepFunctions);
-    client = new SFNClient({ disableHostPrefix: true, maxAttempts: 1 });
+    client = new SFNClient({ requestHandler: connections, disableHostPrefix: true, maxAttempts: 1 });
     const run = (input: ExecutionInput, signal?: AbortSignal) =>
       runGeneration(client, generateArn, input, {
         ...(signal ? { signal } : {}),

@@ -12,7 +12,7 @@ import { checkStateSize, markMeasured } from './state-limit.ts';
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
 
 /** What EventBridge delivers when a Standard execution has ended. */
-export type OnEnd = (executionArn: string) => Promise<void>;
+export type OnEnd = (executionArn: string, status: ExecutionResult['status']) => Promise<void>;
 
 /** Sees every event of every execution. */
 export type Watch = (executionArn: string, event: ExecutionEvent) => void;
@@ -142,7 +142,7 @@ export class LocalStepFunctions {
 
   /** Says when the execution has ended. */
   #announce(arn: string): void {
-    void this.#execution(arn).ended.then(() => this.#onEnd?.(arn));
+    void this.#execution(arn).ended.then(({ status }) => this.#onEnd?.(arn, status));
   }
 
   #start({ stateMachineArn, name = randomUUID(), input = '{}' }: Record<string, string>): {

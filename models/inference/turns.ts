@@ -2,7 +2,7 @@
 const remembered = 1000;
 
 /**
- * Lets pieces of work run one after the other. Whoever has waited longest for a turn of his own is next, however much
+ * Lets pieces of work run one after the other, or a few at a time. Whoever has waited longest for a turn of his own is next, however much
  * others have waiting: an owner's pieces run in the order in which they came, and wait for at most one piece of each
  * other owner.
  */
@@ -11,8 +11,14 @@ export class Turns {
   /** The number of each owner's last turn. */
   readonly #served = new Map<string, number>();
   readonly #unfinished = new Set<Promise<unknown>>();
+  readonly #most: number;
   #turn = 0;
-  #busy = false;
+  #running = 0;
+
+  /** @param most that run at the same time */
+  constructor(most = 1) {
+    this.#most = most;
+  }
 
   /** Runs `work` when its turn comes. */
   take<T>(work: () => Promise<T>, owner = ''): Promise<T> {
@@ -25,10 +31,11 @@ export class Turns {
       .catch(() => {})
       .then(() => {
         this.#unfinished.delete(ended);
+        this.#running--;
         this.#next();
       });
     this.#unfinished.add(ended);
-    if (!this.#busy) this.#next();
+    if (this.#running < this.#most) this.#next();
     return result;
   }
 
@@ -42,8 +49,8 @@ export class Turns {
     for (const owner of this.#waiting.keys()) {
       if (next === undefined || this.#lastTurn(owner) < this.#lastTurn(next)) next = owner;
     }
-    this.#busy = next !== undefined;
     if (next === undefined) return;
+    this.#running++;
     const own = this.#waiting.get(next) ?? [];
     const start = own.shift();
     if (own.length === 0) this.#waiting.delete(next);

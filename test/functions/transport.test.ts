@@ -53,6 +53,17 @@ describe('a call of an endpoint', () => {
     expect([...(await send(endpoint, bytes))]).toEqual([...bytes].reverse());
   });
 
+  it('waits for no other, however many there are', async () => {
+    const waiting: ServerResponse[] = [];
+    // Nobody is answered before all have asked: more than the SDK's own limit lets at once.
+    const all = 60;
+    answer = (response) => {
+      if (waiting.push(response) === all) for (const one of waiting) one.end('all');
+    };
+    const answers = await Promise.all(Array.from({ length: all }, () => send(endpoint, Buffer.from('x'))));
+    expect(answers).toHaveLength(all);
+  });
+
   it.each([
     ...[500, 502, 504, 408, 429].map((status) => [status, 'EndpointUnavailable'] as const),
     ...[400, 401, 403, 404, 413, 422, 499, 301, 302, 308].map((status) => [status, 'EndpointRejected'] as const),

@@ -25,6 +25,18 @@ describe('turns', () => {
     await turns.done();
   });
 
+  it('are taken a few at a time where a few may', async () => {
+    const turns = new Turns(3);
+    let [running, most] = [0, 0];
+    const work = async () => {
+      most = Math.max(most, ++running);
+      await setImmediate();
+      running--;
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, i) => turns.take(work, String(i % 2))));
+    expect([most, running]).toEqual([3, 0]);
+  });
+
   it('cost a quiet tenant at most one step of a noisy one for each of its own', async () => {
     const turns = new Turns();
     let noisySteps = 0;
