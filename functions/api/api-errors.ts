@@ -50,6 +50,7 @@ const failures: Readonly<Record<string, Told>> = {
   EndpointTimeout: ['generation_timeout', 'a model did not answer in time'],
   BlockTimedOut: ['generation_timeout', 'a block took too long'],
   GenerationTimedOut: ['generation_timeout', 'the generation took too long'],
+  GenerationNotStarted: unavailable,
   FunctionTimeout: ['generation_timeout', 'a step took too long'],
   'Sandbox.Timedout': ['generation_timeout', 'a step took too long'],
   'States.Timeout': ['generation_timeout', 'a step took too long'],

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type GenerationRecord, lastSequence } from '../contracts/generation-record.ts';
+import { Announcements, areAnnounced } from '../shared/generations/announcements.ts';
 import { eventsAfter, type Numbered } from '../shared/generations/event-store.ts';
 import { getRecord, renewReader } from '../shared/generations/record-store.ts';
 
@@ -7,6 +7,8 @@ import { getRecord, renewReader } from '../shared/generations/record-store.ts';
 const soonest = 8;
 const growth = 1.3;
 const latest = 400;
+/** Where what is new is announced, looking by the clock is for what happened elsewhere: a cancelled generation, say. */
+const firstWait = () => (areAnnounced() ? latest : soonest);
 /** An edge endpoint ends a connection that says nothing for 30 seconds. */
 export const heartbeatMilliseconds = 15_000;
 const renewalMilliseconds = 15_000;
@@ -34,13 +36,18 @@ function renewal({ tenant, id, attached }: Followed): () => Promise<void> {
 export async function awaitEnd(followed: Followed, until = Number.POSITIVE_INFINITY): Promise<GenerationRecord> {
   const { tenant, id } = followed;
   const renew = renewal(followed);
-  for (let wait = soonest; ; wait = Math.min(latest, wait * growth)) {
-    const record = await getRecord(tenant, id);
-    if (!record) throw new Error(`generation ${id} is gone`);
-    const left = until - Date.now();
-    if (record.status !== 'running' || left <= 0) return record;
-    await sleep(Math.min(wait, left));
-    await renew();
+  const news = new Announcements(id);
+  try {
+    for (let wait = firstWait(); ; wait = Math.min(latest, wait * growth)) {
+      const record = await getRecord(tenant, id);
+      if (!record) throw new Error(`generation ${id} is gone`);
+      const left = until - Date.now();
+      if (record.status !== 'running' || left <= 0) return record;
+      await news.wait(Math.min(wait, left));
+      await renew();
+    }
+  } finally {
+    news.close();
   }
 }
 
@@ -48,34 +55,39 @@ export async function awaitEnd(followed: Followed, until = Number.POSITIVE_INFIN
 export async function* follow(followed: Followed): AsyncGenerator<Numbered | undefined> {
   const { tenant, id } = followed;
   const renew = renewal(followed);
+  const news = new Announcements(id);
   let last = -1;
   let told = Date.now();
   let asked = told;
-  let wait = soonest;
-  for (;;) {
-    const events = await eventsAfter(tenant, id, last);
-    for (const numbered of events) {
-      yield numbered;
-      last = numbered.sequence;
-      if (numbered.event.kind === 'end') return;
+  let wait = firstWait();
+  try {
+    for (;;) {
+      const events = await eventsAfter(tenant, id, last);
+      for (const numbered of events) {
+        yield numbered;
+        last = numbered.sequence;
+        if (numbered.event.kind === 'end') return;
+      }
+      const now = Date.now();
+      if (events.length > 0) {
+        wait = firstWait();
+        told = asked = now;
+      } else if (now - told >= heartbeatMilliseconds) {
+        yield undefined;
+        told = now;
+      }
+      if (now - asked >= silenceMilliseconds) {
+        asked = now;
+        const record = await getRecord(tenant, id);
+        const status = record?.status ?? 'failed';
+        if (status !== 'running') yield { sequence: lastSequence, event: { kind: 'end', status } };
+        if (status !== 'running') return;
+      }
+      await news.wait(wait);
+      wait = Math.min(latest, wait * growth);
+      await renew();
     }
-    const now = Date.now();
-    if (events.length > 0) {
-      wait = soonest;
-      told = asked = now;
-    } else if (now - told >= heartbeatMilliseconds) {
-      yield undefined;
-      told = now;
-    }
-    if (now - asked >= silenceMilliseconds) {
-      asked = now;
-      const record = await getRecord(tenant, id);
-      const status = record?.status ?? 'failed';
-      if (status !== 'running') yield { sequence: lastSequence, event: { kind: 'end', status } };
-      if (status !== 'running') return;
-    }
-    await sleep(wait);
-    wait = Math.min(latest, wait * growth);
-    await renew();
+  } finally {
+    news.close();
   }
 }

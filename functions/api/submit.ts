@@ -5,11 +5,14 @@ import type { Caller } from '../contracts/caller.ts';
 import type { GenerationRecord } from '../contracts/generation-record.ts';
 import { ApiError } from '../contracts/problem.ts';
 import type { ServiceInput } from '../contracts/request.ts';
+import type { Stored } from '../contracts/stored.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { admit } from '../shared/admission.ts';
+import { admit, release } from '../shared/admission.ts';
+import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
 import { createRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
+import { logger } from '../shared/lambda.ts';
 import { storeRequest } from '../shared/request-store.ts';
 import { expiryAttribute } from '../shared/table/partition.ts';
 import { TenantTable } from '../shared/table/tenant-table.ts';
@@ -48,16 +51,30 @@ let client: SFNClient | undefined;
  * @throws ApiError, InvalidRequest, StoreUnavailable
  */
 export async function submit(submission: Submission): Promise<Submitted> {
-  const { caller, asked, attached, metadata } = submission;
+  const { caller, asked } = submission;
   const { request, prepared } = await prepareAsked(caller, asked);
   const { id, known } = await identify(submission);
   if (known) return { record: known, headers: {} };
+  // The request's object lies under its content's digest: where there is no place, it is nothing that has to go away.
+  const storing = storeRequest(caller.tenant, request);
+  storing.catch(() => {});
   const { headers } = await takePlace(caller, prepared, id);
-  const { generation, prompts } = prepared;
+  const made = await orGiveBack(caller.tenant, id, async () => record(submission, prepared, id, await storing));
+  if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
+  return { record: made, headers };
+}
+
+/** Puts a generation down. @returns its record, or that of another request under the same idempotency key */
+async function record(
+  { caller, asked, attached, metadata }: Submission,
+  { generation, prompts }: Prepared,
+  id: string,
+  request: Stored,
+): Promise<GenerationRecord> {
   const now = Date.now();
-  const record: GenerationRecord = {
+  const made: GenerationRecord = {
     ...{ id, status: 'running', keyId: caller.keyId, createdAt: new Date(now).toISOString(), model: asked.model },
-    request: await storeRequest(caller.tenant, request),
+    request,
     seed: generation.lanes[0].seed,
     // Candidates are for one text.
     lanes: (generation.choice ? [0] : generation.lanes).map(() => ({ text: '', tokens: 0, steps: 0, finish: null })),
@@ -68,10 +85,23 @@ export async function submit(submission: Submission): Promise<Submitted> {
     ...(attached ? { readerUntil: now + readerMilliseconds } : {}),
     expires: Math.floor(now / 1000) + recordSeconds,
   };
-  // Another request under the same idempotency key may have come between.
-  const made = (await createRecord(caller.tenant, record)) ? record : ((await getRecord(caller.tenant, id)) ?? record);
-  if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
-  return { record: made, headers };
+  if (await createRecord(caller.tenant, made)) return made;
+  return (await getRecord(caller.tenant, id)) ?? made;
+}
+
+/** Gives a generation's place back where it comes no further. */
+async function orGiveBack<T>(tenant: string, id: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    try {
+      if (!(await getRecord(tenant, id))) await release(tenant, id, { tokens: 0, steps: 0 });
+    } catch (failed) {
+      // Then the place is taken until its lease is over.
+      logger.warn('a place was not given back', { error: (failed as Error).name });
+    }
+    throw error;
+  }
 }
 
 /** A new generation's id; or, under an idempotency key that was used before, that generation's. */
@@ -117,7 +147,7 @@ async function takePlace(caller: Caller, { generation }: Prepared, id: string): 
 
 /** The generation's id is its execution's name: starting it twice starts one. */
 async function start(input: ServiceInput): Promise<void> {
-  client ??= new SFNClient({});
+  client ??= new SFNClient({ requestHandler: connections });
   try {
     await client.send(
       new StartExecutionCommand({

@@ -51,7 +51,8 @@ const ledgerSchema = z
   })
   .readonly();
 export type Ledger = z.infer<typeof ledgerSchema>;
-export const emptyLedger: Ledger = { spent: {}, checkedAt: 0 };
+/** Of a generation that was wanted just now. */
+export const emptyLedger = (now = Date.now()): Ledger => ({ spent: {}, checkedAt: now });
 
 /** What a step leaves to the next. */
 const stepSchema = z

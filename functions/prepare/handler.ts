@@ -56,7 +56,7 @@ async function stateOf(
     run: { contract: contractVersion, visit: wanted.visit, stop, ...run },
     prompts,
     contexts: await Promise.all(contexts.map((own) => Promise.all(own.map(store)))),
-    step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger },
+    step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger() },
     retries: { timedOut: 0, redrives: 0 },
   };
 }

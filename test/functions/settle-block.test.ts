@@ -11,7 +11,7 @@ const state: State = {
     ...{ watched: false, detailed: false, recorded: false, stop: [] },
   },
   ...{ prompts: [[7]], contexts: [[null]] },
-  step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger },
+  step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger(0) },
   retries: { timedOut: 0, redrives: 0 },
 };
 const failed = (changes: object = {}, from = state) => ({ Status: 'FAILED', Input: JSON.stringify(from), ...changes });

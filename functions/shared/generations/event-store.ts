@@ -10,6 +10,7 @@ import {
 } from '../../contracts/generation-record.ts';
 import { expiryAttribute } from '../table/partition.ts';
 import { TenantTable } from '../table/tenant-table.ts';
+import { announceEvent } from './announcements.ts';
 
 /** Events are for those who watch, and for those who come back to it within a day. */
 const keptSeconds = 86_400;
@@ -77,6 +78,7 @@ async function putEvent(tenant: string, id: string, sequence: number, event: Gen
     event: JSON.stringify(event),
     [expiryAttribute]: expires,
   });
+  announceEvent(id);
 }
 
 /** An event with the number of the first thing that it tells. */

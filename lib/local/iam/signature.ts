@@ -118,8 +118,21 @@ export function checkSignature(
 
 /** The signature of a text: a string to sign, or a policy document in base64. */
 export function sign(secret: string, scope: string, text: string): string {
-  const key = scope.split('/').reduce<Buffer | string>((key, part) => hmac(key, part), `AWS4${secret}`);
-  return hmac(key, text).toString('hex');
+  return hmac(signingKey(secret, scope), text).toString('hex');
+}
+
+/** Each client signs all that it sends in a day with one key, which takes four times as long to make as to use. */
+const signingKeys = new Map<string, Buffer>();
+const keptKeys = 1000;
+
+function signingKey(secret: string, scope: string): Buffer {
+  const name = `${secret}/${scope}`;
+  const known = signingKeys.get(name);
+  if (known) return known;
+  const made = scope.split('/').reduce(hmac, Buffer.from(`AWS4${secret}`) as Buffer);
+  if (signingKeys.size >= keptKeys) signingKeys.delete(signingKeys.keys().next().value as string);
+  signingKeys.set(name, made);
+  return made;
 }
 
 export function isEqual(a: string, b: string): boolean {
