@@ -4,7 +4,8 @@ import { makeFolder } from '../files/make-folder.ts';
 import { adapterSpecs } from '../network/adapter.ts';
 import { type AdapterConfig, formatAdapterConfig, parseAdapterConfig } from '../network/adapter-config.ts';
 import type { LlamaShape } from '../network/llama.ts';
-import { type LlamaBase, llamaBase } from '../network/llama-base.ts';
+import { type LlamaBase, llamaBase, type Products, productsOn } from '../network/llama-base.ts';
+import type { ExecutionProvider } from '../runtime/providers.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type Base, loadBase } from './base.ts';
@@ -31,21 +32,24 @@ export interface AdaptedModel {
 const bases = new Map<string, Promise<RunnableBase>>();
 
 /**
- * A base of the llama family; of one folder it is read once in a process.
+ * A base of the llama family; of one folder and form it is read once in a process.
  *
+ * @param provider what will multiply its matrices; cpu when absent
  * @throws ModelError
  */
-export function loadRunnableBase(directory: string): Promise<RunnableBase> {
+export function loadRunnableBase(directory: string, provider?: ExecutionProvider): Promise<RunnableBase> {
   const path = resolve(directory);
-  const known = bases.get(path);
+  const products = productsOn(provider);
+  const key = `${products} ${path}`;
+  const known = bases.get(key);
   if (known) return known;
-  const loading = readBase(path);
-  bases.set(path, loading);
-  loading.catch(() => bases.delete(path));
+  const loading = readBase(path, products);
+  bases.set(key, loading);
+  loading.catch(() => bases.delete(key));
   return loading;
 }
 
-async function readBase(directory: string): Promise<RunnableBase> {
+async function readBase(directory: string, products: Products): Promise<RunnableBase> {
   const base = await loadBase(directory).catch((cause: Error) => {
     throw new ModelError(cause.message, { cause });
   });
@@ -58,7 +62,7 @@ async function readBase(directory: string): Promise<RunnableBase> {
     if (!found) throw new ModelError(`${directory}: tensor ${name} is missing`);
     return found.toFloat32();
   };
-  return { ...base, config, network: llamaBase(llamaShape(config), tensor, config.tie_word_embeddings) };
+  return { ...base, config, network: llamaBase(llamaShape(config), tensor, config.tie_word_embeddings, products) };
 }
 
 function llamaShape(config: LlamaConfig): LlamaShape {
@@ -75,9 +79,9 @@ function llamaShape(config: LlamaConfig): LlamaShape {
 }
 
 /** @throws ModelError saying which file is missing, damaged, or does not go with the base */
-export async function loadAdapter(directory: string): Promise<AdaptedModel> {
+export async function loadAdapter(directory: string, provider?: ExecutionProvider): Promise<AdaptedModel> {
   const config = await parseConfigFile(directory, parseAdapterConfig);
-  const base = await loadRunnableBase(resolve(directory, config.base));
+  const base = await loadRunnableBase(resolve(directory, config.base), provider);
   const fail = (what: string): never => {
     throw new ModelError(`${directory}: ${what}`);
   };

@@ -16,12 +16,19 @@ const sequencesABatch = 4;
 
 /**
  * The cross-entropy of denoising a corpus by a base with an adapter: every block all noised, at a timestep of its own,
- * without previous logits; and what each position says of itself.
+ * without previous logits unless `selfConditioned`: then with its own of the same timestep; and what each position says of
+ * itself.
  */
 export async function adaptedLoss(
   corpus: Corpus,
   { base, config, adapter }: AdaptedModel,
-  { seed, runtime, batches, onProgress }: Omit<EvaluationOptions, 'weights'>,
+  {
+    seed,
+    runtime,
+    batches,
+    onProgress,
+    selfConditioned = false,
+  }: Omit<EvaluationOptions, 'weights'> & { readonly selfConditioned?: boolean },
 ): Promise<DenoisingLoss> {
   const { network } = base;
   const source = sequenceSource(corpus, { block: config.block, blocks }, seed, config.endOfText);
@@ -30,7 +37,7 @@ export async function adaptedLoss(
     config,
     {
       ...{ sequences: 1, blocks, noisings: 1, seed, timesteps: [0, 1], noise: 'uniform' },
-      ...{ cleanTokens: 0, selfConditioning: 0 },
+      ...{ cleanTokens: 0, generator: 'counter' as const, selfConditioning: selfConditioned ? 1 : 0 },
     },
     source,
     new InformationTable([0, 1], [0, 1]),

@@ -64,7 +64,7 @@ export class NgramDenoiser {
     }
     const given = { ...(runtime ? { runtime } : {}) };
     if (config.baseDigest === undefined) return NgramDenoiser.create(basename(directory), config, model, given);
-    const base = await loadRunnableBase(resolve(directory, config.base));
+    const base = await loadRunnableBase(resolve(directory, config.base), runtime?.provider);
     if (base.digest !== config.baseDigest) {
       throw new ModelError(
         `${directory}: it reads by another base than ${config.base}, whose digest is ${base.digest}`,

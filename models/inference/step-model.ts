@@ -30,7 +30,7 @@ export interface StepModel {
 /** @throws ModelError */
 export async function loadStepModel(directory: string, runtime?: RuntimeOptions): Promise<StepModel> {
   const { kind } = await loadServedConfig(directory);
-  if (kind === 'adapter') return AdaptedDenoiser.create(await loadAdapter(directory), runtime);
+  if (kind === 'adapter') return AdaptedDenoiser.create(await loadAdapter(directory, runtime?.provider), runtime);
   if (kind === 'ngram') return NgramDenoiser.load(directory, runtime);
   return Denoiser.create(await loadDiffusionModel(directory), runtime);
 }

@@ -1,10 +1,21 @@
-import type { FrozenMatrix, RotaryTables } from '../graph/index.ts';
+import type { FrozenMatrix, QuantisedMatrix, RotaryTables } from '../graph/index.ts';
+import type { ExecutionProvider } from '../runtime/providers.ts';
 import { headShape, type LlamaShape, layerMatrices } from './llama.ts';
 
 /** A checkpoint's tensors in float32 by their Hugging Face names, made when they are asked for. */
 export type CheckpointTensors = (name: string) => Float32Array;
 
-/** A Llama-family base as the graphs take it: what is multiplied in eight bits, the rest in float32. */
+/**
+ * How a base's matrices are multiplied: eight bits are the fastest on a CPU, and its usual form; a GPU has no such
+ * product of a scale a row, and float32 is also what the other is measured against.
+ */
+export type Products = 'int8' | 'float32';
+
+export function productsOn(provider: ExecutionProvider = 'cpu'): Products {
+  return provider === 'cpu' ? 'int8' : 'float32';
+}
+
+/** A Llama-family base as the graphs take it. */
 export interface LlamaBase {
   readonly shape: LlamaShape;
   /** [vocabulary, width] */
@@ -28,13 +39,19 @@ const gains: Readonly<Record<string, string>> = {
 };
 
 /** Reads every tensor once. @param tied whether the head is the embedding's table */
-export function llamaBase(shape: LlamaShape, tensors: CheckpointTensors, tied: boolean): LlamaBase {
+export function llamaBase(
+  shape: LlamaShape,
+  tensors: CheckpointTensors,
+  tied: boolean,
+  products: Products = 'int8',
+): LlamaBase {
+  const frozen = products === 'int8' ? quantiseRows : transposeRows;
   const matrices = new Map<string, FrozenMatrix>();
   const vectors = new Map([['norm', tensors('model.norm.weight')]]);
   for (let layer = 0; layer < shape.layers; layer++) {
     for (const { name, from, to } of layerMatrices(shape)) {
       const rows = parts[name].map((part) => tensors(`model.layers.${layer}.${part}.weight`));
-      matrices.set(`layers.${layer}.${name}`, quantiseRows(rows, from, to));
+      matrices.set(`layers.${layer}.${name}`, frozen(rows, from, to));
     }
     for (const [name, part] of Object.entries(gains)) {
       vectors.set(`layers.${layer}.${name}`, tensors(`model.layers.${layer}.${part}.weight`));
@@ -42,7 +59,7 @@ export function llamaBase(shape: LlamaShape, tensors: CheckpointTensors, tied: b
   }
   const embedding = tensors('model.embed_tokens.weight');
   const head = tied ? embedding : tensors('lm_head.weight');
-  matrices.set('head', quantiseRows([head], shape.width, shape.vocabulary));
+  matrices.set('head', frozen([head], shape.width, shape.vocabulary));
   return { shape, embedding, gains: lookUp(vectors), matrix: lookUp(matrices) };
 }
 
@@ -58,7 +75,11 @@ function lookUp<T>(map: ReadonlyMap<string, T>): (name: string) => T {
  * Matrices stored by output, [to, from] one below the other, as one matrix in eight bits with a scale an output, the
  * largest magnitude being 127.
  */
-export function quantiseRows(parts: readonly Float32Array[], from: number, to: number): FrozenMatrix {
+export function quantiseRows(
+  parts: readonly Float32Array[],
+  from: number,
+  to: number,
+): FrozenMatrix & { readonly quantised: QuantisedMatrix } {
   const values = new Int8Array(from * to);
   const scale = new Float32Array(to);
   let row = 0;
@@ -72,7 +93,23 @@ export function quantiseRows(parts: readonly Float32Array[], from: number, to: n
     }
   }
   if (row !== to) throw new RangeError(`a matrix of ${to} outputs was given ${row}`);
-  return { from, to, values, scale, dense: once(() => Float32Array.from(values, (value, i) => value * scale[i % to])) };
+  const dense = once(() => Float32Array.from(values, (value, i) => value * scale[i % to]));
+  return { from, to, dense, quantised: { from, to, values, scale } };
+}
+
+/** The same in float32. */
+function transposeRows(parts: readonly Float32Array[], from: number, to: number): FrozenMatrix {
+  const dense = once(() => {
+    const matrix = new Float32Array(from * to);
+    let row = 0;
+    for (const data of parts) {
+      for (let start = 0; start < data.length; start += from, row++) {
+        for (let i = 0; i < from; i++) matrix[i * to + row] = data[start + i];
+      }
+    }
+    return matrix;
+  });
+  return { from, to, dense };
 }
 
 function once<T>(make: () => T): () => T {

@@ -37,8 +37,8 @@ export const cleanTimestep = 0.16;
  * @param logPrior [vocabulary], the logarithm of the tokens' frequency
  * @param samples a timestep; the seed is fixed, so the table is the same everywhere
  */
-export function informationTable(logPrior: Float32Array, samples = 64): InformationTable {
-  const timesteps = Array.from({ length: 29 }, (_, i) => cleanTimestep + (i * (1 - cleanTimestep)) / 28);
+export function informationTable(logPrior: Float32Array, samples = 256): InformationTable {
+  const timesteps = Array.from({ length: 29 }, (_, i) => rounded(cleanTimestep + (i * (1 - cleanTimestep)) / 28));
   const evidence = new Float32Array(logPrior.length);
   const cumulative = new Float64Array(logPrior.length);
   let total = 0;
@@ -71,8 +71,13 @@ export function informationTable(logPrior: Float32Array, samples = 64): Informat
   const [least, most] = [rising[0], rising[rising.length - 1]];
   return new InformationTable(
     timesteps,
-    rising.map((value) => (value - least) / (most - least)),
+    rising.map((value) => rounded((value - least) / (most - least))),
   );
+}
+
+/** To what the samples tell, so that a config is fit to be read. */
+function rounded(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
 }
 
 function firstAtLeast(ascending: Float64Array, value: number): number {

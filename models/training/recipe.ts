@@ -62,6 +62,11 @@ const recipeSchema = z
         noise: z.enum(['uniform', 'information']).optional(),
         /** The share of blocks that hold clean tokens among the noised; of an adapter. */
         cleanTokens: share.optional(),
+        /**
+         * What draws an adapter's noise: counters, the same numbers on every machine, or the runtime's own generator,
+         * which a GPU needs in order not to wait for its noise, and with which no run repeats another.
+         */
+        generator: z.enum(['counter', 'runtime']).optional(),
         /** The probability that a step is trained with the model's own previous logits. */
         selfConditioning: share.default(0.5),
         /**
@@ -113,8 +118,13 @@ const recipeSchema = z
   .refine(
     ({ model, batch, objective }) =>
       model.kind === 'adapter' ||
-      [batch.noisings, objective.noise, objective.cleanTokens].every((given) => given === undefined),
-    { path: ['objective'], message: "noisings, noise and cleanTokens are an adapter's, of model_type ssd2-adapter" },
+      [batch.noisings, objective.noise, objective.cleanTokens, objective.generator].every(
+        (given) => given === undefined,
+      ),
+    {
+      path: ['objective'],
+      message: "noisings, noise, cleanTokens and generator are an adapter's, of model_type ssd2-adapter",
+    },
   );
 
 /** All that fixes a training run. */

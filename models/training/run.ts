@@ -52,7 +52,7 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   if (tokenizer.size !== recipe.model.vocabulary) {
     throw new Error(`the tokenizer has ${tokenizer.size} tokens, the recipe's model ${recipe.model.vocabulary}`);
   }
-  const base = recipe.model.kind === 'adapter' ? await loadRunnableBase(recipe.model.base) : undefined;
+  const base = recipe.model.kind === 'adapter' ? await loadRunnableBase(recipe.model.base, recipe.provider) : undefined;
   const from = recipe.from === undefined ? undefined : await weightsOf(recipe, recipe.from, tokenizerJson);
   const corpus = (name: string, files: readonly string[]): Promise<Corpus> =>
     tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {

@@ -37,9 +37,10 @@ export function traineeOf(recipe: Recipe, train: Corpus, base?: LlamaBase): Trai
   if (!base) throw new Error('an adapter is trained over a base, and none was given');
   const information = informationTable(logFrequencies(train.tokens, model.vocabulary));
   const { sequences, blocks, noisings = 1 } = batch;
-  const { timesteps, noise = 'uniform', cleanTokens = 0, selfConditioning } = objective;
+  const { timesteps, noise = 'uniform', cleanTokens = 0, generator = 'counter', selfConditioning } = objective;
   const over = (corpus: Corpus, seed: number, changes: Partial<ConstructorParameters<typeof AdapterObjective>[2]>) => {
-    const options = { sequences, blocks, noisings, seed, timesteps, noise, cleanTokens, selfConditioning, ...changes };
+    const drawn = { seed, timesteps, noise, cleanTokens, selfConditioning, generator };
+    const options = { sequences, blocks, noisings, ...drawn, ...changes };
     const source = sequenceSource(corpus, { block: model.block, blocks }, seed, model.endOfText);
     return new AdapterObjective(base, model, options, source, information);
   };

@@ -61,7 +61,8 @@ export class TrainingStepper {
     buffers: ParameterBuffers,
     runtime: RuntimeOptions = {},
   ): Promise<TrainingStepper> {
-    const optimiser = await AdamW.create(buffers, recipe.optimiser, runtime);
+    // Its buffers lie in this process's memory, where it writes them in place.
+    const optimiser = await AdamW.create(buffers, recipe.optimiser, { ...runtime, provider: 'cpu' });
     return new TrainingStepper(recipe, objective, buffers, optimiser, runtime);
   }
 

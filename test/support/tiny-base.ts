@@ -2,7 +2,7 @@ import type { AdaptedModel } from '../../models/checkpoint/adapter-directory.ts'
 import { adapterSpecs } from '../../models/network/adapter.ts';
 import type { AdapterConfig } from '../../models/network/adapter-config.ts';
 import { headShape, type LlamaShape } from '../../models/network/llama.ts';
-import { llamaBase } from '../../models/network/llama-base.ts';
+import { llamaBase, type Products } from '../../models/network/llama-base.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { tinyTokenizer } from './tiny-fleet.ts';
 
@@ -69,10 +69,10 @@ export const tinyAdapterConfig: AdapterConfig = {
 };
 
 /** A base with an adapter of random numbers, neither trained. */
-export async function tinyAdapted(changes: Partial<AdapterConfig> = {}): Promise<AdaptedModel> {
+export async function tinyAdapted(changes: Partial<AdapterConfig> = {}, products?: Products): Promise<AdaptedModel> {
   const config = { ...tinyAdapterConfig, ...changes };
   const tensors = tinyTensors(tinyShape);
-  const network = llamaBase(tinyShape, (name) => tensors.get(name) as Float32Array, true);
+  const network = llamaBase(tinyShape, (name) => tensors.get(name) as Float32Array, true, products);
   const tokenizer = Tokenizer.parse(await tinyTokenizer());
   const adapter = new Map(
     adapterSpecs(tinyShape, config).map(({ name, shape }, i) => {

@@ -21,6 +21,7 @@ interface LossOptions {
   weights: number[];
   seed: number;
   batches?: number;
+  selfConditioned?: boolean;
   provider: ExecutionProvider;
   models: string;
   json?: boolean;
@@ -41,6 +42,7 @@ export function lossCommand(): Command {
     .option('--weights <list>', "the tenant's weights", shares, [0, 0.25, 0.5, 0.75, 1])
     .option('--seed <n>', 'of timesteps and noise', seed, 1)
     .option('--batches <n>', 'of four sequences (default: all of the data)', count)
+    .option('--self-conditioned', 'of an adapter: with its own previous logits of the same timestep')
     .addOption(new Option('--provider <kind>', 'what executes the models').choices(executionProviders).default('cpu'))
     .option('--models <folder>', 'the folder with the models', shippedModels)
     .option('--json', 'print one JSON object')
@@ -56,6 +58,7 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const drawing = await OutputFile.openIfAsked('--picture', options.picture);
   if (await isAdapter(join(options.models, options.model))) return lossOfAdapter(options, drawing);
+  if (options.selfConditioned) throw new Error(`--self-conditioned: ${options.model} is no adapter`);
   const model = await loadModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
@@ -89,15 +92,16 @@ async function lossOfAdapter(options: LossOptions, drawing: OutputFile | undefin
   const { dataFiles } = await import('../../../models/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const { adaptedLoss } = await import('../../../models/evaluation/adapted-loss.ts');
-  const { tenant, format, seed, batches, provider } = options;
+  const { tenant, format, seed, batches, provider, selfConditioned } = options;
   if (tenant !== undefined) {
     throw new Error(`--tenant: ${options.model} is corrected by its tenants' drafts: see slingshot experiment tenants`);
   }
-  const model = await loadAdapter(join(options.models, options.model));
+  const model = await loadAdapter(join(options.models, options.model), provider);
   const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
   const result = await adaptedLoss(corpus, model, {
     ...{ seed, runtime: { provider }, onProgress: showProgress('sequences') },
     ...(batches === undefined ? {} : { batches }),
+    ...(selfConditioned === undefined ? {} : { selfConditioned }),
   });
   await report(options, result, drawing);
 }

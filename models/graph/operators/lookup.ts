@@ -48,12 +48,16 @@ export function crossEntropy(logits: Value, labels: Value): Value {
   const floored = graph.node('Max', { inputs: [picked, graph.scalar(1e-30)], shape: picked.shape });
   return withGradient(reshape(neg(log(floored)), [rows as number]), [logits], (dy) => {
     const minusOne = graph.node('Neg', { inputs: [onesLike(picked)], shape: picked.shape });
-    const difference = graph.node('ScatterElements', {
-      inputs: [probabilities, column, minusOne],
-      shape: logits.shape,
-      attributes: { axis: 1, reduction: 'add' },
-    });
-    return [mul(difference, reshape(dy, [-1, 1]))];
+    return [mul(addAt(probabilities, column, minusOne), reshape(dy, [-1, 1]))];
+  });
+}
+
+/** Adds one number to each row of x [rows, classes]: `values` [rows, 1] at int64 `columns` [rows, 1]. No gradient. */
+export function addAt(x: Value, columns: Value, values: Value): Value {
+  return x.graph.node('ScatterElements', {
+    inputs: [x, columns, values],
+    shape: x.shape,
+    attributes: { axis: 1, reduction: 'add' },
   });
 }
 

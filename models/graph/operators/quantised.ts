@@ -14,9 +14,14 @@ export interface QuantisedMatrix {
   readonly scale: Float32Array;
 }
 
-/** A base's matrix, which no gradient reaches, and its numbers in float32, [from, to], for what flows back through it. */
-export interface FrozenMatrix extends QuantisedMatrix {
+/** A base's matrix, which no gradient reaches. */
+export interface FrozenMatrix {
+  readonly from: number;
+  readonly to: number;
+  /** Its numbers, [from, to]. */
   readonly dense: () => Float32Array;
+  /** What rows are multiplied by, where that is in eight bits. */
+  readonly quantised?: QuantisedMatrix;
 }
 
 /** A trained correction of a frozen matrix: a [from, rank] times b [rank, to]. */
@@ -28,9 +33,10 @@ export interface LowRank {
 }
 
 /**
- * x [rows, from] times a frozen matrix -> [rows, to], both in eight bits: each row of x is rounded to 255 levels under a
- * scale of its own, so that a row's numbers do not depend on the rows beside it, and the product is exact in integers.
- * With a correction, x W + (x a) b, which is in float32 (LoRA, arXiv 2106.09685).
+ * x [rows, from] times a frozen matrix -> [rows, to], in float32 or, where the matrix is quantised, both in eight bits:
+ * each row of x is rounded to 255 levels under a scale of its own, so that a row's numbers do not depend on the rows
+ * beside it, and the product is exact in integers. With a correction, x W + (x a) b, which is in float32 (LoRA,
+ * arXiv 2106.09685).
  *
  * The gradient by x is in float32: that of a cross-entropy over a vocabulary is one large number and very many small
  * ones, which weigh as much together, and which eight bits would all round to 0.
@@ -39,11 +45,10 @@ export function frozenLinear(x: Value, name: string, weight: FrozenMatrix, corre
   if (x.shape.length !== 2 || x.shape[1] !== weight.from) {
     throw new RangeError(`frozenLinear: ${formatShape(x.shape)} x [${weight.from}, ${weight.to}]`);
   }
-  const product = integerProduct(x, name, weight);
-  const back = (dy: Value) => {
-    const { from, to } = weight;
-    return gemm(dy, x.graph.constant(weight.dense(), [from, to], `${name}.dense`), { b: true });
-  };
+  const { from, to, quantised } = weight;
+  const dense = () => x.graph.constant(weight.dense(), [from, to], `${name}.dense`);
+  const product = quantised ? integerProduct(x, name, quantised) : gemm(x, dense());
+  const back = (dy: Value) => gemm(dy, dense(), { b: true });
   if (!correction) return withGradient(product, [x], (dy) => [back(dy)]);
   const { a, b, gate } = correction;
   const inner = gemm(x, a);
@@ -80,10 +85,10 @@ interface QuantisedRows {
 }
 
 /** What several matrices multiply is rounded once. */
-const quantised = new WeakMap<Value, QuantisedRows>();
+const roundedRows = new WeakMap<Value, QuantisedRows>();
 
 function quantiseRows(x: Value): QuantisedRows {
-  const known = quantised.get(x);
+  const known = roundedRows.get(x);
   if (known) return known;
   const { graph, shape } = x;
   const [count] = shape;
@@ -110,6 +115,6 @@ function quantiseRows(x: Value): QuantisedRows {
     attributes: { axis: 0 },
   });
   const made = { rows, rowScale, middle: graph.constant(Uint8Array.of(128), [], 'middle') };
-  quantised.set(x, made);
+  roundedRows.set(x, made);
   return made;
 }

@@ -1,12 +1,16 @@
 import { noiseLanes, type SequenceSource } from '../../data/sequences.ts';
 import {
   add,
+  addAt,
   crossEntropy,
   type Graph,
+  mul,
+  randomNormal,
   reshape,
   type Shape,
   softmax,
   stopGradient,
+  sub,
   type Value,
 } from '../../graph/index.ts';
 import { type AdapterShape, blockRows } from '../../network/adapter.ts';
@@ -17,6 +21,7 @@ import type { LlamaBase } from '../../network/llama-base.ts';
 import { cleanTimestep, type InformationTable } from '../../ssd2/information.ts';
 import { masked } from '../../ssd2/layout.ts';
 import { uniform } from '../../ssd2/noise.ts';
+import { alphaBar, simplexScaleAt } from '../../ssd2/schedule.ts';
 import { noiseSimplex } from '../../ssd2/simplex.ts';
 import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
 
@@ -33,6 +38,8 @@ export interface AdapterOptions {
   /** The share of blocks that hold clean tokens among the noised. */
   readonly cleanTokens: number;
   readonly selfConditioning: number;
+  /** What draws the noise of x_t: counters, the same numbers on every machine, or the runtime as the graph runs. */
+  readonly generator: 'counter' | 'runtime';
 }
 
 /** Denoising by a frozen base with an adapter. */
@@ -71,7 +78,8 @@ export class AdapterObjective implements Objective {
     const padding = new Float32Array(sequences * length);
     const before = new BigInt64Array(noisedBlocks);
     const positions = new BigInt64Array(noisedBlocks * seen);
-    const x = new Float32Array(this.rows * vocabulary);
+    const { generator } = this.#options;
+    const x = new Float32Array(generator === 'counter' ? this.rows * vocabulary : 0);
     const targets = new BigInt64Array(this.rows);
     const timesteps = new Float32Array(this.rows);
     const weights = new Float32Array(this.rows);
@@ -102,6 +110,7 @@ export class AdapterObjective implements Objective {
             timesteps[row] = ts[i];
             const at = start + i;
             weights[row] = ts[i] > cleanTimestep && at >= first && at < end ? 1 : 0;
+            if (generator === 'runtime') continue;
             const address = { seed, lane: noiseLanes.noise, block: 0, step: n, position: row };
             noiseSimplex([token], ts[i], 'posterior', address, x.subarray(row * vocabulary, (row + 1) * vocabulary));
           }
@@ -111,7 +120,10 @@ export class AdapterObjective implements Objective {
     normalised(weights);
     return {
       variant: draw(0) < this.#options.selfConditioning ? 'self-conditioned' : 'plain',
-      feeds: { contextTokens, contextPositions, padding, before, positions, x, targets, timesteps, weights },
+      feeds: {
+        ...{ contextTokens, contextPositions, padding, before, positions, targets, timesteps, weights },
+        ...(generator === 'counter' ? { x } : amplitudes(timesteps)),
+      },
       weights,
       timesteps,
     };
@@ -147,7 +159,9 @@ export class AdapterObjective implements Objective {
       visible.fill(masked, b * length + ((b % blocks) + 1) * block, (b + 1) * length);
     const bias = addConstant(padding, visible, [1, 1, noisedBlocks, 1, length], 'visible');
     const rows = sequences * noisedBlocks * block;
-    const x = graph.input('x', [rows, vocabulary]);
+    const targets = graph.input('targets', [rows], 'int64');
+    const x =
+      this.#options.generator === 'counter' ? graph.input('x', [rows, vocabulary]) : this.#noised(graph, targets);
     const timesteps = graph.input('timesteps', [rows, 1]);
     const before = graph.input('before', [sequences * noisedBlocks], 'int64');
     const positions = graph.input('positions', [sequences * noisedBlocks * seen], 'int64');
@@ -163,9 +177,25 @@ export class AdapterObjective implements Objective {
         ...(previous ? { previous: { probabilities: previous } } : {}),
       });
     const logits = variant === 'self-conditioned' ? run(stopGradient(softmax(run()))) : run();
-    const losses = crossEntropy(logits, graph.input('targets', [rows], 'int64'));
+    const losses = crossEntropy(logits, targets);
     return { losses, objective: weightedSum(losses, graph.input('weights', [rows])) };
   }
+
+  /** noiseSimplex of every row as nodes. */
+  #noised(graph: Graph, targets: Value): Value {
+    const [rows] = targets.shape;
+    const { vocabulary } = this.#base.shape;
+    const [signal, noise] = ['signal', 'noise'].map((name) => graph.input(name, [rows, 1]));
+    const background = sub(mul(randomNormal(graph, [this.rows, vocabulary], this.#options.seed), noise), signal);
+    return addAt(background, reshape(targets, [-1, 1]), mul(signal, 2));
+  }
+}
+
+/** What noiseSimplex multiplies the simplex and the noise by at each row's timestep. */
+function amplitudes(timesteps: Float32Array): { signal: Float32Array; noise: Float32Array } {
+  const scaled = (share: (alpha: number) => number) =>
+    timesteps.map((t) => simplexScaleAt('posterior', t) * Math.sqrt(share(alphaBar(t))));
+  return { signal: scaled((alpha) => alpha), noise: scaled((alpha) => 1 - alpha) };
 }
 
 /**

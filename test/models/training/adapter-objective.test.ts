@@ -16,7 +16,14 @@ const block = 5;
 const shape = { sequences: 2, blocks: 2, noisings: 2 };
 const options: AdapterOptions = {
   ...shape,
-  ...{ seed: 3, timesteps: [0, 1], noise: 'uniform', cleanTokens: 0, selfConditioning: 0 },
+  ...{
+    seed: 3,
+    timesteps: [0, 1],
+    noise: 'uniform',
+    cleanTokens: 0,
+    generator: 'counter' as const,
+    selfConditioning: 0,
+  },
 };
 
 function objectiveOf({ base, config, adapter }: AdaptedModel, changes: Partial<AdapterOptions> = {}) {
@@ -56,14 +63,21 @@ function blocksOf({ feeds }: Batch) {
   });
 }
 
-/** Products of 255 levels' roundings, as the adapted denoiser's test has it: of a logit, and of the normaliser. */
-const tolerance = 2 * 0.35;
+/**
+ * Products of 255 levels' roundings, as the adapted denoiser's test has it, of a logit and of the normaliser; float32's
+ * are of some 100 sums of numbers around 1.
+ */
+const tolerances = { int8: 2 * 0.35, float32: 1e-4 };
 
-describe.each([true, false])("an adapter's training, rows shifted: %s", (shift) => {
+describe.each([
+  { shift: true, products: 'int8' },
+  { shift: false, products: 'int8' },
+  { shift: true, products: 'float32' },
+] as const)("an adapter's training, rows shifted: $shift, products in $products", ({ shift, products }) => {
   let model: AdaptedModel;
   let reference: ReferenceLlama;
   beforeAll(async () => {
-    model = await tinyAdapted({ shift });
+    model = await tinyAdapted({ shift }, products);
     reference = new ReferenceLlama(model);
   });
 
@@ -101,7 +115,7 @@ describe.each([true, false])("an adapter's training, rows shifted: %s", (shift) 
         return noised.targets.map((target, i) => -Math.log(last[i][target]));
       });
       losses.forEach((loss, row) => {
-        expect(Math.abs(loss - expected[row])).toBeLessThan(tolerance);
+        expect(Math.abs(loss - expected[row])).toBeLessThan(tolerances[products]);
       });
       const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
       expect(minimised[0]).toBeCloseTo(mean, 4);
@@ -116,6 +130,36 @@ describe.each([true, false])("an adapter's training, rows shifted: %s", (shift) 
       expect(weights[row] === 0).toBe(is);
     });
     expect(weights.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
+  });
+});
+
+describe('noise that the runtime draws', () => {
+  it('is another each time, and costs what counted noise does', async () => {
+    const model = await tinyAdapted();
+    const meanLosses = async (generator: AdapterOptions['generator']) => {
+      const objective = objectiveOf(model, { generator });
+      const graph = new Graph('objective');
+      const { losses } = objective.forward(graph, constantParameters(graph, model.adapter), 'plain');
+      graph.output('losses', losses);
+      const session = await Session.create(graph);
+      const means: number[] = [];
+      for (let n = 0; n < 60; n++) {
+        const found = (await session.run({ ...objective.batch(n).feeds })).losses;
+        means.push(found.reduce((sum, loss) => sum + loss, 0) / found.length);
+      }
+      const again = await session.run({ ...objective.batch(59).feeds });
+      await session.release();
+      return { means, repeats: again.losses.reduce((sum, loss) => sum + loss, 0) / again.losses.length === means[59] };
+    };
+    const [counted, drawn] = [await meanLosses('counter'), await meanLosses('runtime')];
+    expect(counted.repeats).toBe(true);
+    expect(drawn.repeats).toBe(false);
+    // The batches have the same tokens and timesteps; four standard errors of the difference that their noise makes.
+    const differences = drawn.means.map((mean, n) => mean - counted.means[n]);
+    const average = differences.reduce((sum, d) => sum + d, 0) / differences.length;
+    const deviation = Math.sqrt(differences.reduce((sum, d) => sum + (d - average) ** 2, 0) / differences.length);
+    expect(deviation).toBeGreaterThan(0.01);
+    expect(Math.abs(average)).toBeLessThan((4 * deviation) / Math.sqrt(differences.length));
   });
 });
 
