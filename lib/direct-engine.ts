@@ -73,7 +73,7 @@ export class DirectEngine implements Engine {
     let step: Step = { generation, previous: [null] };
     while (!isDone(step.generation)) {
       const ask = this.#ask(step.generation, parsed.data.tenant ?? '');
-      const { reports, ...next } = await denoiseVisit(step, seen, ask, () => false);
+      const { reports, ...next } = await denoiseVisit(step, seen, ask, () => false, this.#options.onStep !== undefined);
       for (const report of reports) this.#options.onStep?.(report);
       step = next;
     }

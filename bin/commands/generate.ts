@@ -30,6 +30,8 @@ import { print } from '../terminal/output.ts';
 import { OutputFile } from '../terminal/output-file.ts';
 import { isInteractive, shown } from '../terminal/printable.ts';
 import { report } from '../terminal/report.ts';
+import { SettledText } from '../terminal/settled-text.ts';
+import { WatchedRun } from '../terminal/watched-run.ts';
 
 interface GenerateOptions {
   prompt?: string;
@@ -60,6 +62,7 @@ interface GenerateOptions {
   timeout: number;
   json?: boolean;
   trace?: string;
+  watch?: string;
 }
 
 const defaults = requestSchema.parse({ prompt: '-' });
@@ -133,6 +136,7 @@ export function generateCommand(): Command {
     .option('--timeout <seconds>', 'how long an endpoint may take to answer', timeout, 30)
     .option('--json', 'print one JSON object: text, tokens, blocks, steps, seconds, models, seed')
     .option('--trace <file>', 'write a JSON line for every denoise step')
+    .option('--watch <file.html>', 'write a page that plays the run, and says who decided each word')
     .action(async (options: GenerateOptions, command: Command) => {
       const lengthGiven = options.gap !== undefined || command.getOptionValueSource('tokens') !== 'default';
       await generate(options.suffix === undefined || lengthGiven ? options : { ...options, gap: usualGap });
@@ -141,19 +145,27 @@ export function generateCommand(): Command {
 
 async function generate(options: GenerateOptions): Promise<void> {
   const request = await requestOf(options);
+  const oneText = options.suffix === undefined && options.bestOf === undefined;
+  if (options.watch !== undefined && !oneText) {
+    throw new Error('--watch: shows one text, and not candidates; leave out --suffix and --best-of');
+  }
   const trace = await OutputFile.openIfAsked('--trace', options.trace);
+  const page = await OutputFile.openIfAsked('--watch', options.watch);
   const whole = await readFleet(options.models ?? shippedModels);
   await using counted = options.tenantDocs === undefined ? undefined : await countDocuments(options.tenantDocs, whole);
   const fleet = fleetFor(counted?.fleet ?? whole, request);
   const { directory } = fleet.core;
   const { kind } = await loadServedConfig(directory);
-  const view = options.json
-    ? undefined
-    : viewFor(process.stderr, await loadServedTokenizer(directory), request, kind !== 'adapter');
+  const tokenizer = await loadServedTokenizer(directory);
+  const view = options.json ? undefined : viewFor(process.stderr, tokenizer, request, kind !== 'adapter');
+  const settled = new SettledText();
+  const watched = page && new WatchedRun(tokenizer, request);
   let tracing: Promise<void> | undefined;
   const onStep = (step: StepMessage) => {
     // Of candidates the first is shown.
-    if (step.lane === 0) view?.step(step);
+    if (step.lane === 0) {
+      for (const watcher of [view, settled, watched]) watcher?.step(step);
+    }
     if (trace) tracing = (tracing ?? Promise.resolve()).then(() => trace.write(`${JSON.stringify(traceLine(step))}\n`));
     tracing?.catch(() => {});
   };
@@ -166,22 +178,32 @@ async function generate(options: GenerateOptions): Promise<void> {
   });
   try {
     const started = performance.now();
+    watched?.begin();
     const { text, tokens, blocks, steps, models, seed } = await engine.generate(request);
     const seconds = Math.round(performance.now() - started) / 1000;
     await view?.finish();
     if (options.json) print(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed }));
     else {
-      print(shown(`${request.prompt}${text}${request.suffix ?? ''}`, process.stdout));
+      const coloured = oneText ? await settled.coloured({ text, tokens }, tokenizer, process.stdout) : undefined;
+      const said = process.stdout.isTTY && coloured !== undefined ? coloured : shown(text, process.stdout);
+      print(`${shown(request.prompt, process.stdout)}${said}${shown(request.suffix ?? '', process.stdout)}`);
       grey(`\n${tokens} tokens, ${steps} steps, ${seconds.toFixed(1)} s, ${models.join(' + ')}, seed ${seed}\n`);
     }
     await tracing;
+    if (watched) await page?.write(await watched.page(await playerTemplate(), { text, tokens }));
   } catch (error) {
     report(error);
     throw error;
   } finally {
     await engine.stop();
     await trace?.close();
+    await page?.close();
   }
+}
+
+async function playerTemplate(): Promise<string> {
+  const { cachedSite } = await import('../../lib/console/cached-site.ts');
+  return String((await cachedSite()).get('console/player.html'));
 }
 
 /** As much as a prompt or context may have, which is more than any model here takes. */

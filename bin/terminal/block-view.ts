@@ -4,6 +4,7 @@ import type { StepMessage } from '../../functions/contracts/generation.ts';
 import { stepsToRun } from '../../models/ssd2/halting.ts';
 import type { Quality } from '../../models/ssd2/quality.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { colouredBlock } from './mover-colours.ts';
 import { isInteractive, printable, shown } from './printable.ts';
 
 /** Shows a generation as it goes on. */
@@ -21,16 +22,16 @@ export interface ViewOptions {
 
 const barWidth = 24;
 
-/** On a terminal: the block refines in place, tokens that still change in grey. */
+/** On a terminal: the block refines in place, tokens that still change in grey, others in the colour of who moved them. */
 export function terminalView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, options: ViewOptions): GenerationView {
   const update = createLogUpdate(stream);
   const blocks: string[] = [];
   const { total } = options;
   let drawing = Promise.resolve();
-  const draw = async ({ block, step, t, tokens, changed, confidence }: StepMessage) => {
-    const pieces = await Promise.all(tokens.map(async (id) => printable(await tokenizer.decode([id]))));
-    const unsettled = new Set(changed);
-    blocks[block] = pieces.map((piece, i) => (unsettled.has(i) ? styleText('gray', piece) : piece)).join('');
+  const draw = async (message: StepMessage) => {
+    const { block, step, t, tokens, changed, confidence } = message;
+    const pieces = await Promise.all(tokens.map((id) => tokenizer.decode([id])));
+    blocks[block] = colouredBlock(pieces, message, { stream });
     const done = total === null ? 1 - changed.length / tokens.length : (step + 1) / total;
     const filled = Math.round(barWidth * done);
     const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);

@@ -29,7 +29,8 @@ async function prepareForOperator(request: unknown, id: string): Promise<State> 
   if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
   const { context, watched, ...wanted } = parsed.data;
   const tenant = wanted.tenant ?? null;
-  const run = { id, tenant, watched, detailed: false, recorded: false };
+  // Whoever watches here may see all.
+  const run = { id, tenant, watched, detailed: watched, recorded: false };
   return stateOf(run, oneLane(wanted), context);
 }
 

@@ -1,6 +1,10 @@
 import { cp, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Played } from '../../console/player-page.ts';
+import { textOf } from '../../console/run/run.ts';
+import { fromRunFile } from '../../console/run/run-file.ts';
+import { shownTokens } from '../../console/run/timeline.ts';
 import { slingshot as runSlingshot } from '../support/command-line.ts';
 import { type CommandLineFiles, commandLineFiles } from '../support/command-line-files.ts';
 
@@ -99,6 +103,23 @@ describe('slingshot generate', () => {
     expect(stdout).toBe('');
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('writes a page that plays the run, of the text that it printed', async () => {
+    const page = join(work, 'run.html');
+    const { stdout } = await generate(
+      ...[...prompt, '--engine', 'direct', '--tenant', 'acme', '--weight', '0.5', '--json', '--watch', page],
+    );
+    const [, data] = /id="runs">(.*?)<\/script>/s.exec(await readFile(page, 'utf8')) ?? [];
+    const { settings, runs } = JSON.parse(data) as Played;
+    expect(settings).toMatchObject({ prompt: 'To create a queue,', left: 'core+acme', weight: 0.5, seed: 7 });
+    const run = fromRunFile(runs[0]);
+    expect(textOf(run)).toBe(JSON.parse(stdout).text);
+    const last = shownTokens(run, run.frames.length - 1);
+    expect(last.map(({ token }) => token).join('')).toBe(textOf(run));
+    expect(last.every(({ frame, position }) => frame.positions?.[position].members['tenant:acme'].length === 5)).toBe(
+      true,
+    );
   });
 
   it('without models, or with damaged ones, says which file and how, through either engine', async () => {

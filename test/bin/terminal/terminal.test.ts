@@ -3,13 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { viewFor } from '../../../bin/terminal/block-view.ts';
+import { colouredBlock } from '../../../bin/terminal/mover-colours.ts';
 import { OutputFile } from '../../../bin/terminal/output-file.ts';
 import { printable, shown } from '../../../bin/terminal/printable.ts';
 import { report } from '../../../bin/terminal/report.ts';
+import { SettledText } from '../../../bin/terminal/settled-text.ts';
+import type { StepMessage } from '../../../functions/contracts/generation.ts';
 import { Tokenizer } from '../../../models/tokenizer/tokenizer.ts';
 import { tinyTokenizer } from '../../support/tiny-fleet.ts';
 
@@ -70,6 +74,49 @@ describe('the view of a generation', () => {
   it('is lines alone on a dumb terminal and elsewhere', async () => {
     expect(await output(true, 'dumb')).toBe('block 1  t = 1.00  a␛[2Jb\n');
     expect(await output(false, 'xterm-256color')).toBe('block 1  t = 1.00  a\u001b[2Jb\n');
+  });
+});
+
+describe('who moved a word', () => {
+  const position = (mover: string) => ({ mover, logProbability: -1, merged: [], members: {} });
+  const endpoint = (name: string) => ({ endpoint: name });
+  const step = (
+    tokens: readonly number[],
+    movers: readonly string[],
+    changed: readonly number[] = [],
+  ): StepMessage => ({
+    ...{ lane: 0, block: 0, step: 3, t: 1, tokens, changed, probabilities: [], done: changed.length === 0 },
+    ...{ confidence: 1, entropy: 0, milliseconds: {}, positions: movers.map(position) },
+    routes: { core: endpoint('core'), 'tenant:acme': endpoint('acme') },
+  });
+  const terminal = Object.assign(new PassThrough(), {
+    ...{ isTTY: true, hasColors: () => true, getColorDepth: () => 8 },
+  }) as unknown as NodeJS.WriteStream;
+
+  it('is seen by its colour, once it stays', () => {
+    const pieces = ['a', ' b', ' c\u001b[2J'];
+    const message = step([1, 2, 3], ['core', 'tenant:acme', 'tenant:acme'], [2]);
+    expect(colouredBlock(pieces, message, { stream: terminal })).toBe(
+      'a\u001b[33m b\u001b[39m\u001b[90m c␛[2J\u001b[39m',
+    );
+    const specialist = { ...step([1], ['core']), routes: { core: endpoint('specialist-high') } };
+    expect(colouredBlock(['a'], specialist, { stream: terminal })).toBe('\u001b[36ma\u001b[39m');
+  });
+
+  it('is told of the finished text, unless tokens by themselves do not make it up', async () => {
+    const tokenizer = Tokenizer.parse(await tinyTokenizer());
+    const ids = await tokenizer.encode('a queue');
+    const settled = new SettledText();
+    settled.step(
+      step(
+        ids,
+        ids.map(() => 'tenant:acme'),
+      ),
+    );
+    const coloured = await settled.coloured({ text: 'a queue', tokens: ids.length }, tokenizer, terminal);
+    expect(stripVTControlCharacters(coloured ?? '')).toBe('a queue');
+    expect(coloured).toContain('\u001b[33m');
+    expect(await settled.coloured({ text: 'a quéue', tokens: ids.length }, tokenizer, terminal)).toBeUndefined();
   });
 });
 
