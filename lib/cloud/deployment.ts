@@ -15,6 +15,8 @@ export interface DeploymentProps {
   readonly fleet: Fleet;
   readonly artefacts: Artefacts;
   readonly settings: Settings;
+  /** The folder with the console's files; no console when absent. */
+  readonly site?: string;
   /** How long an endpoint may take to answer. */
   readonly endpointTimeout?: Duration;
 }
@@ -27,7 +29,7 @@ export interface Deployment {
 
 /** All of Slingshot, as stacks that change, and end, apart: what holds data, the models, the service before them. */
 export function deployment(app: App, props: DeploymentProps): Deployment {
-  const { prefix, env, fleet, artefacts, settings, endpointTimeout } = props;
+  const { prefix, env, fleet, artefacts, settings, site, endpointTimeout } = props;
   const shared = { ...(env ? { env } : {}), settings };
   const data = new DataStack(app, `${prefix}-Data`, {
     ...shared,
@@ -39,6 +41,7 @@ export function deployment(app: App, props: DeploymentProps): Deployment {
   });
   const service = new ServiceStack(app, `${prefix}-Service`, {
     ...{ ...shared, prefix, fleet, artefacts, data, models, budget: timeBudget(endpointTimeout) },
+    ...(site === undefined ? {} : { site }),
     description: 'Slingshot: the API, its functions and the state machines',
   });
   // Functions name endpoints, by names and not by references.

@@ -7,6 +7,7 @@ import type { Fleet } from '../fleet.ts';
 import { api } from './api.ts';
 import type { Artefacts } from './artefacts.ts';
 import { authoriser } from './authoriser.ts';
+import { consoleSite } from './console-site.ts';
 import { mayUseKey } from './customer-key.ts';
 import type { DataStack } from './data-stack.ts';
 import { denoiseBlock } from './denoise-block.ts';
@@ -26,6 +27,8 @@ export interface ServiceStackProps extends StackProps {
   readonly artefacts: Artefacts;
   readonly settings: Settings;
   readonly budget: TimeBudget;
+  /** The folder with the console's files; no console when absent. */
+  readonly site?: string;
   readonly data: Pick<DataStack, 'table' | 'bucket' | 'surroundings'>;
   readonly models: Pick<ModelsStack, 'endpoints' | 'catalog'>;
 }
@@ -37,7 +40,7 @@ export class ServiceStack extends Stack {
   readonly functions: Functions & ServiceFunctions;
 
   constructor(scope: Construct, id: string, props: ServiceStackProps) {
-    const { prefix, fleet, artefacts, settings, budget, data, models, ...stackProps } = props;
+    const { prefix, fleet, artefacts, settings, budget, site, data, models, ...stackProps } = props;
     super(scope, id, stackProps);
     surround(this, data.surroundings);
     const { endpoints, catalog } = models;
@@ -59,6 +62,7 @@ export class ServiceStack extends Stack {
       mostLanes: mostLanes({ catalog, shape: fleet.shape }),
     });
     this.gateway = api(this, { functions: behind, authorizer: authoriser(this, { tenancy, budget }), settings });
+    if (site !== undefined) consoleSite(this, { folder: site, gateway: this.gateway });
     this.machines = { generate: generation, denoiseBlock: block };
     this.functions = { ...made, ...behind };
     new CfnOutput(this, 'ApiUrl', { value: this.gateway.url });

@@ -18,6 +18,13 @@ export async function cachedSite(folder = cacheFolder): Promise<Site> {
   return site;
 }
 
+/** The folder with the console's files, which stays until what makes them changes. */
+export async function siteFolder(folder = cacheFolder): Promise<string> {
+  const kept = join(folder, await digestOfSources());
+  if (!(await readSite(kept).catch(() => undefined))) await keep(await buildSite(), folder, kept);
+  return kept;
+}
+
 /** Writes the console's files into a folder. */
 export async function writeSite(site: Site, folder: string): Promise<void> {
   for (const [path, body] of site) {
