@@ -5,18 +5,22 @@ import { type Route, type RouteId, routeOf, routes } from '../contracts/routes.t
 import { logger } from '../shared/lambda.ts';
 import { logProblem } from '../shared/log-failure.ts';
 import { apiErrorOf } from './api-errors.ts';
-import type { ApiResponse, Headers } from './http.ts';
+import type { ApiResponse, Headers, Reader } from './http.ts';
 import { parseRequest } from './parse-request.ts';
 
 /** The handlers of a function's routes, whose requests have their own types. */
 type AnyHandlers = Readonly<Partial<Record<RouteId, (request: never) => Promise<ApiResponse>>>>;
 
 /** A response with all its headers. Every error is a problem document. */
-export async function dispatch(event: APIGatewayProxyEvent, handlers: AnyHandlers): Promise<ApiResponse> {
+export async function dispatch(
+  event: APIGatewayProxyEvent,
+  handlers: AnyHandlers,
+  reader: Reader,
+): Promise<ApiResponse> {
   const { requestId } = event.requestContext;
   const own = { 'x-request-id': requestId };
   try {
-    const response = await route(event, handlers);
+    const response = await inTime(route(event, handlers, reader), reader);
     return { ...response, headers: { ...own, 'content-type': 'application/json', ...response.headers } };
   } catch (thrown) {
     const error = apiErrorOf(thrown);
@@ -26,7 +30,7 @@ export async function dispatch(event: APIGatewayProxyEvent, handlers: AnyHandler
   }
 }
 
-async function route(event: APIGatewayProxyEvent, handlers: AnyHandlers): Promise<ApiResponse> {
+async function route(event: APIGatewayProxyEvent, handlers: AnyHandlers, reader: Reader): Promise<ApiResponse> {
   const id = routeOf(event.httpMethod, event.resource);
   const handler = id && handlers[id];
   if (!id || !handler) throw new ApiError('not_found', `${event.httpMethod} ${event.path}: there is no such route`);
@@ -36,5 +40,19 @@ async function route(event: APIGatewayProxyEvent, handlers: AnyHandlers): Promis
   if (enough.length > 0 && !enough.some((one) => caller?.scopes.includes(one))) {
     throw new ApiError('insufficient_scope', `the key is not for ${enough.join(', or ')}`);
   }
-  return handler({ ...parseRequest(id, event), caller } as never);
+  return handler({ ...parseRequest(id, event), caller, reader } as never);
+}
+
+/** @throws ApiError when no answer came in time; an answer that is waited for ends by itself before */
+async function inTime<T>(answer: Promise<T>, { until }: Reader): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new ApiError('store_unavailable', 'no answer came in time; try again')),
+    until - Date.now() + 1_000,
+  );
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

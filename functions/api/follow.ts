@@ -2,6 +2,7 @@ import { type GenerationRecord, lastSequence } from '../contracts/generation-rec
 import { Announcements, areAnnounced } from '../shared/generations/announcements.ts';
 import { eventsAfter, type Numbered } from '../shared/generations/event-store.ts';
 import { getRecord, renewReader } from '../shared/generations/record-store.ts';
+import type { Reader } from './http.ts';
 
 /** How soon something new is looked for, which takes longer the longer there is nothing. */
 const soonest = 8;
@@ -32,17 +33,17 @@ function renewal({ tenant, id, attached }: Followed): () => Promise<void> {
   };
 }
 
-/** Waits for a generation's end, `until` a time at most. @returns its record as it is then */
-export async function awaitEnd(followed: Followed, until = Number.POSITIVE_INFINITY): Promise<GenerationRecord> {
+/** Waits for a generation's end, for as long as its reader does. @returns its record as it is then */
+export async function awaitEnd(followed: Followed, { gone, until }: Reader): Promise<GenerationRecord> {
   const { tenant, id } = followed;
   const renew = renewal(followed);
-  const news = new Announcements(id);
+  const news = new Announcements(id, gone);
   try {
     for (let wait = firstWait(); ; wait = Math.min(latest, wait * growth)) {
       const record = await getRecord(tenant, id);
       if (!record) throw new Error(`generation ${id} is gone`);
       const left = until - Date.now();
-      if (record.status !== 'running' || left <= 0) return record;
+      if (record.status !== 'running' || left <= 0 || gone.aborted) return record;
       await news.wait(Math.min(wait, left));
       await renew();
     }

@@ -16,7 +16,7 @@ import { draftOf, sequenceOfReport } from './step-event.ts';
 import { submit } from './submit.ts';
 import { TokenTexts } from './told-tokens.ts';
 
-export const createGeneration: HandlerOf<'createGeneration'> = async ({ caller, body, headers, requestId }) => {
+export const createGeneration: HandlerOf<'createGeneration'> = async ({ caller, body, headers, requestId, reader }) => {
   const { slingshot = {}, metadata } = body;
   const wait = waitOf(headers.prefer);
   const { record, headers: limits } = await submit({
@@ -30,7 +30,7 @@ export const createGeneration: HandlerOf<'createGeneration'> = async ({ caller, 
     ...{ idempotencyKey: headers['idempotency-key'], attached: false, metadata },
   });
   const followed = { tenant: caller.tenant, id: record.id, attached: false };
-  const now = wait > 0 ? await awaitEnd(followed, Date.now() + 1000 * wait) : record;
+  const now = wait > 0 ? await awaitEnd(followed, { ...reader, until: Date.now() + 1000 * wait }) : record;
   return {
     status: now.status === 'running' ? 202 : 200,
     headers: {

@@ -13,6 +13,14 @@ type Output<R, Part extends keyof Route> = R extends { readonly [P in Part]: inf
   ? z.output<Schema>
   : undefined;
 
+/** Who waits for an answer, and for how long. */
+export interface Reader {
+  /** Aborted when whoever asked has gone. */
+  readonly gone: AbortSignal;
+  /** Until when an answer may come, in milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** A request that is as its route's schemas say. */
 export interface RouteRequest<R extends Route> {
   readonly caller: R['scope'] extends undefined ? undefined : Caller;
@@ -21,6 +29,7 @@ export interface RouteRequest<R extends Route> {
   readonly headers: Output<R, 'headers'>;
   readonly body: Output<R, 'body'>;
   readonly requestId: string;
+  readonly reader: Reader;
 }
 
 export type RequestOf<Id extends RouteId> = RouteRequest<(typeof routes)[Id]>;

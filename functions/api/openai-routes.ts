@@ -8,7 +8,7 @@ import { endError } from './api-errors.ts';
 import { type AskedText, chatAsked, completionAsked } from './asked-of.ts';
 import { cancelGeneration } from './cancel.ts';
 import { awaitEnd, follow } from './follow.ts';
-import type { ApiResponse, HandlerOf, Headers } from './http.ts';
+import type { ApiResponse, HandlerOf, Headers, Reader } from './http.ts';
 import { chatForm, completionForm, type OpenAiForm, secondsOf, stepsOf, usageOf } from './openai-form.ts';
 import { openAiStream } from './openai-stream.ts';
 import { whenLeft } from './reader-left.ts';
@@ -26,26 +26,27 @@ interface Wanted {
   readonly logprobs: number | undefined;
   readonly idempotencyKey: string | undefined;
   readonly requestId: string;
+  readonly reader: Reader;
 }
 
-export const createCompletion: HandlerOf<'createCompletion'> = ({ caller, body, headers, requestId }) =>
+export const createCompletion: HandlerOf<'createCompletion'> = ({ caller, body, headers, requestId, reader }) =>
   answer({
-    ...{ form: completionForm, caller, body, requestId },
+    ...{ form: completionForm, caller, body, requestId, reader },
     text: completionAsked(body),
     logprobs: body.logprobs,
     idempotencyKey: headers['idempotency-key'],
   });
 
-export const createChatCompletion: HandlerOf<'createChatCompletion'> = ({ caller, body, headers, requestId }) =>
+export const createChatCompletion: HandlerOf<'createChatCompletion'> = ({ caller, body, headers, requestId, reader }) =>
   answer({
-    ...{ form: chatForm, caller, body, requestId },
+    ...{ form: chatForm, caller, body, requestId, reader },
     text: chatAsked(body),
     logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
     idempotencyKey: headers['idempotency-key'],
   });
 
 async function answer(wanted: Wanted): Promise<ApiResponse> {
-  const { form, caller, body, text, logprobs, idempotencyKey, requestId } = wanted;
+  const { form, caller, body, text, logprobs, idempotencyKey, requestId, reader } = wanted;
   if (text.suffix !== undefined && logprobs !== undefined) {
     throw new ApiError('unsupported_field', 'logprobs: go without suffix', { param: 'logprobs' });
   }
@@ -68,7 +69,7 @@ async function answer(wanted: Wanted): Promise<ApiResponse> {
     const events = openAiStream(whenLeft(follow(followed), left), {
       ...{ form, record, drafts, logprobs, texts, requestId },
       includeUsage: body.stream_options?.include_usage === true,
-      ended: () => awaitEnd(followed),
+      ended: () => awaitEnd(followed, reader),
     });
     return { status: 200, headers: { ...eventStreamHeaders, ...headers }, events };
   }
@@ -77,12 +78,17 @@ async function answer(wanted: Wanted): Promise<ApiResponse> {
 
 /** The answer in one piece, once all texts are there. */
 async function whole(
-  { form, logprobs }: Wanted,
+  { form, logprobs, reader }: Wanted,
   followed: Parameters<typeof awaitEnd>[0],
   texts: TokenTexts,
   headers: Headers,
 ): Promise<ApiResponse> {
-  const ended = await awaitEnd(followed);
+  const ended = await awaitEnd(followed, reader);
+  if (ended.status === 'running') {
+    await cancelGeneration(followed.tenant, followed.id);
+    const code = reader.gone.aborted ? 'generation_cancelled' : 'generation_timeout';
+    throw new ApiError(code, `generation ${followed.id} took longer than its answer was waited for`);
+  }
   const failed = endError(ended);
   if (failed) throw failed;
   const { id, lanes, model, seed } = ended;

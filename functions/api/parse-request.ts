@@ -14,7 +14,7 @@ export const maxBodyBytes = 4 * 2 ** 20;
  *
  * @throws ApiError naming the field that is wrong
  */
-export function parseRequest(id: RouteId, event: APIGatewayProxyEvent): Omit<RouteRequest<Route>, 'caller'> {
+export function parseRequest(id: RouteId, event: APIGatewayProxyEvent): Omit<RouteRequest<Route>, 'caller' | 'reader'> {
   const route: Route = routes[id];
   const headers = lowerCase(event.headers);
   return {
@@ -24,7 +24,7 @@ export function parseRequest(id: RouteId, event: APIGatewayProxyEvent): Omit<Rou
     headers: checked(route.headers, headers, ''),
     body: route.body ? checked(route.body, bodyOf(route, event, headers), 'body') : undefined,
     requestId: event.requestContext.requestId,
-  } as Omit<RouteRequest<Route>, 'caller'>;
+  } as Omit<RouteRequest<Route>, 'caller' | 'reader'>;
 }
 
 /** HTTP's names of headers have no case. */

@@ -100,6 +100,8 @@ export const modelCallSchema = z
     prompts: promptsSchema,
     contexts: laneContextsSchema,
     previous: laneEnvelopesSchema.nullable(),
+    /** The ledger's: a call that waited, to be tried again, asks once more whether it is wanted. */
+    checkedAt: z.number(),
   })
   .readonly();
 

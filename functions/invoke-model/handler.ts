@@ -4,16 +4,18 @@ import { type ModelAnswer, modelCallSchema } from '../contracts/generation.ts';
 import { loadContexts } from '../shared/context-store.ts';
 import { inlineLimit, loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler, metrics } from '../shared/lambda.ts';
+import { checkWanted } from '../shared/ledger.ts';
 import { invokeModel } from './invoke-model.ts';
 import { ownerMark } from './owner-mark.ts';
 import { sharedTransport } from './transport.ts';
 
 export const handler = lambdaHandler(
   modelCallSchema,
-  async ({ run, call, generation, prompts, contexts, previous }): Promise<ModelAnswer> => {
+  async ({ run, call, generation, prompts, contexts, previous, checkedAt }): Promise<ModelAnswer> => {
     const [seen, conditioning] = await Promise.all([
       loadContexts(run.tenant, prompts, contexts),
       previous && loadEnvelopes(run.tenant, previous),
+      checkWanted(run, { checkedAt }),
     ]);
     const lanes = laneSteps(generation, call, seen, conditioning);
     const { envelopes, milliseconds } = await invokeModel(

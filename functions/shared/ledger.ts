@@ -10,7 +10,11 @@ const checkMilliseconds = 1000;
  *
  * @throws Cancelled when nobody wants its text any more
  */
-export async function checkWanted({ recorded, tenant, id }: Run, ledger: Ledger, now = Date.now()): Promise<Ledger> {
+export async function checkWanted<Checked extends Pick<Ledger, 'checkedAt'>>(
+  { recorded, tenant, id }: Run,
+  ledger: Checked,
+  now = Date.now(),
+): Promise<Checked> {
   if (!recorded || tenant === null || now - ledger.checkedAt < checkMilliseconds) return ledger;
   if (!(await isWanted(tenant, id, now))) throw new Cancelled(`generation ${id} was cancelled`);
   return { ...ledger, checkedAt: now };

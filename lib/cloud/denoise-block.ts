@@ -46,6 +46,7 @@ export function denoiseBlock(parent: Construct, props: DenoiseBlockProps): State
       call: JsonPath.objectAt('$$.Map.Item.Value'),
       generation: JsonPath.objectAt('$.step.generation'),
       prompts: JsonPath.objectAt('$.prompts'),
+      checkedAt: JsonPath.numberAt('$.step.ledger.checkedAt'),
       'contexts.$': 'States.ArrayGetItem($.contexts, $$.Map.Item.Value.context)',
       'previous.$': 'States.ArrayGetItem($.step.previous, $$.Map.Item.Value.previous)',
     },

@@ -155,6 +155,7 @@ function serviceTargets(): Target[] {
               requestContext: { requestId: 'x', authorizer },
             } as unknown as APIGatewayProxyEvent,
             handlers,
+            { gone: new AbortController().signal, until: Date.now() + 60_000 },
           );
           if (status >= 500) throw new Fault(`${resource}: status ${status}`);
           if (status !== 200 && headers?.['content-type'] !== 'application/problem+json') {

@@ -23,10 +23,12 @@ export class Announcements {
   readonly #heard: () => void;
   #news = Promise.withResolvers<void>();
 
-  constructor(id: string) {
+  /** @param interrupted wakes whoever waits, too */
+  constructor(id: string, interrupted?: AbortSignal) {
     this.#id = id;
     this.#heard = () => this.#news.resolve();
     announcements.on(id, this.#heard);
+    interrupted?.addEventListener('abort', this.#heard, { once: true });
   }
 
   /** Waits for news that came since the last wait, or until some time has passed. @returns whether there are any */

@@ -72,7 +72,7 @@ describe('whose a generation is', () => {
       step: step(),
     });
     const step = () => ({
-      ...{ generation: {}, previous: [null], turn: 'return', ledger: {}, ...other },
+      ...{ generation: {}, previous: [null], turn: 'return', ledger: { checkedAt: 0 }, ...other },
       calls: calls-- > 0 ? [{ context: 0, previous: 0 }] : [],
     });
     /** A function that was taken over: whatever it answers says that the generation is another's. */
