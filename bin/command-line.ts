@@ -6,6 +6,7 @@ import { experimentCommand } from './commands/experiment.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
+import { modelsCommand } from './commands/models.ts';
 import { ngramCommand } from './commands/ngram.ts';
 import { tenantsCommand } from './commands/tenants.ts';
 import { trainCommand } from './commands/train.ts';
@@ -28,6 +29,7 @@ export function commandLine(): Command {
     .addCommand(importCommand())
     .addCommand(evaluateCommand())
     .addCommand(experimentCommand())
+    .addCommand(modelsCommand())
     .addCommand(configCommand())
     .addCommand(tenantsCommand())
     .addCommand(keysCommand())

@@ -2,13 +2,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../functions/contracts/catalog.ts';
 import { InvalidRequest } from '../functions/shared/errors.ts';
+import { checkTogether } from '../models/checkpoint/goes-with.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
 import { modelVersion, type ServedFiles, servedFiles } from '../models/checkpoint/served-model.ts';
 import { readTextSync } from '../models/files/read-text.ts';
 import { type Endpoint, endpointName, type RoutingTable } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
-import { checkName, checkTogether } from './fleet-check.ts';
 import { type FleetFile, fleetSchema } from './fleet-file.ts';
+import { checkName } from './model-name.ts';
 
 /** A model that is served. */
 export interface FleetModel {

@@ -57,7 +57,7 @@ export function configCommand(): Command {
     'after',
     `
 Examples:
-  slingshot config check
+  slingshot config check --stage dev
   slingshot config show --stage prod
   slingshot config diff --stage prod --with dev
   git show HEAD~1:slingshot.config.ts > before.config.ts && slingshot config diff before.config.ts --stage prod`,

@@ -7,6 +7,7 @@ import { logger, metrics, tracer } from '../shared/lambda.ts';
 import { dispatch } from './dispatch.ts';
 import { cancelledGeneration, getGeneration } from './generation-routes.ts';
 import type { Handlers } from './http.ts';
+import { createdModel, gotModel } from './model-routes.ts';
 import { readerOf } from './reader.ts';
 import { getReadiness } from './ready.ts';
 import {
@@ -21,6 +22,8 @@ import {
 import { createdUpload, gotUpload } from './upload-routes.ts';
 
 const handlers: Handlers<'api'> = {
+  createModel: createdModel,
+  getModel: gotModel,
   createUpload: createdUpload,
   getUpload: gotUpload,
   listModels,

@@ -7,6 +7,7 @@ import { type Prepared, prepare } from '../prepare/prepare.ts';
 import { loadContextText } from '../shared/context-store.ts';
 import { getContext } from '../shared/contexts.ts';
 import { InvalidRequest } from '../shared/errors.ts';
+import { catalogFor } from '../shared/models/registered.ts';
 import { chosenModel } from './models.ts';
 import { type Asked, serviceRequest } from './service-request.ts';
 
@@ -26,7 +27,9 @@ export interface PreparedRequest {
  * @throws ApiError, InvalidRequest, StoreUnavailable
  */
 export async function prepareAsked(caller: Asker, asked: Asked): Promise<PreparedRequest> {
-  const deployment = await loadDeployment();
+  const deployed = await loadDeployment();
+  // Which of several versions serves it depends on its id; they are alike in all that is checked here.
+  const deployment = { ...deployed, catalog: await catalogFor(deployed.catalog, caller.tenant, '') };
   const { slingshot, model } = asked;
   const chosen = chosenModel(deployment.catalog, caller, model, slingshot.tenantModel);
   const context = slingshot.context === undefined ? undefined : await contextOf(caller, slingshot.context);

@@ -4,6 +4,7 @@ import { loadDeployment } from '../prepare/load-deployment.ts';
 import { contextIds } from '../prepare/prepare.ts';
 import { type ContextRecord, deleteContext, getContext, listContexts, putContext } from '../shared/contexts.ts';
 import { usageOf } from '../shared/metering.ts';
+import { catalogFor } from '../shared/models/registered.ts';
 import { deleteUpload } from '../shared/uploads.ts';
 import type { HandlerOf } from './http.ts';
 import { modelIds } from './models.ts';
@@ -12,7 +13,7 @@ import { openApiDocument } from './openapi.ts';
 import { receivedUpload, uploadedText } from './upload-routes.ts';
 
 export const listModels: HandlerOf<'listModels'> = async ({ caller }) => {
-  const { catalog } = await loadDeployment();
+  const catalog = await catalogFor((await loadDeployment()).catalog, caller.tenant, '');
   const data = modelIds(catalog, caller).map((id) => ({
     ...{ id, object: 'model', created: 0 },
     owned_by: id.includes('+') ? caller.tenant : 'slingshot',

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { chatCompletionSchema, chatRequestSchema } from './api/chat.ts';
 import { completionRequestSchema, completionSchema } from './api/completions.ts';
 import { generationIdSchema, generationRequestSchema, generationSchema } from './api/generations.ts';
+import { modelRequestSchema, modelVersionSchema } from './api/models.ts';
 import {
   contextListSchema,
   contextRequestSchema,
@@ -15,6 +16,7 @@ import {
 import { uploadIdSchema, uploadRequestSchema, uploadSchema, uploadScopes } from './api/uploads.ts';
 import type { Scope } from './caller.ts';
 import type { ProblemCode } from './problem.ts';
+import { modelRecordIdSchema } from './registered-model.ts';
 
 export interface Answer {
   readonly description: string;
@@ -65,6 +67,7 @@ const idempotency = z.object({
     .meta({ description: 'The same key with the same request is the same generation, for a day' }),
 });
 const id = z.object({ id: generationIdSchema });
+const modelId = z.object({ id: modelRecordIdSchema });
 const uploadId = z.object({ id: uploadIdSchema });
 const contextId = z.object({ id: z.string().min(1).max(128).meta({ description: 'The document' }) });
 
@@ -93,6 +96,20 @@ export const routes = {
     summary: 'The models that the caller may use',
     answers: { 200: { description: 'The models', body: modelListSchema } },
     errors: [],
+  },
+  createModel: {
+    ...{ method: 'POST', path: '/v1/models', scope: 'admin', function: 'api' },
+    summary: 'Have a model of the tenant’s own served, which was uploaded',
+    body: modelRequestSchema,
+    answers: { 202: { description: 'It is being validated; Location says where to look', body: modelVersionSchema } },
+    errors: [],
+  },
+  getModel: {
+    ...{ method: 'GET', path: '/v1/models/{id}', scope: 'read', function: 'api' },
+    summary: 'What became of a model of the tenant’s own',
+    params: modelId,
+    answers: { 200: { description: 'The model', body: modelVersionSchema } },
+    errors: ['not_found'],
   },
   createGeneration: {
     ...{ method: 'POST', path: '/v1/generations', scope: 'generate', function: 'stream' },

@@ -12,6 +12,7 @@ import type { Stored } from '../contracts/stored.ts';
 import { loadContextText, storeContextTokens } from '../shared/context-store.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
+import { catalogFor } from '../shared/models/registered.ts';
 import { loadRequest } from '../shared/request-store.ts';
 import { loadDeployment } from './load-deployment.ts';
 import { oneLane, prepare, type Wanted } from './prepare.ts';
@@ -50,7 +51,11 @@ async function stateOf(
   const { tenant } = run;
   if (stored && tenant === null) throw new InvalidRequest('context: needs a tenant');
   const context = stored && tenant !== null ? { context: await loadContextText(tenant, stored) } : {};
-  const { generation, stop, prompts, contexts } = await prepare({ ...wanted, ...context }, await loadDeployment());
+  const deployment = await loadDeployment();
+  // What a service's table says of models; an operator's own request goes by what is deployed.
+  const catalog =
+    run.recorded && tenant !== null ? await catalogFor(deployment.catalog, tenant, run.id) : deployment.catalog;
+  const { generation, stop, prompts, contexts } = await prepare({ ...wanted, ...context }, { ...deployment, catalog });
   const store = (ids: readonly number[] | null) =>
     ids === null || tenant === null ? null : storeContextTokens(tenant, ids);
   return {

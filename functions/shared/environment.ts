@@ -14,6 +14,14 @@ const schema = z.object({
   SLINGSHOT_MODEL_DIRECTORY: z.string(),
   /** Bucket of what does not travel through a state machine: large messages, private contexts, reports. */
   SLINGSHOT_BUCKET: z.string(),
+  /** Bucket of tenants' own models, once they are validated. */
+  SLINGSHOT_MODEL_STORE: z.string(),
+  /** What names of models' components begin with. */
+  SLINGSHOT_PREFIX: z.string(),
+  /** Names of the endpoints that tenants' own models are placed on. */
+  SLINGSHOT_TENANT_ENDPOINTS: z.string().transform((names) => names.split(',')),
+  /** The state machine that deploys tenants' own models. */
+  SLINGSHOT_DEPLOY_MODEL_ARN: z.string().min(1),
   /** The longest message that does, in bytes. */
   SLINGSHOT_INLINE_BYTES: z.coerce.number().int().nonnegative(),
   /** Entries a position that a logits envelope keeps. */

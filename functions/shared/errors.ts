@@ -11,6 +11,9 @@ abstract class NamedError extends Error {
 /** The caller asked for something that cannot be done. */
 export class InvalidRequest extends NamedError {}
 
+/** A model that was sent cannot be served. */
+export class InvalidModel extends NamedError {}
+
 /** Nobody who may call: API Gateway answers 401 to a message of this one word. */
 export class Unauthorized extends NamedError {
   constructor() {

@@ -10,6 +10,14 @@ export interface Administration {
   readonly bucket: { readonly client: S3Client; readonly name: string };
   /** Where generations run; absent where nothing runs. */
   readonly generations?: { readonly client: SFNClient; readonly stateMachineArn: string };
+  /** How tenants' own models are deployed; absent where nothing runs. */
+  readonly models?: {
+    readonly deployModelArn: string;
+    readonly prefix: string;
+    readonly endpoints: readonly string[];
+    /** The core's folder on this machine, by which a model is checked before it is sent. */
+    readonly core: string;
+  };
   /** Names of the deployment's tiers. */
   readonly tiers: readonly string[];
   /** Who acts, for the audit record. */

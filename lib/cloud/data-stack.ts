@@ -5,6 +5,7 @@ import type { Construct } from 'constructs';
 import type { Settings } from '../config/schema.ts';
 import { customerKey } from './customer-key.ts';
 import { envelopeBucket } from './envelope-bucket.ts';
+import { modelStore } from './model-store.ts';
 import { serviceTable } from './service-table.ts';
 import { type Surroundings, surround } from './surroundings.ts';
 
@@ -17,6 +18,8 @@ export class DataStack extends Stack {
   readonly surroundings: Surroundings;
   readonly table: Table;
   readonly bucket: Bucket;
+  /** Of tenants' own models. */
+  readonly modelStore: Bucket;
 
   constructor(scope: Construct, id: string, { settings, ...props }: DataStackProps) {
     const { keys, retention } = settings;
@@ -24,8 +27,10 @@ export class DataStack extends Stack {
     this.surroundings = { logDays: retention.logDays, ...(keys.customer ? { key: customerKey(this) } : {}) };
     surround(this, this.surroundings);
     this.bucket = envelopeBucket(this);
+    this.modelStore = modelStore(this);
     this.table = serviceTable(this);
     new CfnOutput(this, 'TableName', { value: this.table.tableName });
+    new CfnOutput(this, 'ModelStoreName', { value: this.modelStore.bucketName });
     new CfnOutput(this, 'BucketName', { value: this.bucket.bucketName });
   }
 }

@@ -36,7 +36,7 @@ export function deployment(app: App, props: DeploymentProps): Deployment {
     description: 'Slingshot: what holds data. It stays when the rest goes',
   });
   const models = new ModelsStack(app, `${prefix}-Models`, {
-    ...{ ...shared, prefix, fleet, artefacts, surroundings: data.surroundings },
+    ...{ ...shared, prefix, fleet, artefacts, data },
     description: 'Slingshot: the endpoints that serve models. They cost by the hour while they exist',
   });
   const service = new ServiceStack(app, `${prefix}-Service`, {

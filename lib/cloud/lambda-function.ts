@@ -1,5 +1,5 @@
 import { dirname, join, posix } from 'node:path';
-import type { CfnResource, Duration } from 'aws-cdk-lib';
+import type { CfnResource, Duration, Size } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
@@ -18,6 +18,8 @@ export interface LambdaFunctionProps {
   readonly timeout: Duration;
   readonly environment: Readonly<Record<string, string>>;
   readonly statements: readonly PolicyStatement[];
+  /** Of /tmp; the service's usual 512 MiB when absent. */
+  readonly disk?: Size;
   /** The model directory whose config and tokenizer go into the package. */
   readonly tokenizerOf?: ServedFiles;
 }
@@ -41,6 +43,7 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
     architecture: Architecture.X86_64,
     memorySize: 1769, // one whole virtual CPU
     timeout,
+    ...(props.disk ? { ephemeralStorageSize: props.disk } : {}),
     role,
     logGroup,
     tracing: Tracing.ACTIVE,

@@ -21,10 +21,17 @@ export interface ModelEndpointProps {
   readonly provider: 'cuda' | 'cpu';
 }
 
-const variantName = 'main';
-const startupSeconds = 600;
+export const variantName = 'main';
+export const startupSeconds = 600;
 /** What a component may take of its instance, beside one GPU or one processor. */
-const componentMemoryMebibytes = { gpu: 4096, cpu: 1024 };
+const componentMemoryMebibytes = { cuda: 4096, cpu: 1024 };
+
+export function componentResources(provider: 'cuda' | 'cpu'): Readonly<Record<string, number>> {
+  return {
+    [provider === 'cuda' ? 'numberOfAcceleratorDevicesRequired' : 'numberOfCpuCoresRequired']: 1,
+    minMemoryRequiredInMb: componentMemoryMebibytes[provider],
+  };
+}
 
 /**
  * The inference component that a model runs as. A new version of the model is another component, so that no generation
@@ -74,7 +81,6 @@ export class ModelEndpoint extends Construct {
       endpointConfigName: config.attrEndpointConfigName,
     });
     endpoint.node.addDependency(config, logGroup);
-    const gpu = provider === 'cuda';
     for (const model of models) {
       const component = componentName(name, model);
       const definition = new ModelDefinition(this, `Model-${model.name}`, {
@@ -88,10 +94,7 @@ export class ModelEndpoint extends Construct {
         specification: {
           modelName: definition.name,
           startupParameters: { containerStartupHealthCheckTimeoutInSeconds: startupSeconds },
-          computeResourceRequirements: {
-            ...(gpu ? { numberOfAcceleratorDevicesRequired: 1 } : { numberOfCpuCoresRequired: 1 }),
-            minMemoryRequiredInMb: componentMemoryMebibytes[gpu ? 'gpu' : 'cpu'],
-          },
+          computeResourceRequirements: componentResources(provider),
         },
       });
       placed.node.addDependency(endpoint);

@@ -1,13 +1,16 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import type { Endpoint } from '../../models/ssd2/routing.ts';
 import { providerOf } from '../config/provider.ts';
 import type { Settings } from '../config/schema.ts';
 import { type Fleet, type FleetModel, withEndpoints } from '../fleet.ts';
 import type { Artefacts } from './artefacts.ts';
+import type { DataStack } from './data-stack.ts';
+import type { RegisteredContainer } from './deploy-model.ts';
 import { componentName, ModelEndpoint } from './model-endpoint.ts';
 import { physicalName } from './physical-name.ts';
-import { type Surroundings, surround } from './surroundings.ts';
+import { registeredContainer } from './registered-container.ts';
+import { surround } from './surroundings.ts';
 import { spreadTenants, tenantStack } from './tenant-endpoints.ts';
 
 export interface ModelsStackProps extends StackProps {
@@ -16,20 +19,24 @@ export interface ModelsStackProps extends StackProps {
   readonly fleet: Fleet;
   readonly artefacts: Artefacts;
   readonly settings: Settings;
-  readonly surroundings: Surroundings;
+  readonly data: Pick<DataStack, 'modelStore' | 'surroundings'>;
 }
 
 /** Where the models are served. */
 export class ModelsStack extends Stack {
   /** Names of the endpoints, the cores' first. */
   readonly endpoints: readonly string[];
+  /** Those of tenants. */
+  readonly tenantEndpoints: readonly string[];
+  /** What tenants' own models run in. */
+  readonly registered: RegisteredContainer;
   /** The fleet's, with the places where its models are deployed. */
   readonly catalog: Fleet['catalog'];
 
   constructor(scope: Construct, id: string, props: ModelsStackProps) {
-    const { prefix, fleet, artefacts, settings, surroundings, ...stackProps } = props;
+    const { prefix, fleet, artefacts, settings, data, ...stackProps } = props;
     super(scope, id, stackProps);
-    surround(this, surroundings);
+    surround(this, data.surroundings);
     const image = artefacts.image(this);
     const cores = fleet.models.filter(({ role }) => role === 'core');
     const core = { name: physicalName(prefix, 'core'), models: cores };
@@ -44,6 +51,8 @@ export class ModelsStack extends Stack {
       fleet.models.filter(({ role }) => role === 'tenant'),
       settings.tenants.endpoints,
     );
+    // Tenants may bring models of their own.
+    if (tenants.length === 0) tenants.push({ name: physicalName(prefix, 'tenants0'), models: [] });
     for (const tenant of tenants) tenantStack(this, tenant, { artefacts, image, settings });
     const places = new Map<FleetModel, Endpoint>();
     for (const { name, models } of [core, ...tenants]) {
@@ -51,6 +60,12 @@ export class ModelsStack extends Stack {
         places.set(model, { ...model.endpoint, endpoint: name, component: componentName(name, model) });
       }
     }
+    this.tenantEndpoints = tenants.map(({ name }) => name);
+    this.registered = registeredContainer(this, {
+      ...{ image, prefix, modelStore: data.modelStore, provider: providerOf(settings.tenants) },
+      base: artefacts.weights(new Construct(this, 'Base'), fleet.core),
+      core: fleet.core,
+    });
     this.endpoints = [core, ...tenants].map(({ name }) => name);
     this.catalog = withEndpoints(fleet, (model) => places.get(model) ?? model.endpoint).catalog;
   }

@@ -11,7 +11,7 @@ import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
 import { deliveredEnds } from './delivered-ends.ts';
-import { lambdaFunction } from './lambda-function.ts';
+import { type LambdaFunctionProps, lambdaFunction } from './lambda-function.ts';
 import { logicalId } from './logical-id.ts';
 import type { Tenancy } from './tenancy.ts';
 import type { TimeBudget } from './time-budget.ts';
@@ -26,6 +26,9 @@ export interface ServiceFunctionsProps {
   /** Names of the cores' endpoints. */
   readonly cores: readonly string[];
   readonly generation: StateMachine;
+  /** What deploys tenants' own models, and the endpoints that they are placed on. */
+  readonly deploying: StateMachine;
+  readonly tenantEndpoints: readonly string[];
   readonly kept: number;
   /** Texts that one generation may make side by side. */
   readonly mostLanes: number;
@@ -40,7 +43,7 @@ export const streamMinutes = 15;
 
 /** The functions behind the API, and the one that puts down how an execution ended. */
 export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps): ServiceFunctions {
-  const { budget, bucket, tenancy, catalog, cores, generation, tokenizerOf } = props;
+  const { budget, bucket, tenancy, catalog, cores, generation, deploying, tokenizerOf } = props;
   const stack = Stack.of(scope);
   const environment = {
     ...tenancy.environment,
@@ -75,8 +78,14 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
     [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
       "Components of the stack's own endpoints.",
   };
-  const make = (id: string, { statements, ...own }: Omit<Parameters<typeof lambdaFunction>[2], 'environment'>) => {
-    const made = lambdaFunction(scope, id, { environment, statements: [], ...own });
+  const make = (
+    id: string,
+    {
+      statements,
+      ...own
+    }: Omit<LambdaFunctionProps, 'environment'> & Partial<Pick<LambdaFunctionProps, 'environment'>>,
+  ) => {
+    const made = lambdaFunction(scope, id, { environment, ...own, statements: [] });
     if (!made.role) return made;
     acknowledge(made.role, accepted);
     tenancy.actsForTenants(made.role);
@@ -104,7 +113,13 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
   return {
     api: make('Api', {
       ...{ folder: 'api', timeout: Duration.seconds(apiSeconds), tokenizerOf },
-      statements: [...mayRun, mayAsk],
+      environment: {
+        ...environment,
+        SLINGSHOT_PREFIX: props.prefix,
+        SLINGSHOT_DEPLOY_MODEL_ARN: deploying.stateMachineArn,
+        SLINGSHOT_TENANT_ENDPOINTS: props.tenantEndpoints.join(','),
+      },
+      statements: [...mayRun, mayAsk, of(['states:StartExecution'], [deploying.stateMachineArn])],
     }),
     stream: make('Stream', {
       ...{ folder: 'stream', timeout: Duration.minutes(streamMinutes), tokenizerOf },

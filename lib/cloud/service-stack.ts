@@ -11,9 +11,11 @@ import { consoleSite } from './console-site.ts';
 import { mayUseKey } from './customer-key.ts';
 import type { DataStack } from './data-stack.ts';
 import { denoiseBlock } from './denoise-block.ts';
+import { deployModel } from './deploy-model.ts';
 import { type Functions, functions } from './functions.ts';
 import { generate } from './generate.ts';
 import { inlineBytes, mostLanes } from './largest-state.ts';
+import { type ModelFunctions, modelFunctions } from './model-functions.ts';
 import type { ModelsStack } from './models-stack.ts';
 import { type ServiceFunctions, serviceFunctions } from './service-functions.ts';
 import { surround } from './surroundings.ts';
@@ -29,15 +31,15 @@ export interface ServiceStackProps extends StackProps {
   readonly budget: TimeBudget;
   /** The folder with the console's files; no console when absent. */
   readonly site?: string;
-  readonly data: Pick<DataStack, 'table' | 'bucket' | 'surroundings'>;
-  readonly models: Pick<ModelsStack, 'endpoints' | 'catalog'>;
+  readonly data: Pick<DataStack, 'table' | 'bucket' | 'modelStore' | 'surroundings'>;
+  readonly models: Pick<ModelsStack, 'endpoints' | 'tenantEndpoints' | 'registered' | 'catalog'>;
 }
 
 /** The API, the functions behind it, and the state machines that drive the models. */
 export class ServiceStack extends Stack {
   readonly gateway: RestApi;
-  readonly machines: Readonly<Record<'generate' | 'denoiseBlock', StateMachine>>;
-  readonly functions: Functions & ServiceFunctions;
+  readonly machines: Readonly<Record<'generate' | 'denoiseBlock' | 'deployModel', StateMachine>>;
+  readonly functions: Functions & ServiceFunctions & ModelFunctions;
 
   constructor(scope: Construct, id: string, props: ServiceStackProps) {
     const { prefix, fleet, artefacts, settings, budget, site, data, models, ...stackProps } = props;
@@ -57,15 +59,21 @@ export class ServiceStack extends Stack {
     const generation = generate(this, { ...made, denoiseBlock: block, budget });
     // Starting the block's executions takes the key that they are kept under, too.
     for (const statement of mayUseKey(this)) generation.addToRolePolicy(statement);
+    const registering = modelFunctions(this, {
+      ...{ ...shared, modelStore: data.modelStore, endpoints: models.tenantEndpoints },
+    });
+    const deploying = deployModel(this, { ...registering, budget, prefix, container: models.registered });
     const behind = serviceFunctions(this, {
-      ...{ ...shared, generation, cores: endpoints.slice(0, 1) },
+      ...{ ...shared, generation, deploying, tenantEndpoints: models.tenantEndpoints, cores: endpoints.slice(0, 1) },
       mostLanes: mostLanes({ catalog, shape: fleet.shape }),
     });
     this.gateway = api(this, { functions: behind, authorizer: authoriser(this, { tenancy, budget }), settings });
     if (site !== undefined) consoleSite(this, { folder: site, gateway: this.gateway });
-    this.machines = { generate: generation, denoiseBlock: block };
-    this.functions = { ...made, ...behind };
+    this.machines = { generate: generation, denoiseBlock: block, deployModel: deploying };
+    this.functions = { ...made, ...behind, ...registering };
     new CfnOutput(this, 'ApiUrl', { value: this.gateway.url });
+    new CfnOutput(this, 'DeployModelArn', { value: deploying.stateMachineArn });
+    new CfnOutput(this, 'TenantEndpoints', { value: models.tenantEndpoints.join(',') });
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
   }
 }

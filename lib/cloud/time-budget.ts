@@ -11,6 +11,8 @@ export interface TimeBudget {
   readonly call: Duration;
   /** A function that asks endpoints step after step, for as long as one more answer is sure to be in time. */
   readonly visit: Duration;
+  /** A function that unpacks and checks a model that was sent. */
+  readonly validate: Duration;
   /** A function that asks nobody. */
   readonly compute: Duration;
   readonly denoiseBlock: Duration;
@@ -25,6 +27,7 @@ export function timeBudget(endpoint: Duration = defaultEndpointTimeout): TimeBud
     endpoint,
     call: Duration.seconds(seconds + 5),
     visit: Duration.seconds(2 * seconds + 5),
+    validate: Duration.minutes(5),
     compute: Duration.seconds(10),
     // An Express execution's limit.
     denoiseBlock: Duration.minutes(5),

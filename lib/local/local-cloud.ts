@@ -9,19 +9,21 @@ import { withEnvironment } from '../../functions/shared/environment.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
 import { type ReportSink, replaceReportSink } from '../../functions/shared/report-store.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
+import type { Administration } from '../administration/administration.ts';
 import { deliveredEnds } from '../cloud/delivered-ends.ts';
 import { type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from '../engine.ts';
 import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { cachedTemplate } from './cached-template.ts';
+import { LocalComponents } from './components.ts';
 import { type LocalFunction, readTemplate } from './definitions.ts';
 import { FairFunctions } from './fair-functions.ts';
 import { Identities, type LongCredentials } from './iam/identities.ts';
 import { startSts } from './iam/sts.ts';
 import { loadHandler, loadStreamingHandler } from './lambda.ts';
 import { localAuthoriser } from './local-authoriser.ts';
-import { localCatalog } from './local-catalog.ts';
+import { localCatalog, localPrefix } from './local-catalog.ts';
 import { startModel } from './model-process.ts';
 import { Resources } from './resources.ts';
 import { startS3 } from './s3.ts';
@@ -57,6 +59,8 @@ const serviceFolders = ['api', 'stream', 'authorise', 'end-generation'];
 
 /** Functions that ask models. */
 const modelFolders = ['invoke-model', 'denoise-visit'];
+/** Functions that are loaded once they are called. */
+const rareFolders = ['validate-model', 'publish-model'];
 
 interface Parts {
   readonly service: ServiceHandlers | undefined;
@@ -64,6 +68,7 @@ interface Parts {
   readonly generateArn: string;
   readonly client: SFNClient;
   readonly run: (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
+  readonly models: NonNullable<Administration['models']>;
   readonly resources: Resources;
   readonly operator: LongCredentials;
   readonly environment: Readonly<Record<string, string>>;
@@ -87,6 +92,8 @@ export class LocalCloud {
   readonly operator: LongCredentials;
   /** The settings of functions that act for tenants. */
   readonly environment: Readonly<Record<string, string>>;
+  /** How tenants' own models are deployed. */
+  readonly models: NonNullable<Administration['models']>;
   /** There where a table is. */
   readonly service: ServiceHandlers | undefined;
   readonly #parts: Parts;
@@ -97,6 +104,7 @@ export class LocalCloud {
     this.environment = parts.environment;
     this.operator = parts.operator;
     this.service = parts.service;
+    this.models = parts.models;
     this.#parts = parts;
   }
 
@@ -126,7 +134,7 @@ export class LocalCloud {
   ): Promise<LocalCloud> {
     const starting = Promise.all(
       fleet.models.map(async (model) => {
-        return [endpointName(model.endpoint), await startModel(model, options, resources)] as const;
+        return [endpointName(model.endpoint), (await startModel(model, options, resources)).url] as const;
       }),
     );
     // Synthesis may fail before anyone waits for the models.
@@ -152,6 +160,12 @@ export class LocalCloud {
       aws.add(service);
     };
     take(await startSageMaker(endpoints));
+    const components = new LocalComponents({
+      ...{ endpoints, core: fleet.core.directory, credentials: aws.operator },
+      folder: folder?.components ?? resources.folder('slingshot-components-'),
+      start: (model) => startModel(model, options, resources),
+    });
+    await components.restore();
     const service = { credentials: aws.credentials, statements: ownRights };
     const identities = new Identities(aws.operator, roles, service);
     take(await startSts(identities));
@@ -171,6 +185,10 @@ export class LocalCloud {
       settingsOf.set(local.folder, local.environment);
       byFolder.set(local.folder, local);
       if (serviceFolders.includes(local.folder)) continue;
+      if (rareFolders.includes(local.folder)) {
+        handlers.set(local.arn, async (input) => (await load(local))(input));
+        continue;
+      }
       const handler = await load(local);
       // What waits for a model takes turns there.
       handlers.set(local.arn, modelFolders.includes(local.folder) ? handler : fair.around(handler));
@@ -185,13 +203,16 @@ export class LocalCloud {
             authorise: localAuthoriser(await load(named('authorise'))),
           };
     const endGeneration = behind && (await load(named('end-generation')));
+    const generations = generateArn.replace(':stateMachine:', ':execution:');
     const onEnd: OnEnd | undefined =
       endGeneration &&
       (async (executionArn, status) => {
-        if (deliveredEnds.includes(status)) await delivered(endGeneration, { detail: { executionArn } });
+        if (!deliveredEnds.includes(status) || !executionArn.startsWith(`${generations}:`)) return;
+        await delivered(endGeneration, { detail: { executionArn } });
       });
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
+    for (const [resource, act] of components.tasks()) handlers.set(resource, act);
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
     const stepFunctions = await startStepFunctions(machines.values(), handlers, options.watch, onEnd);
     take(stepFunctions);
@@ -202,10 +223,14 @@ export class LocalCloud {
         wait: (executionArn) => stepFunctions.executions.ended(executionArn),
       });
     const environment = settingsOf.get('prepare') ?? {};
-    await folder?.publish(noteOf(environment, generateArn, aws.operator));
+    const models = {
+      ...{ deployModelArn: outputs.get('DeployModelArn') ?? '', prefix: localPrefix, core: fleet.core.directory },
+      endpoints: (outputs.get('TenantEndpoints') ?? '').split(','),
+    };
+    await folder?.publish({ ...noteOf(environment, generateArn, aws.operator), models });
     return new LocalCloud({
       ...{ endpoints, generateArn, client, run, resources, service: behind, operator: aws.operator },
-      environment,
+      ...{ environment, models },
       watched: options.onStep !== undefined,
     });
   }
@@ -242,7 +267,7 @@ function noteOf(
   environment: Readonly<Record<string, string>>,
   stateMachineArn: string,
   credentials: ServiceNote['credentials'],
-): Omit<ServiceNote, 'pid'> {
+): Omit<ServiceNote, 'pid' | 'models'> {
   return {
     ...{ table: environment.SLINGSHOT_TABLE, bucket: environment.SLINGSHOT_BUCKET, stateMachineArn, credentials },
     tiers: Object.keys(JSON.parse(environment.SLINGSHOT_TIERS)),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { modelFiles } from '../../models/checkpoint/model-directory.ts';
 import type { ExecutionProvider } from '../../models/runtime/providers.ts';
 import type { FleetModel } from '../fleet.ts';
-import type { Resources } from './resources.ts';
+import { endChild, type Resources } from './resources.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'models', 'serving', 'main.ts');
 
@@ -12,23 +12,31 @@ const main = join(import.meta.dirname, '..', '..', 'models', 'serving', 'main.ts
 const startMilliseconds = 60_000;
 const bytesPerSecond = 20e6;
 
+/** A serving process that has its model. */
+export interface ModelProcess {
+  readonly url: string;
+  /** Ends it. */
+  stop(): Promise<void>;
+}
+
 export interface ModelProcessOptions {
   readonly provider: ExecutionProvider;
   readonly threads: number;
   readonly startMilliseconds?: number;
+  /** Where the bases lie of a model that comes without its own. */
+  readonly bases?: string;
 }
 
 /**
  * Starts the serving container's process for a model, on loopback.
  *
- * @returns its URL
  * @throws Error with the process' own last words when it ends before its model is loaded, or when that takes too long
  */
 export async function startModel(
-  model: FleetModel,
-  { provider, threads, startMilliseconds: limit = timeToStart(model) }: ModelProcessOptions,
+  model: Pick<FleetModel, 'name' | 'directory'>,
+  { provider, threads, bases, startMilliseconds: limit = timeToStart(model) }: ModelProcessOptions,
   resources: Resources,
-): Promise<string> {
+): Promise<ModelProcess> {
   const child = resources.child(
     fork(main, ['serve'], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -39,6 +47,7 @@ export async function startModel(
         SLINGSHOT_THREADS: String(threads),
         SLINGSHOT_PORT: '0',
         SLINGSHOT_HOST: '127.0.0.1',
+        ...(bases === undefined ? {} : { SLINGSHOT_BASES: bases }),
       },
     }),
   );
@@ -73,13 +82,13 @@ export async function startModel(
     reject(new Error(`the model server of ${model.name} ended (${code}): ${reason || 'it said nothing'}`));
   });
   try {
-    return `http://127.0.0.1:${await promise}`;
+    return { url: `http://127.0.0.1:${await promise}`, stop: () => endChild(child) };
   } finally {
     clearTimeout(timer);
   }
 }
 
-function timeToStart({ directory }: FleetModel): number {
+function timeToStart({ directory }: Pick<FleetModel, 'directory'>): number {
   const { size } = statSync(join(directory, modelFiles.weights), { throwIfNoEntry: false }) ?? { size: 0 };
   return startMilliseconds + Math.ceil((1000 * size) / bytesPerSecond);
 }

@@ -86,7 +86,8 @@ function abandonAndDie(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
-async function endChild(child: ChildProcess): Promise<void> {
+/** Asks a child to end, and ends it where it does not. */
+export async function endChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');

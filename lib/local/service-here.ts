@@ -70,7 +70,7 @@ export async function startServiceHere(fleet: Fleet, options: ServiceOptions): P
 
 /** With an operator's rights; its clients find the local cloud by this process' settings. */
 function administrationOf(
-  { environment, generateArn, operator: credentials }: LocalCloud,
+  { environment, generateArn, models, operator: credentials }: LocalCloud,
   actor: string,
 ): ServiceHere['administration'] {
   const marshallOptions = { removeUndefinedValues: true };
@@ -81,6 +81,7 @@ function administrationOf(
     },
     bucket: { client: new S3Client({ credentials, forcePathStyle: true }), name: environment.SLINGSHOT_BUCKET },
     generations: { client: new SFNClient({ credentials, disableHostPrefix: true }), stateMachineArn: generateArn },
+    models,
     tiers: Object.keys(JSON.parse(environment.SLINGSHOT_TIERS)),
     actor,
   };

@@ -22,17 +22,21 @@ export interface ServiceNote {
   readonly bucket: string;
   readonly tiers: readonly string[];
   readonly stateMachineArn: string;
+  /** How tenants' own models are deployed. */
+  readonly models: NonNullable<Administration['models']>;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly endpoints: { readonly dynamodb: string; readonly s3: string; readonly stepFunctions: string };
 }
 
 const noteFile = 'service.json';
-const folders = { dynamodb: 'dynamodb', s3: 's3', template: 'template' } as const;
+const folders = { dynamodb: 'dynamodb', s3: 's3', template: 'template', components: 'components' } as const;
 
 /** A state folder that this process alone works in. */
 export interface StateFolder {
   readonly dynamodb: string;
   readonly s3: string;
+  /** Where tenants' own models are served from. */
+  readonly components: string;
   /** Where the template is kept. */
   readonly template: string;
   /** Says to the operator's commands where the service is. */
@@ -49,6 +53,7 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
     dynamodb: join(folder, folders.dynamodb),
     s3: join(folder, folders.s3),
     template: join(folder, folders.template),
+    components: join(folder, folders.components),
     publish: (note) => writeNote(folder, { pid: process.pid, ...note }),
     close: release,
   };
@@ -96,7 +101,8 @@ export async function administerLocally(
       }),
       stateMachineArn: note.stateMachineArn,
     };
-    return { administration: { ...clients, generations, tiers: note.tiers, actor }, close: async () => {} };
+    const { models } = note;
+    return { administration: { ...clients, generations, models, tiers: note.tiers, actor }, close: async () => {} };
   }
   const state = await openStateFolder(folder);
   const aws = new LocalAws();

@@ -89,6 +89,8 @@ export class LocalStepFunctions {
         const execution = this.#execution(input.executionArn);
         return describe(input.executionArn, execution, execution.result);
       }
+      case 'ListExecutions':
+        return { executions: this.#running(input.stateMachineArn) };
       case 'DescribeStateMachine': {
         const { stateMachineArn = '' } = input;
         const { arn, type } = this.#machine(stateMachineArn);
@@ -104,6 +106,15 @@ export class LocalStepFunctions {
       default:
         throw namedError('UnknownOperationException', `the local cloud does not do ${action}`);
     }
+  }
+
+  /** Those that run; no other list is asked for. */
+  #running(stateMachineArn: string): object[] {
+    return [...this.#executions]
+      .filter(([arn, { result }]) => result.status === 'RUNNING' && arn.startsWith(executionArn(stateMachineArn, '')))
+      .map(([arn, { startDate }]) => ({
+        ...{ executionArn: arn, stateMachineArn, name: arn.split(':').at(-1), status: 'RUNNING', startDate },
+      }));
   }
 
   #execution(arn: string): Execution {

@@ -4,7 +4,7 @@ import type { Artefacts } from '../cloud/artefacts.ts';
 import { deployment } from '../cloud/deployment.ts';
 import { settingsSchema } from '../config/schema.ts';
 import type { Fleet } from '../fleet.ts';
-import { localCatalog } from './local-catalog.ts';
+import { localCatalog, localPrefix } from './local-catalog.ts';
 import { mergeTemplates } from './merge-templates.ts';
 import type { Template, TemplateOptions } from './template.ts';
 
@@ -43,7 +43,7 @@ export function synthesise(
   });
   const settings = settingsSchema.parse({ kept, ...(tiers ? { quotas: tiers } : {}) });
   const { data, models, service } = deployment(app, {
-    ...{ prefix: 'Slingshot', fleet, settings, artefacts: unbuiltArtefacts },
+    ...{ prefix: localPrefix, fleet, settings, artefacts: unbuiltArtefacts },
     endpointTimeout: Duration.millis(endpointTimeoutMilliseconds),
   });
   const assembly = app.synth();

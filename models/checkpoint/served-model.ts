@@ -24,6 +24,8 @@ export interface ServedConfig {
   readonly tokenizerDirectory: string;
   /** Whether it computes by its base's weights, too. */
   readonly needsBase: boolean;
+  /** Of the base's weights, where its config says so. */
+  readonly baseDigest: string | undefined;
   /** Where its weights lie, in the model's own folder. */
   readonly weightsFile: string;
 }
@@ -42,6 +44,7 @@ export async function loadServedConfig(directory: string): Promise<ServedConfig>
     ...{ kind, vocabulary, block, positions, endOfText },
     tokenizerDirectory: 'base' in config ? resolve(directory, config.base) : directory,
     needsBase: kind === 'adapter' || ('baseDigest' in config && config.baseDigest !== undefined),
+    baseDigest: 'baseDigest' in config ? config.baseDigest : undefined,
     weightsFile: kind === 'ngram' ? ngramFile : modelFiles.weights,
   };
 }

@@ -5,6 +5,7 @@ import { loadStepModel } from '../inference/step-model.ts';
 import { executionProviders } from '../runtime/providers.ts';
 import { firstIssue } from '../zod-issue.ts';
 import { createModelServer, type ServedModel } from './server.ts';
+import { stagedModel } from './staged-model.ts';
 
 /**
  * The container's process. SageMaker starts it with the argument `serve`, mounts the model at /opt/ml/model and talks to
@@ -12,6 +13,8 @@ import { createModelServer, type ServedModel } from './server.ts';
  */
 const environmentSchema = z.object({
   SLINGSHOT_MODEL_DIRECTORY: z.string().default('/opt/ml/model'),
+  /** Where bases are mounted that models compute by, for a model that comes without its own. */
+  SLINGSHOT_BASES: z.string().optional(),
   SLINGSHOT_PROVIDER: z.enum(executionProviders).default('cpu'),
   SLINGSHOT_THREADS: z.coerce.number().int().positive().optional(),
   SLINGSHOT_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
@@ -32,7 +35,8 @@ const parsed = environmentSchema.safeParse(process.env);
 if (!parsed.success) fail(firstIssue(parsed.error, 'environment'));
 const environment = parsed.data;
 
-async function serve(directory: string): Promise<ServedModel> {
+async function serve(mounted: string, bases: string | undefined): Promise<ServedModel> {
+  const directory = bases === undefined ? mounted : await stagedModel(mounted, bases);
   const denoiser = await loadStepModel(directory, {
     provider: environment.SLINGSHOT_PROVIDER,
     ...(environment.SLINGSHOT_THREADS === undefined ? {} : { threads: environment.SLINGSHOT_THREADS }),
@@ -40,7 +44,7 @@ async function serve(directory: string): Promise<ServedModel> {
   return { denoiser, version: await modelVersion(directory) };
 }
 
-const model = serve(environment.SLINGSHOT_MODEL_DIRECTORY);
+const model = serve(environment.SLINGSHOT_MODEL_DIRECTORY, environment.SLINGSHOT_BASES);
 const server = createModelServer(model);
 server.on('error', (error) => fail(error.message));
 server.listen(environment.SLINGSHOT_PORT, environment.SLINGSHOT_HOST, () => {

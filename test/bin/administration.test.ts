@@ -33,6 +33,7 @@ async function startService(): Promise<() => Promise<void>> {
   await held.publish({
     ...{ table: 'Table', bucket: 'bucket', tiers: ['trial', 'standard'], credentials: aws.credentials },
     ...{ stateMachineArn: 'arn:aws:states:local:0:stateMachine:Generate' },
+    models: { deployModelArn: '', prefix: 'Slingshot', endpoints: [], core: '' },
     endpoints: { ...endpoints, stepFunctions: 'http://127.0.0.1:1' },
   });
   return async () => {

@@ -48,7 +48,7 @@ class Container {
   }
 
   async start(): Promise<void> {
-    this.url = await startModel(this.#model, modelOptions, this.#resources);
+    ({ url: this.url } = await startModel(this.#model, modelOptions, this.#resources));
     this.#child = this.#resources.children.at(-1);
   }
 

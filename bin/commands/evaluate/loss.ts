@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { shippedModels } from '../../../lib/fleet.ts';
-import { checkTogether } from '../../../lib/fleet-check.ts';
+import { checkTogether } from '../../../models/checkpoint/goes-with.ts';
 import type { Model } from '../../../models/checkpoint/model-directory.ts';
 import type { DataFormat } from '../../../models/data/documents.ts';
 import type { DenoisingLoss, Evaluation } from '../../../models/evaluation/denoising-loss.ts';

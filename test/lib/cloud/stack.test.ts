@@ -118,12 +118,12 @@ describe('the stacks', () => {
       });
     }
     const machines = resourcesOf(all, 'AWS::StepFunctions::StateMachine');
-    expect(machines).toHaveLength(2);
+    expect(machines).toHaveLength(3);
     for (const { Properties } of machines) {
       expect(Properties.EncryptionConfiguration).toMatchObject({ Type: 'CUSTOMER_MANAGED_KMS_KEY', KmsKeyId: key });
     }
     const groups = resourcesOf(all, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(functionCount + 2 + 2 + 2 + 1);
+    expect(groups).toHaveLength(functionCount + 2 + 2 + 3 + 1);
     for (const { Properties } of groups) expect(Properties.KmsKeyId).toEqual(key);
     template.hasResource('AWS::KMS::Key', { Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
 
@@ -137,7 +137,10 @@ describe('the stacks', () => {
     const stateful = ['AWS::S3::Bucket', 'AWS::KMS::Key', 'AWS::DynamoDB::Table'].flatMap((type) =>
       Object.entries(template.findResources(type)).map(([id]) => `${type} ${id}`),
     );
-    expect(stateful).toEqual(['AWS::S3::Bucket Envelopes', 'AWS::KMS::Key CustomerKey', 'AWS::DynamoDB::Table Table']);
+    expect(stateful).toEqual([
+      ...['AWS::S3::Bucket Envelopes', 'AWS::S3::Bucket ModelStore'],
+      ...['AWS::KMS::Key CustomerKey', 'AWS::DynamoDB::Table Table'],
+    ]);
   });
 
   it('keep the one with data from being deleted, unless told not to', () => {

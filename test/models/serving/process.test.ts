@@ -1,10 +1,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startModel } from '../../../lib/local/model-process.ts';
 import { Resources } from '../../../lib/local/resources.ts';
 import { encodeInvocation } from '../../../models/serving/protocol.ts';
+import { tinyAdaptedFleet } from '../../support/tiny-adapted-fleet.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
 
 const main = join(import.meta.dirname, '../../../models/serving/main.ts');
@@ -20,7 +23,7 @@ const options = { provider: 'cpu', threads: 1 } as const;
 describe('the serving process', () => {
   it('answers every request it has accepted before it ends on SIGTERM', async () => {
     const resources = new Resources();
-    const url = await startModel(tiny.fleet.core, options, resources);
+    const { url } = await startModel(tiny.fleet.core, options, resources);
     const lane = { context: [1], tokens: null, previous: null, seed: 0, lane: 0, block: 0, step: 0, steps: 2 };
     const body = Buffer.from(encodeInvocation({ lanes: Array(32).fill(lane), kept: 300, owner: 'x' }));
     const answers = Array.from({ length: 4 }, () => fetch(`${url}/invocations`, { method: 'POST', body }));
@@ -30,6 +33,23 @@ describe('the serving process', () => {
     await stopped;
     expect(statuses).toEqual([200, 200, 200, 200]);
     await expect(fetch(`${url}/ping`)).rejects.toThrow();
+  });
+
+  it('finds the base of a model that came without it where bases are mounted', async () => {
+    const adapted = await tinyAdaptedFleet();
+    const mounted = await mkdtemp(join(tmpdir(), 'slingshot-mounted-'));
+    const resources = new Resources();
+    try {
+      await cp(join(adapted.folder, 'core'), join(mounted, 'alone'), { recursive: true });
+      const model = { name: 'alone', directory: join(mounted, 'alone') };
+      await expect(startModel(model, options, new Resources())).rejects.toThrow('base');
+      const { url } = await startModel(model, { ...options, bases: adapted.folder }, resources);
+      expect((await fetch(`${url}/ping`)).status).toBe(200);
+    } finally {
+      await resources.stop();
+      await rm(mounted, { recursive: true });
+      await adapted.remove();
+    }
   });
 
   it('says in one line what is wrong with its model, and ends', async () => {

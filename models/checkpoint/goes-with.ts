@@ -1,22 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { modelFiles } from '../models/checkpoint/model-directory.ts';
-import { loadServedConfig, type ServedConfig } from '../models/checkpoint/served-model.ts';
-
-const longestName = 40;
-const name = /^[a-z0-9]+(-[a-z0-9]+)*$/;
-
-/**
- * Refuses names that cannot become an endpoint's, or that an endpoint could not tell from another's.
- *
- * @throws Error
- */
-export function checkName(text: string): void {
-  if (name.test(text) && text.length <= longestName) return;
-  const rule = `lower-case letters, digits and single hyphens between them, at most ${longestName}`;
-  throw new Error(`${JSON.stringify(text)} cannot name an endpoint: a name has ${rule}`);
-}
+import { modelFiles } from './model-directory.ts';
+import { loadServedConfig, type ServedConfig } from './served-model.ts';
 
 type Member = Pick<ServedConfig, 'vocabulary' | 'endOfText' | 'block' | 'positions'> & { readonly tokenizer: string };
 
