@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { generationRows } from './generation.ts';
 import { matrixPeak } from './matrix-peak.ts';
 import { ngramRows } from './ngram.ts';
 import type { Row } from './row.ts';
-import { serviceRows } from './service.ts';
+import { serviceRows, tinyServiceRows } from './service.ts';
 import { stepRows } from './step.ts';
 import { trainingRows } from './training.ts';
 
@@ -22,6 +23,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   generation: generationRows,
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
   fairness: fairnessRows,
+  'service-tiny': tinyServiceRows,
   service: () => serviceRows(options.models),
   ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),
 };
@@ -31,11 +33,17 @@ if (unknown) throw new Error(`there is no benchmark ${unknown}: ${Object.keys(gr
 
 const { versions, arch, platform } = process;
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${platform} ${arch}, Node ${versions.node}`;
-console.log(`${machine}\n`);
+if (!process.send) console.log(`${machine}\n`);
 
 const peak = await matrixPeak();
+if (process.send) {
+  // One of several groups: it has a process to itself, as there is one local cloud a process.
+  process.send(await groups[chosen[0]](peak));
+  process.disconnect();
+  process.exit();
+}
 const rows: Row[] = [{ name: 'matrix product 2048^3, fp32', value: peak, unit: 'GFLOP/s' }];
-for (const name of chosen) rows.push(...(await groups[name](peak)));
+for (const name of chosen) rows.push(...(chosen.length === 1 ? await groups[name](peak) : await inProcess(name)));
 const width = Math.max(...rows.map(({ name }) => name.length));
 for (const { name, value, unit, baseline, ratio } of rows) {
   const compared = ratio === undefined ? '' : `  ${(100 * ratio).toFixed(0)} % of ${baseline}`;
@@ -48,4 +56,13 @@ console.log('\nas JSON: bench-results/bench.json');
 
 function leaveOut(what: string, option: string): undefined {
   console.log(`left out: ${what}, for want of ${option}\n`);
+}
+
+async function inProcess(name: string): Promise<Row[]> {
+  const given = Object.entries(options).flatMap(([option, value]) => (value ? [`--${option}`, value] : []));
+  const child = fork(import.meta.filename, [name, ...given]);
+  const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
+  child.once('message', (made) => resolve(made as Row[]));
+  child.once('exit', (code) => reject(new Error(`the benchmark ${name} ended with ${code}`)));
+  return promise;
 }

@@ -8,9 +8,6 @@ import type { Row } from './row.ts';
 import { median } from './timing.ts';
 
 const callers = [1, 8, 32, 128];
-/** Each caller asks so often; the fewest for one caller, so that a median is one. */
-const rounds = 2;
-const fewest = 8;
 const request = { prompt: 'To create a queue', tokens: 5, seed: 7, steps: 4 };
 
 interface Timing {
@@ -19,33 +16,52 @@ interface Timing {
   readonly whole: number;
 }
 
+/** How often each of several callers asks, and how often one alone does, so that a median is one. */
+interface Count {
+  readonly each: number;
+  readonly alone: number;
+}
+
 /**
  * What callers of the API wait for, two tenants' together, against the plain loop alone: a block of few steps, so that
  * what is beside the models shows.
- *
- * @param models a fleet's folder; tiny models when absent
  */
-export async function serviceRows(models?: string): Promise<Row[]> {
-  if (models !== undefined) return measure(fleetFor(await readFleet(models), {}), 'shipped');
+export async function tinyServiceRows(): Promise<Row[]> {
   const tiny = await tinyFleet();
   try {
-    return await measure(fleetFor(tiny.fleet, {}), 'tiny');
+    return await measure(fleetFor(tiny.fleet, {}), 'tiny models', { each: 2, alone: 100 });
   } finally {
     await tiny.remove();
   }
 }
 
-async function measure(fleet: Fleet, name: string): Promise<Row[]> {
-  const engine = await DirectEngine.start(fleet);
-  const direct: number[] = [];
-  for (let run = 0; run <= fewest; run++) {
+/** The same with the shipped models, or those of a folder. */
+export async function serviceRows(models?: string): Promise<Row[]> {
+  return measure(fleetFor(await readFleet(models), {}), 'shipped models', { each: 1, alone: 20 });
+}
+
+async function measure(fleet: Fleet, name: string, count: Count): Promise<Row[]> {
+  let firstStep = Number.NaN;
+  const onStep = () => {
+    if (Number.isNaN(firstStep)) firstStep = performance.now();
+  };
+  const engine = await DirectEngine.start(fleet, { onStep });
+  const direct: Timing[] = [];
+  for (let run = 0; run <= count.alone; run++) {
+    firstStep = Number.NaN;
     const started = performance.now();
     await engine.generate(request);
-    if (run > 0) direct.push(performance.now() - started);
+    if (run > 0) direct.push({ first: firstStep - started, whole: performance.now() - started });
   }
   await engine.stop();
-  const alone = median(direct);
-  const rows: Row[] = [{ name: `${name} models, the plain loop alone`, value: alone, unit: 'ms' }];
+  const alone = {
+    first: median(direct.map(({ first }) => first)),
+    whole: median(direct.map(({ whole }) => whole)),
+  };
+  const rows: Row[] = [
+    { name: `${name}, the plain loop: first step`, value: alone.first, unit: 'ms' },
+    { name: `${name}, the plain loop: end`, value: alone.whole, unit: 'ms' },
+  ];
   const { administration, url, stop } = await startServiceHere(fleet, { state: 'ephemeral' });
   try {
     const keys: string[] = [];
@@ -53,19 +69,27 @@ async function measure(fleet: Fleet, name: string): Promise<Row[]> {
       await addTenant(administration, tenant, 'large');
       keys.push((await addKey(administration, tenant)).key);
     }
-    await stream(url, keys[0]);
-    for (const count of callers) rows.push(...(await rowsOf(url, keys, count, alone)));
+    // Compiled, and with its connections, as after the first requests.
+    for (let run = 0; run < 10; run++) await stream(url, keys[run % keys.length]);
+    for (const at of callers)
+      rows.push(...(await rowsOf(url, keys, { at, each: at === 1 ? count.alone : count.each, alone })));
   } finally {
     await stop();
   }
   return rows;
 }
 
-async function rowsOf(url: string, keys: readonly string[], count: number, alone: number): Promise<Row[]> {
+interface Load {
+  /** Callers at the same time. */
+  readonly at: number;
+  readonly each: number;
+  readonly alone: Timing;
+}
+
+async function rowsOf(url: string, keys: readonly string[], { at: count, each, alone }: Load): Promise<Row[]> {
   const timings: Timing[] = [];
   let failed = 0;
   const started = performance.now();
-  const each = Math.max(rounds, fewest / count);
   await Promise.all(
     Array.from({ length: count }, async (_, caller) => {
       for (let round = 0; round < each; round++) {
@@ -80,13 +104,15 @@ async function rowsOf(url: string, keys: readonly string[], count: number, alone
     const sorted = timings.map((timing) => timing[part]).toSorted((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
   };
-  const row = (what: string, value: number): Row => ({ name: `${count} callers, ${what}`, value, unit: 'ms' });
+  const who = count === 1 ? '1 caller' : `${count} callers`;
+  const row = (what: string, value: number): Row => ({ name: `${who}, ${what}`, value, unit: 'ms' });
   return [
-    { name: `${count} callers, answers`, value: timings.length / seconds, unit: '1/s' },
-    { name: `${count} callers, failed`, value: failed, unit: '' },
+    { name: `${who}, answers`, value: timings.length / seconds, unit: '1/s' },
+    { name: `${who}, failed`, value: failed, unit: '' },
     row('first event, median', at('first', 0.5)),
+    ...(count === 1 ? [row('so the API adds to the first', at('first', 0.5) - alone.first)] : []),
     row('first event, p99', at('first', 0.99)),
-    { ...row('end, median', at('whole', 0.5)), baseline: 'the plain loop', ratio: at('whole', 0.5) / alone },
+    { ...row('end, median', at('whole', 0.5)), baseline: 'the plain loop', ratio: at('whole', 0.5) / alone.whole },
     row('end, p99', at('whole', 0.99)),
   ];
 }

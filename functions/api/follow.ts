@@ -8,8 +8,10 @@ import type { Reader } from './http.ts';
 const soonest = 8;
 const growth = 1.3;
 const latest = 400;
-/** Where what is new is announced, looking by the clock is for what happened elsewhere: a cancelled generation, say. */
-const firstWait = () => (areAnnounced() ? latest : soonest);
+/** Where what is new is announced, hardly anything is left to be found by the clock. */
+const latestAnnounced = 2_000;
+const firstWait = () => (areAnnounced() ? latestAnnounced : soonest);
+const nextWait = (wait: number) => (areAnnounced() ? latestAnnounced : Math.min(latest, wait * growth));
 /** An edge endpoint ends a connection that says nothing for 30 seconds. */
 export const heartbeatMilliseconds = 15_000;
 const renewalMilliseconds = 15_000;
@@ -39,7 +41,7 @@ export async function awaitEnd(followed: Followed, { gone, until }: Reader): Pro
   const renew = renewal(followed);
   const news = new Announcements(id, gone);
   try {
-    for (let wait = firstWait(); ; wait = Math.min(latest, wait * growth)) {
+    for (let wait = firstWait(); ; wait = nextWait(wait)) {
       const record = await getRecord(tenant, id);
       if (!record) throw new Error(`generation ${id} is gone`);
       const left = until - Date.now();
@@ -85,7 +87,7 @@ export async function* follow(followed: Followed): AsyncGenerator<Numbered | und
         if (status !== 'running') return;
       }
       await news.wait(wait);
-      wait = Math.min(latest, wait * growth);
+      wait = nextWait(wait);
       await renew();
     }
   } finally {

@@ -101,7 +101,7 @@ export const modelCallSchema = z
     contexts: laneContextsSchema,
     previous: laneEnvelopesSchema.nullable(),
     /** The ledger's: a call that waited, to be tried again, asks once more whether it is wanted. */
-    checkedAt: z.number(),
+    checkedAt: z.number().default(0),
   })
   .readonly();
 
