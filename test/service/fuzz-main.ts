@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { tinyService } from '../support/service.ts';
 import { fuzzService } from './fuzz-service.ts';
@@ -7,7 +10,9 @@ const { values } = parseArgs({
   options: { runs: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } },
 });
 const narrow = { requestsPerDay: 1e9, tokensPerDay: 1e12, stepsPerDay: 1e12, inFlight: 2, requestsPerSecond: 100 };
-const service = await tinyService({ tiers: { large: narrow } });
+// In memory, what is kept would grow with the requests.
+const folder = await mkdtemp(join(tmpdir(), 'slingshot-fuzz-'));
+const service = await tinyService({ tiers: { large: narrow }, state: { folder } });
 const batch = 5000;
 const total: Record<string, number> = {};
 let failed = false;
@@ -21,4 +26,5 @@ for (let done = 0; done < Number(values.runs) && !failed; done += batch) {
   failed = failures.length > 0;
 }
 await service.stop();
+await rm(folder, { recursive: true });
 process.exitCode = failed ? 1 : 0;
