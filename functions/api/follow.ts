@@ -13,7 +13,7 @@ const latestAnnounced = 2_000;
 const firstWait = () => (areAnnounced() ? latestAnnounced : soonest);
 const nextWait = (wait: number) => (areAnnounced() ? latestAnnounced : Math.min(latest, wait * growth));
 /** An edge endpoint ends a connection that says nothing for 30 seconds. */
-export const heartbeatMilliseconds = 15_000;
+const heartbeatMilliseconds = 15_000;
 const renewalMilliseconds = 15_000;
 /** How long after the last event the record is asked whether there was an end that left none. */
 const silenceMilliseconds = 3_000;
@@ -54,8 +54,15 @@ export async function awaitEnd(followed: Followed, { gone, until }: Reader): Pro
   }
 }
 
-/** A generation's events as they come, until its end; undefined where there was nothing for a while. */
-export async function* follow(followed: Followed): AsyncGenerator<Numbered | undefined> {
+/**
+ * A generation's events as they come, until its end; undefined where there was nothing for a while.
+ *
+ * @param heartbeat how long a while is, in milliseconds
+ */
+export async function* follow(
+  followed: Followed,
+  heartbeat = heartbeatMilliseconds,
+): AsyncGenerator<Numbered | undefined> {
   const { tenant, id } = followed;
   const renew = renewal(followed);
   const news = new Announcements(id);
@@ -75,7 +82,7 @@ export async function* follow(followed: Followed): AsyncGenerator<Numbered | und
       if (events.length > 0) {
         wait = firstWait();
         told = asked = now;
-      } else if (now - told >= heartbeatMilliseconds) {
+      } else if (now - told >= heartbeat) {
         yield undefined;
         told = now;
       }

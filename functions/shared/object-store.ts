@@ -7,6 +7,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import type { Stored } from '../contracts/stored.ts';
+import { withClockSet } from './clock-skew.ts';
 import { setting } from './environment.ts';
 import { StoreRejected, StoreUnavailable } from './errors.ts';
 import { bucketOptions, tenantClients } from './tenant-clients.ts';
@@ -86,7 +87,7 @@ export async function deleteObject(owner: Owner, key: string): Promise<void> {
 
 async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {
   try {
-    return await act();
+    return await withClockSet(act);
   } catch (cause) {
     if (cause instanceof StoreUnavailable || cause instanceof StoreRejected) throw cause;
     const { name, message, $metadata } = cause as Error & { $metadata?: { httpStatusCode?: number } };

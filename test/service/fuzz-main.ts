@@ -11,8 +11,8 @@ const { values } = parseArgs({
 });
 const narrow = { requestsPerDay: 1e9, tokensPerDay: 1e12, stepsPerDay: 1e12, inFlight: 2, requestsPerSecond: 100 };
 // In memory, what is kept would grow with the requests.
-const folder = await mkdtemp(join(tmpdir(), 'slingshot-fuzz-'));
-const service = await tinyService({ tiers: { large: narrow }, state: { folder } });
+const folder = await mkdtemp(join(tmpdir(), 'slingshot-fuzz-api-'));
+const service = await tinyService({ tiers: { large: narrow }, state: { folder }, endpointTimeoutMilliseconds: 30_000 });
 const batch = 5000;
 const total: Record<string, number> = {};
 let failed = false;

@@ -1,3 +1,4 @@
+import { withClockSet } from '../clock-skew.ts';
 import { StoreRejected, StoreUnavailable } from '../errors.ts';
 
 /** Answers of DynamoDB and STS that another try may change, beside failures without an answer and those of 500 and up. */
@@ -15,7 +16,7 @@ const passing = new Set([
 /** @throws StoreUnavailable, StoreRejected, each with the SDK's error as its cause */
 export async function tableErrors<T>(key: string, act: () => Promise<T>): Promise<T> {
   try {
-    return await act();
+    return await withClockSet(act);
   } catch (cause) {
     if (cause instanceof StoreUnavailable || cause instanceof StoreRejected) throw cause;
     const { name, message, $metadata } = cause as Error & { $metadata?: { httpStatusCode?: number } };
