@@ -3,6 +3,7 @@ import { shippedModels } from '../lib/fleet.ts';
 import { loadAdapter } from '../models/checkpoint/adapter-directory.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { dataFiles } from '../models/data/rows.ts';
+import { cost, logits } from '../models/evaluation/next-token-cost.ts';
 import { ClusterMean, formatEstimate } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
@@ -11,7 +12,6 @@ import type { StepModel } from '../models/inference/step-model.ts';
 import { ngramFile } from '../models/ngram/ngram-config.ts';
 import { NgramModel } from '../models/ngram/ngram-model.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
-import { nextTokenForm } from '../models/ssd2/form.ts';
 import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
 
@@ -122,31 +122,6 @@ async function readDocument(
     }
   }
   return { nats, tokens: shared.length - promptTokens };
-}
-
-/** Next-token log-probabilities of a block's tokens given those before each. */
-async function logits(
-  model: StepModel,
-  context: readonly number[],
-  next: readonly number[] | null,
-  vocabulary: number,
-): Promise<Float32Array> {
-  const lane = {
-    ...{ context: [...context], previous: null, form: nextTokenForm, steps: 1 },
-    tokens: next?.map((token) => [token]) ?? null,
-    ...{ seed: 0, lane: 0, block: 0, step: 0 },
-  };
-  const { envelopes } = await model.denoise([lane], vocabulary, '');
-  return Float32Array.from(envelopes[0].logProbabilities);
-}
-
-/** What a token costs under the normalised sum. */
-function cost(general: Float32Array, kept: number, other: Float32Array, weight: number, token: number): number {
-  let max = Number.NEGATIVE_INFINITY;
-  for (let v = 0; v < general.length; v++) max = Math.max(max, kept * general[v] + weight * other[v]);
-  let sum = 0;
-  for (let v = 0; v < general.length; v++) sum += Math.exp(kept * general[v] + weight * other[v] - max);
-  return max + Math.log(sum) - (kept * general[token] + weight * other[token]);
 }
 
 function reportOf(results: readonly { tenant: string; read: readonly Document[] }[]): Report {

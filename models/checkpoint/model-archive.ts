@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, stat, symlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { create, extract, list } from 'tar';
 import { baseFiles } from './base.ts';
@@ -45,6 +45,7 @@ export async function openModel(
   await mkdir(directory);
   await extract({ file: archive, cwd: directory, strict: true });
   await linkBase(core.directory, folder);
+  await lookBeside(directory, core.directory);
   const config = await checkModel({ name: 'sent', directory }, core);
   const { size } = await stat(join(directory, config.weightsFile));
   return { directory, config, version: await modelVersion(directory), bytes: size };
@@ -62,7 +63,8 @@ export async function checkModel(
   const config = await loadServedConfig(model.directory);
   await checkTogether(core, [model]);
   const base = (await loadServedConfig(core.directory)).baseDigest;
-  if (config.needsBase && config.baseDigest !== base) {
+  // A core that does not say what its base is leaves it to the model's own look at it.
+  if (base !== undefined && config.needsBase && config.baseDigest !== base) {
     throw new ModelError(
       `${model.directory}: it computes by a base of digest ${config.baseDigest}, the core's is ${base}`,
     );
@@ -86,6 +88,18 @@ async function checkHeader(path: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+/** Lets a model's config name the core's base as its neighbour, wherever it lay when the model was made. */
+async function lookBeside(directory: string, core: string): Promise<void> {
+  const path = join(directory, modelFiles.config);
+  const config = await readFile(path, 'utf8')
+    .then(JSON.parse)
+    .catch(() => undefined);
+  // What is wrong with it is said by whoever reads it.
+  if (typeof config?.base !== 'string') return;
+  const base = join('..', basename((await loadServedConfig(core)).tokenizerDirectory));
+  if (config.base !== base) await writeFile(path, JSON.stringify({ ...config, base }, null, 2));
 }
 
 /** Puts a core's base, if it has one, beside a folder's models, where their configs look for it. */

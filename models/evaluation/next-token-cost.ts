@@ -1,0 +1,27 @@
+import type { StepModel } from '../inference/step-model.ts';
+import { nextTokenForm } from '../ssd2/form.ts';
+
+/** Next-token log-probabilities of a block's tokens given those before each. */
+export async function logits(
+  model: StepModel,
+  context: readonly number[],
+  next: readonly number[] | null,
+  vocabulary: number,
+): Promise<Float32Array> {
+  const lane = {
+    ...{ context: [...context], previous: null, form: nextTokenForm, steps: 1 },
+    tokens: next?.map((token) => [token]) ?? null,
+    ...{ seed: 0, lane: 0, block: 0, step: 0 },
+  };
+  const { envelopes } = await model.denoise([lane], vocabulary, '');
+  return Float32Array.from(envelopes[0].logProbabilities);
+}
+
+/** What a token costs, in nats, under the normalised sum of two models' logits. */
+export function cost(general: Float32Array, kept: number, other: Float32Array, weight: number, token: number): number {
+  let max = Number.NEGATIVE_INFINITY;
+  for (let v = 0; v < general.length; v++) max = Math.max(max, kept * general[v] + weight * other[v]);
+  let sum = 0;
+  for (let v = 0; v < general.length; v++) sum += Math.exp(kept * general[v] + weight * other[v] - max);
+  return max + Math.log(sum) - (kept * general[token] + weight * other[token]);
+}
