@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import type { ApiGeneration } from '../functions/contracts/api/generations.ts';
+import type { ApiFleet, ApiMachine, TenantList } from '../functions/contracts/api/operations.ts';
 import type { ApiContext, UsageReport } from '../functions/contracts/api/resources.ts';
 import type { GenerationEvent } from './run/from-events.ts';
 
@@ -65,6 +66,18 @@ export class ApiClient {
 
   async usage(): Promise<UsageReport['data']> {
     return (await this.#json<UsageReport>('/v1/usage')).data;
+  }
+
+  tenants(): Promise<TenantList> {
+    return this.#json('/v1/operations/tenants');
+  }
+
+  fleet(): Promise<ApiFleet> {
+    return this.#json('/v1/operations/fleet');
+  }
+
+  stateMachine(): Promise<ApiMachine> {
+    return this.#json('/v1/operations/state-machine');
   }
 
   /**

@@ -4,7 +4,8 @@ import { Player } from './components/player.tsx';
 import { examples, playExample } from './examples.ts';
 import type { Played } from './player-page.ts';
 import { fromRunFile } from './run/run-file.ts';
-import { apiKey, readFragment, showRuns, takeKey } from './state.ts';
+import { isCorrected } from './settings.ts';
+import { apiKey, models, readFragment, showRuns, takeKey } from './state.ts';
 import './themes.ts';
 
 const place = document.getElementById('app') as HTMLElement;
@@ -18,6 +19,8 @@ if (embedded) {
   void start();
 }
 
+const patience = 300;
+
 async function start(): Promise<void> {
   const [, key] = /^#key=([\w-]+)$/.exec(location.hash) ?? [];
   // A key in the address would stay in the history.
@@ -25,8 +28,10 @@ async function start(): Promise<void> {
   const isShared = readFragment();
   render(<App />, place);
   const given = key ?? apiKey.value;
-  await Promise.all([
-    isShared ? undefined : playExample(examples[0]),
-    given === undefined ? undefined : takeKey(given),
-  ]);
+  const taken = given === undefined ? undefined : takeKey(given);
+  if (isShared) return;
+  // A key's tenant has an example of its own; but nobody waits for that.
+  await Promise.race([taken, new Promise((resolve) => setTimeout(resolve, patience))]);
+  const own = models.value.find(isCorrected)?.split('+')[1];
+  await playExample(examples.find(({ name }) => name === own) ?? examples[0]);
 }

@@ -17,7 +17,11 @@ export function keysCommand(): Command {
   const command = new Command('keys').description("Add, list, rotate, disable and delete tenants' API keys");
   const sub = (usage: string, description: string) => administers(command.command(usage).description(description));
   sub('add <tenant>', 'make a key, and print it: it is told this once')
-    .option('--scopes <scopes...>', 'what it is for: generate, batch, read, admin', ['generate', 'batch', 'read'])
+    .option('--scopes <scopes...>', 'what it is for: generate, batch, read, admin, operate', [
+      'generate',
+      'batch',
+      'read',
+    ])
     .option('--label <text>', 'what to remember it by')
     .option('--days <n>', 'how long it works (default: until it is disabled)', count)
     .action(async (tenant: string, options: AddOptions) => {

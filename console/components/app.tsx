@@ -1,4 +1,6 @@
-import { view } from '../views.ts';
+import type { JSX } from 'preact';
+import { type View, view } from '../views.ts';
+import { Account } from './account.tsx';
 import { ColumnView } from './column.tsx';
 import { Composer } from './composer.tsx';
 import { DocumentDialog } from './document-dialog.tsx';
@@ -6,6 +8,7 @@ import { Header } from './header.tsx';
 import { Inspector } from './inspector.tsx';
 import { KeyDialog } from './key-dialog.tsx';
 import { Legend } from './legend.tsx';
+import { Operations } from './operations.tsx';
 import { RequestDialog } from './request-dialog.tsx';
 import { Strips } from './strips.tsx';
 import { Transport } from './transport.tsx';
@@ -38,11 +41,17 @@ function Compare() {
   );
 }
 
+const pages: Readonly<Record<View, () => JSX.Element>> = {
+  '': () => <Compare />,
+  account: () => <Account />,
+  operations: () => <Operations />,
+};
+
 export function App() {
   return (
     <>
       <Header />
-      {view.value === '' ? <Compare /> : null}
+      {pages[view.value]()}
       <KeyDialog />
       <RequestDialog />
       <DocumentDialog />

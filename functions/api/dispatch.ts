@@ -9,7 +9,7 @@ import type { ApiResponse, Headers, Reader } from './http.ts';
 import { parseRequest } from './parse-request.ts';
 
 /** The handlers of a function's routes, whose requests have their own types. */
-type AnyHandlers = Readonly<Partial<Record<RouteId, (request: never) => Promise<ApiResponse>>>>;
+export type AnyHandlers = Readonly<Partial<Record<RouteId, (request: never) => Promise<ApiResponse>>>>;
 
 /** A response with all its headers. Every error is a problem document. */
 export async function dispatch(

@@ -1,8 +1,8 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import * as z from 'zod';
 
-/** What a key may be used for. */
-export const scopes = ['generate', 'batch', 'read', 'admin'] as const;
+/** What a key may be used for: all but `operate`, which is for operators, concern the key's own tenant alone. */
+export const scopes = ['generate', 'batch', 'read', 'admin', 'operate'] as const;
 export type Scope = (typeof scopes)[number];
 
 /** Whose request it is, as the authoriser found by the key. */

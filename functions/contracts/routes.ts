@@ -3,6 +3,7 @@ import { chatCompletionSchema, chatRequestSchema } from './api/chat.ts';
 import { completionRequestSchema, completionSchema } from './api/completions.ts';
 import { generationIdSchema, generationRequestSchema, generationSchema } from './api/generations.ts';
 import { modelRequestSchema, modelVersionSchema } from './api/models.ts';
+import { fleetSchema, machineSchema, tenantsQuerySchema, tenantsSchema } from './api/operations.ts';
 import {
   contextListSchema,
   contextRequestSchema,
@@ -34,7 +35,7 @@ export interface Route {
   /** What a key must be for, or one of several things; none where no key is asked for. */
   readonly scope: Scope | readonly Scope[] | undefined;
   /** The function that answers: `stream` where an answer may take longer than a buffered one is given. */
-  readonly function: 'api' | 'stream';
+  readonly function: 'api' | 'stream' | 'operate';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
@@ -203,6 +204,25 @@ export const routes = {
     summary: 'What was used, by day, model and key',
     query: usageQuerySchema,
     answers: { 200: { description: 'The usage', body: usageReportSchema } },
+    errors: [],
+  },
+  listTenants: {
+    ...{ method: 'GET', path: '/v1/operations/tenants', scope: 'operate', function: 'operate' },
+    summary: 'For operators: tenants, what they used of their day, and what is in flight',
+    query: tenantsQuerySchema,
+    answers: { 200: { description: 'Tenants by name', body: tenantsSchema } },
+    errors: [],
+  },
+  getFleet: {
+    ...{ method: 'GET', path: '/v1/operations/fleet', scope: 'operate', function: 'operate' },
+    summary: 'For operators: which model answers for which timesteps',
+    answers: { 200: { description: 'The routing tables', body: fleetSchema } },
+    errors: [],
+  },
+  getStateMachine: {
+    ...{ method: 'GET', path: '/v1/operations/state-machine', scope: 'operate', function: 'operate' },
+    summary: 'For operators: the state machine of a generation, and how many are in each state',
+    answers: { 200: { description: 'Definition and counts', body: machineSchema } },
     errors: [],
   },
   getReadiness: {

@@ -78,6 +78,7 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
   });
   const integrations = {
     api: new LambdaIntegration(functions.api, { allowTestInvoke: false, scopePermissionToMethod: false }),
+    operate: new LambdaIntegration(functions.operate, { allowTestInvoke: false, scopePermissionToMethod: false }),
     stream: new LambdaIntegration(functions.stream, {
       ...{ allowTestInvoke: false, scopePermissionToMethod: false },
       responseTransferMode: ResponseTransferMode.STREAM,

@@ -6,6 +6,7 @@ import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { tenantsPartition } from '../../functions/contracts/tenant.ts';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
@@ -35,7 +36,7 @@ export interface ServiceFunctionsProps {
   readonly tokenizerOf: ServedFiles;
 }
 
-export type ServiceFunctions = Readonly<Record<'api' | 'stream', NodejsFunction>>;
+export type ServiceFunctions = Readonly<Record<'api' | 'stream' | 'operate', NodejsFunction>>;
 
 /** As long as API Gateway waits for a buffered answer, and as long as it lets one stream. */
 export const apiSeconds = 29;
@@ -120,6 +121,15 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
         SLINGSHOT_TENANT_ENDPOINTS: props.tenantEndpoints.join(','),
       },
       statements: [...mayRun, mayAsk, of(['states:StartExecution'], [deploying.stateMachineArn])],
+    }),
+    operate: make('Operate', {
+      ...{ folder: 'operate', timeout: Duration.seconds(apiSeconds), tokenizerOf },
+      statements: [
+        of(['states:DescribeStateMachine', 'states:ListExecutions'], [generation.stateMachineArn]),
+        of(['states:GetExecutionHistory'], [executions]),
+        ...tenancy.mayTouch(['Query'], [tenantsPartition]),
+        ...catalog.mayRead,
+      ],
     }),
     stream: make('Stream', {
       ...{ folder: 'stream', timeout: Duration.minutes(streamMinutes), tokenizerOf },

@@ -53,6 +53,11 @@ export class Execution {
     return this.#result ?? { status: 'RUNNING' };
   }
 
+  /** The state that it is in, or was in last. */
+  get state(): string | undefined {
+    return this.#entered?.state;
+  }
+
   abort(): void {
     this.#abort();
   }

@@ -51,11 +51,12 @@ export interface LocalOptions extends EngineOptions {
 export interface ServiceHandlers {
   readonly api: Awaited<ReturnType<typeof loadHandler>>;
   readonly stream: Awaited<ReturnType<typeof loadStreamingHandler>>;
+  readonly operate: Awaited<ReturnType<typeof loadHandler>>;
   readonly authorise: ReturnType<typeof localAuthoriser>;
 }
 
 /** Functions of the API, which are there where there is a table. */
-const serviceFolders = ['api', 'stream', 'authorise', 'end-generation'];
+const serviceFolders = ['api', 'stream', 'operate', 'authorise', 'end-generation'];
 
 /** Functions that ask models. */
 const modelFolders = ['invoke-model', 'denoise-visit'];
@@ -200,6 +201,7 @@ export class LocalCloud {
         : {
             api: await load(named('api')),
             stream: await loadStreamingHandler(named('stream')),
+            operate: await load(named('operate')),
             authorise: localAuthoriser(await load(named('authorise'))),
           };
     const endGeneration = behind && (await load(named('end-generation')));

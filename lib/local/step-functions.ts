@@ -55,7 +55,7 @@ export class LocalStepFunctions {
     }
   }
 
-  /** The API over HTTP: StartExecution, StartSyncExecution, DescribeExecution, StopExecution, RedriveExecution. */
+  /** The API over HTTP: what starts, describes, lists, stops and redrives executions, and describes machines. */
   server(): Server {
     return createServer(async (request, response) => {
       const action = String(request.headers['x-amz-target']).split('.')[1];
@@ -93,8 +93,14 @@ export class LocalStepFunctions {
         return { executions: this.#running(input.stateMachineArn) };
       case 'DescribeStateMachine': {
         const { stateMachineArn = '' } = input;
-        const { arn, type } = this.#machine(stateMachineArn);
-        return { stateMachineArn: arn, type, status: 'ACTIVE' };
+        const { arn, type, definition } = this.#machine(stateMachineArn);
+        return { stateMachineArn: arn, type, status: 'ACTIVE', definition: JSON.stringify(definition) };
+      }
+      // Of the history, the last state that was entered: all that is asked of it.
+      case 'GetExecutionHistory': {
+        const { state } = this.#execution(input.executionArn);
+        const event = { id: 1, type: 'TaskStateEntered', stateEnteredEventDetails: { name: state } };
+        return { events: state === undefined ? [] : [event] };
       }
       case 'StopExecution':
         this.#execution(input.executionArn).abort();

@@ -9,6 +9,7 @@ import { isOfDocument, type Position, textOf } from '../../console/run/run.ts';
 import { fromRunFile, toRunFile } from '../../console/run/run-file.ts';
 import { frameAt, shownTokens, timelineOf } from '../../console/run/timeline.ts';
 import { fromFragment, qualities, type Settings, toFragment, usual } from '../../console/settings.ts';
+import { edgesOf, layersOf } from '../../console/state-graph.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'console', 'recordings');
 const recordings = readdirSync(folder).map((name) => {
@@ -137,5 +138,32 @@ describe('the one-file player', () => {
     const page = playerPage(`<script id="runs">${placeOfRuns}</script>`, played);
     const [, data] = /^<script id="runs">([^<]*)<\/script>$/.exec(page) ?? [];
     expect(JSON.parse(data)).toEqual(played);
+  });
+});
+
+describe('the picture of a state machine', () => {
+  const definition = {
+    StartAt: 'A',
+    States: {
+      A: { Next: 'B', Catch: [{ Next: 'F' }, { Next: 'F' }] },
+      B: { Choices: [{ Next: 'A' }, { Next: 'C' }], Default: 'C' },
+      C: {},
+      F: {},
+      unreached: { Next: 'C' },
+    },
+  };
+  it('has each way once, by what takes it', () => {
+    expect(edgesOf(definition)).toEqual([
+      { from: 'A', to: 'B', kind: 'next' },
+      { from: 'A', to: 'F', kind: 'catch' },
+      { from: 'B', to: 'A', kind: 'choice' },
+      { from: 'B', to: 'C', kind: 'choice' },
+      { from: 'unreached', to: 'C', kind: 'next' },
+    ]);
+  });
+
+  it('has each state once, by how far it is from the start', () => {
+    expect(layersOf(definition)).toEqual([['A'], ['B', 'F'], ['C'], ['unreached']]);
+    expect(layersOf({})).toEqual([]);
   });
 });

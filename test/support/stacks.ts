@@ -10,10 +10,10 @@ import { mergeTemplates } from '../../lib/local/merge-templates.ts';
 import { tinyFleet } from './tiny-fleet.ts';
 
 /**
- * Seven of the state machines that generate, those of the service (two behind the API, the authoriser, and the end of
+ * Seven of the state machines that generate, those of the service (three behind the API, the authoriser, and the end of
  * executions), and two that deploy tenants' own models.
  */
-export const functionCount = 7 + 4 + 2;
+export const functionCount = 7 + 5 + 2;
 
 /** Stacks of a tiny fleet, synthesised into a folder of their own. */
 export class Stacks {

@@ -12,6 +12,7 @@ export interface FrontOptions {
   /** Whose a key is, or undefined for a key that is none or not in use. */
   readonly authorise: (authorization: string) => Promise<AuthorizerContext | undefined>;
   readonly api: (event: unknown) => Promise<unknown>;
+  readonly operate: (event: unknown) => Promise<unknown>;
   readonly stream: (event: unknown, response: ServerResponse) => Promise<unknown>;
   /** The console's files, which stand beside the API. */
   readonly page?: PageServer;
@@ -69,7 +70,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   requestId: string,
-  { authorise, api, stream, page }: FrontOptions,
+  { authorise, api, operate, stream, page }: FrontOptions,
 ): Promise<void> {
   const { method = 'GET', headers } = request;
   const url = URL.parse(request.url ?? '/', 'http://localhost');
@@ -92,7 +93,8 @@ async function answer(
     await stream(event, response);
     return;
   }
-  const result = (await api(event)) as APIGatewayProxyResult;
+  const buffered = match.route.function === 'operate' ? operate : api;
+  const result = (await buffered(event)) as APIGatewayProxyResult;
   response.writeHead(result.statusCode, result.headers as Record<string, string>);
   response.end(result.body);
 }

@@ -161,7 +161,7 @@ describe('the functions', () => {
     const mayAssume = { Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: { 'Fn::GetAtt': [tenantRole, 'Arn'] } };
     const trusted = JSON.stringify(Properties.AssumeRolePolicyDocument);
     const ofTenants = ['prepare', 'invoke-model', 'denoise-visit', 'reduce', 'commit-block', 'finish'];
-    const ofService = ['api', 'stream', 'end-generation', 'validate-model', 'publish-model'];
+    const ofService = ['api', 'stream', 'operate', 'end-generation', 'validate-model', 'publish-model'];
     for (const folder of [...ofTenants, ...ofService]) {
       expect(statements(folder), folder).toContainEqual(expect.objectContaining(mayAssume));
     }
