@@ -25,7 +25,7 @@ export const examples: readonly Example[] = [
 export async function playExample({ name }: Example): Promise<void> {
   const response = await fetch(`console/runs/${name}.json`);
   if (!response.ok) throw new Error(`the recorded run ${name} is not there: ${response.status}`);
-  const { settings, runs } = (await response.json()) as Played;
+  const { settings, runs, document } = (await response.json()) as Played;
   privateText.value = '';
-  showRuns(settings, runs.map(fromRunFile));
+  showRuns(settings, runs.map(fromRunFile), document);
 }

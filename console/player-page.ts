@@ -5,6 +5,8 @@ import type { Settings } from './settings.ts';
 export interface Played {
   readonly settings: Settings;
   readonly runs: readonly RunFile[];
+  /** What the tenant's model read: of an example that everybody may see, never of a run of one's own. */
+  readonly document?: string;
 }
 
 /** Stands in the player's page where its runs belong. */

@@ -176,13 +176,17 @@ effect(() => {
 
 // Runs
 
+/** The document of the example that is shown, which is nobody's secret. */
+export const shownDocument = signal<string | undefined>(undefined);
+
 /** Shows runs that were recorded, one or two, and plays them. */
-export function showRuns(recorded: Settings, [left, right]: readonly Run[]): void {
+export function showRuns(recorded: Settings, [left, right]: readonly Run[], document?: string): void {
   abandon();
   batch(() => {
     settings.value = withOwnModels(recorded);
     columns[0].value = { ...emptyColumn, run: left, source: 'recorded' };
     columns[1].value = { ...emptyColumn, run: right, source: 'recorded' };
+    shownDocument.value = document;
     picked.value = undefined;
     following.value = false;
     cursor.value = reducedMotion() ? timeline.value.length - 1 : 0;
@@ -229,6 +233,7 @@ export async function runNow(sides: readonly Side[] = [0, 1]): Promise<void> {
   const api = client.value;
   if (!api) return;
   abandon(sides);
+  shownDocument.value = undefined;
   playing.value = false;
   picked.value = undefined;
   following.value = true;

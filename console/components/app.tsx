@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { shownDocument } from '../state.ts';
 import { type View, view } from '../views.ts';
 import { Account } from './account.tsx';
 import { ColumnView } from './column.tsx';
@@ -17,6 +18,12 @@ import { Transport } from './transport.tsx';
 export function Stage({ single = false }: { single?: boolean }) {
   return (
     <>
+      {shownDocument.value === undefined ? null : (
+        <figure class="document">
+          <figcaption>What the tenant’s model reads, and the core does not</figcaption>
+          <blockquote>{shownDocument.value}</blockquote>
+        </figure>
+      )}
       <div class={single ? 'columns single' : 'columns'}>
         <ColumnView side={0} />
         {single ? null : <ColumnView side={1} />}

@@ -60,7 +60,7 @@ try {
     for (const model of [settings.left, settings.right]) {
       runs.push(toRunFile(await recordRun({ url: service.url, key, settings, model, document })));
     }
-    const played: Played = { settings, runs };
+    const played: Played = { settings, runs, ...(document === undefined ? {} : { document }) };
     const file = join(consoleFolder, 'recordings', `${name}.json`);
     await writeFile(file, `${JSON.stringify(played)}\n`);
     process.stdout.write(
