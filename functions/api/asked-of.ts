@@ -8,7 +8,7 @@ import type { Asked } from './service-request.ts';
 export type AskedText = Omit<Asked, 'watched' | 'detailed'>;
 
 /** OpenAI's default where a completion says no length. */
-const completionTokens = 16;
+export const completionTokens = 16;
 
 export function completionAsked(body: CompletionRequest): AskedText {
   const { prompt, max_tokens: tokens = completionTokens, suffix } = body;

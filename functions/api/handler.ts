@@ -1,4 +1,6 @@
+import { cancelledBatch, createdBatch, gotBatch, listedBatches, resumedBatch } from './batch-routes.ts';
 import { bufferedHandler } from './buffered-handler.ts';
+import { createdFile, deletedFile, gotFile, listedFiles } from './file-routes.ts';
 import { cancelledGeneration, getGeneration } from './generation-routes.ts';
 import type { Handlers } from './http.ts';
 import { createdModel, gotModel } from './model-routes.ts';
@@ -17,6 +19,15 @@ import { createdUpload, gotUpload } from './upload-routes.ts';
 const handlers: Handlers<'api'> = {
   createModel: createdModel,
   getModel: gotModel,
+  createFile: createdFile,
+  listFiles: listedFiles,
+  getFile: gotFile,
+  deleteFile: deletedFile,
+  createBatch: createdBatch,
+  listBatches: listedBatches,
+  getBatch: gotBatch,
+  cancelBatch: cancelledBatch,
+  resumeBatch: resumedBatch,
   createUpload: createdUpload,
   getUpload: gotUpload,
   listModels,

@@ -7,7 +7,7 @@ export type Headers = Readonly<Record<string, string>>;
 /** What a route answers: a document, or text that comes as it is made. */
 export type ApiResponse =
   | { readonly status: number; readonly headers?: Headers; readonly body: object }
-  | { readonly status: number; readonly headers?: Headers; readonly events: AsyncIterable<string> };
+  | { readonly status: number; readonly headers?: Headers; readonly events: AsyncIterable<string | Uint8Array> };
 
 type Output<R, Part extends keyof Route> = R extends { readonly [P in Part]: infer Schema extends z.ZodType }
   ? z.output<Schema>

@@ -36,7 +36,7 @@ export function openApiDocument() {
 }
 
 function operation(operationId: string, route: Route) {
-  const { summary, scope, params, query, headers, body, textTypes = [] } = route;
+  const { summary, scope, params, query, headers, body, textTypes = [], form } = route;
   const texts = textTypes.map((type) => [type, { schema: z.string() }]);
   return {
     ...{ operationId, summary },
@@ -55,7 +55,11 @@ function operation(operationId: string, route: Route) {
       ? {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: body }, ...Object.fromEntries(texts) },
+            content: {
+              'application/json': { schema: body },
+              ...Object.fromEntries(texts),
+              ...(form ? { 'multipart/form-data': { schema: form } } : {}),
+            },
           },
         }
       : {}),
@@ -83,13 +87,14 @@ function responsesOf(route: Route): Record<`${1 | 2 | 3 | 4 | 5}${string}`, ZodO
   return Object.fromEntries([...answers, ...errors]);
 }
 
-function response({ description, body, events }: Answer): ZodOpenApiResponseObject {
+function response({ description, body, events, bytes }: Answer): ZodOpenApiResponseObject {
   return {
     description,
     headers: z.object(requestId),
     content: {
       ...(body ? { 'application/json': { schema: body } } : {}),
       ...(events ? { 'text/event-stream': { schema: z.string() } } : {}),
+      ...(bytes ? { 'application/octet-stream': { schema: z.string() } } : {}),
     },
   };
 }

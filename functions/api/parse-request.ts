@@ -5,6 +5,9 @@ import { ApiError } from '../contracts/problem.ts';
 import type { Route, RouteId } from '../contracts/routes.ts';
 import { routes } from '../contracts/routes.ts';
 import type { RouteRequest } from './http.ts';
+import type { MultipartBody } from './multipart.ts';
+
+const multipart = 'multipart/form-data';
 
 /** As much as a function's request takes, with room for what the gateway adds. */
 export const maxBodyBytes = 4 * 2 ** 20;
@@ -22,7 +25,7 @@ export function parseRequest(id: RouteId, event: APIGatewayProxyEvent): Omit<Rou
     // A query that no route asks for is passed over, as API Gateway does.
     query: route.query && checked(route.query, queryOf(event), ''),
     headers: checked(route.headers, headers, ''),
-    body: route.body ? checked(route.body, bodyOf(route, event, headers), 'body') : undefined,
+    body: route.body ? checkedBody(route, route.body, bodyOf(route, event, headers)) : undefined,
     requestId: event.requestContext.requestId,
   } as Omit<RouteRequest<Route>, 'caller' | 'reader'>;
 }
@@ -59,7 +62,7 @@ function queryOf({ multiValueQueryStringParameters: values }: APIGatewayProxyEve
 
 function bodyOf(route: Route, event: APIGatewayProxyEvent, headers: Readonly<Record<string, string>>): unknown {
   const type = (headers['content-type'] ?? 'application/json').split(';')[0].trim().toLowerCase();
-  const known = ['application/json', ...(route.textTypes ?? [])];
+  const known = ['application/json', ...(route.textTypes ?? []), ...(route.form ? [multipart] : [])];
   if (!known.includes(type)) {
     throw new ApiError('unsupported_media_type', `content-type: is ${JSON.stringify(type)}, not ${known.join(' or ')}`);
   }
@@ -67,6 +70,7 @@ function bodyOf(route: Route, event: APIGatewayProxyEvent, headers: Readonly<Rec
   if (bytes.length > maxBodyBytes) {
     throw new ApiError('body_too_large', `the body has ${bytes.length} bytes, at most ${maxBodyBytes} are taken`);
   }
+  if (type === multipart) return { contentType: headers['content-type'], bytes } satisfies MultipartBody;
   const text = utf8(bytes);
   if (type !== 'application/json') return { content: text };
   try {
@@ -74,6 +78,12 @@ function bodyOf(route: Route, event: APIGatewayProxyEvent, headers: Readonly<Rec
   } catch (cause) {
     throw new ApiError('invalid_json', `the body is not JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** A form is taken apart, and checked, by its route's handler. */
+function checkedBody({ form }: Route, schema: z.ZodType, body: unknown): unknown {
+  const isForm = form && typeof body === 'object' && body !== null && 'contentType' in body;
+  return isForm ? body : checked(schema, body, 'body');
 }
 
 function utf8(bytes: Uint8Array): string {

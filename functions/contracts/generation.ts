@@ -72,6 +72,18 @@ export type StepState = z.infer<typeof stepSchema>;
 /** How often a block was started again in an execution of its own. */
 const retriesSchema = z.strictObject({ timedOut: countSchema, redrives: countSchema }).readonly();
 
+/** A chunk's place among a batch's, and which of its groups of lanes is run. */
+const chunkSchema = z
+  .strictObject({
+    chunk: countSchema,
+    group: countSchema,
+    groups: countSchema,
+    /** Whether texts may end before their tokens do, by texts of their rows. */
+    stops: z.boolean(),
+  })
+  .readonly();
+export type Chunk = z.infer<typeof chunkSchema>;
+
 const promptsSchema = z.array(someTokenIdsSchema).min(1).readonly();
 const laneContextsSchema = z.array(privateContextSchema.nullable()).readonly();
 
@@ -87,6 +99,8 @@ export const stateSchema = z
     contexts: z.array(laneContextsSchema).readonly(),
     step: stepSchema,
     retries: retriesSchema,
+    /** Of a batch's rows: which of its chunks they are. */
+    chunk: chunkSchema.optional(),
   })
   .readonly();
 export type State = z.infer<typeof stateSchema>;
@@ -135,7 +149,7 @@ export const reductionSchema = z
 /** To denoise-visit. */
 export const visitSchema = stateSchema
   .unwrap()
-  .omit({ retries: true })
+  .omit({ retries: true, chunk: true })
   .extend({ startedAt: startedAtSchema })
   .readonly();
 

@@ -1,4 +1,17 @@
 import * as z from 'zod';
+import {
+  batchIdSchema,
+  batchListSchema,
+  batchRequestSchema,
+  batchSchema,
+  fileDeletedSchema,
+  fileIdSchema,
+  fileListSchema,
+  fileRequestSchema,
+  fileSchema,
+  pageQuerySchema,
+  resumeRequestSchema,
+} from './api/batches.ts';
 import { chatCompletionSchema, chatRequestSchema } from './api/chat.ts';
 import { completionRequestSchema, completionSchema } from './api/completions.ts';
 import { generationIdSchema, generationRequestSchema, generationSchema } from './api/generations.ts';
@@ -24,6 +37,8 @@ export interface Answer {
   readonly body?: z.ZodType;
   /** Also, or only, as server-sent events. */
   readonly events?: true;
+  /** As bytes of any kind. */
+  readonly bytes?: true;
 }
 
 /** One method of one path: what it takes and gives, and who may use it. */
@@ -41,6 +56,8 @@ export interface Route {
   readonly body?: z.ZodType;
   /** Content types of the body beside JSON, which are taken as the member `content`. */
   readonly textTypes?: readonly string[];
+  /** Whether it also takes a form of multipart/form-data, with the fields of this schema. */
+  readonly form?: z.ZodObject;
   readonly headers?: z.ZodObject;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Beside those of every route with a key, and of every route with a body. */
@@ -69,6 +86,8 @@ const idempotency = z.object({
 });
 const id = z.object({ id: generationIdSchema });
 const modelId = z.object({ id: modelRecordIdSchema });
+const fileId = z.object({ id: fileIdSchema });
+const batchId = z.object({ id: batchIdSchema });
 const uploadId = z.object({ id: uploadIdSchema });
 const contextId = z.object({ id: z.string().min(1).max(128).meta({ description: 'The document' }) });
 
@@ -197,6 +216,78 @@ export const routes = {
     summary: 'Whether the file has come',
     params: uploadId,
     answers: { 200: { description: 'The upload', body: uploadSchema } },
+    errors: ['not_found'],
+  },
+  createFile: {
+    ...{ method: 'POST', path: '/v1/files', scope: 'batch', function: 'api' },
+    summary: 'Keep a file of rows, as a form of multipart/form-data or from an upload',
+    body: fileRequestSchema,
+    form: z.object({ file: z.string().meta({ format: 'binary' }), purpose: z.literal('batch') }),
+    answers: { 200: { description: 'The file', body: fileSchema } },
+    errors: [],
+  },
+  listFiles: {
+    ...{ method: 'GET', path: '/v1/files', scope: 'batch', function: 'api' },
+    summary: 'The files',
+    query: pageQuerySchema,
+    answers: { 200: { description: 'Some of the files', body: fileListSchema } },
+    errors: [],
+  },
+  getFile: {
+    ...{ method: 'GET', path: '/v1/files/{id}', scope: 'batch', function: 'api' },
+    summary: 'What is known of a file',
+    params: fileId,
+    answers: { 200: { description: 'The file', body: fileSchema } },
+    errors: ['not_found'],
+  },
+  getFileContent: {
+    ...{ method: 'GET', path: '/v1/files/{id}/content', scope: 'batch', function: 'stream' },
+    summary: 'What a file has inside',
+    params: fileId,
+    answers: { 200: { description: 'The file’s bytes', bytes: true } },
+    errors: ['not_found'],
+  },
+  deleteFile: {
+    ...{ method: 'DELETE', path: '/v1/files/{id}', scope: 'batch', function: 'api' },
+    summary: 'Forget a file',
+    params: fileId,
+    answers: { 200: { description: 'It is gone', body: fileDeletedSchema } },
+    errors: ['not_found'],
+  },
+  createBatch: {
+    ...{ method: 'POST', path: '/v1/batches', scope: 'batch', function: 'api' },
+    summary: 'Run the rows of a file',
+    body: batchRequestSchema,
+    answers: { 200: { description: 'The batch', body: batchSchema } },
+    errors: [],
+  },
+  listBatches: {
+    ...{ method: 'GET', path: '/v1/batches', scope: 'batch', function: 'api' },
+    summary: 'The batches, the newest first',
+    query: pageQuerySchema,
+    answers: { 200: { description: 'Some of the batches', body: batchListSchema } },
+    errors: [],
+  },
+  getBatch: {
+    ...{ method: 'GET', path: '/v1/batches/{id}', scope: 'batch', function: 'api' },
+    summary: 'How a batch stands',
+    params: batchId,
+    answers: { 200: { description: 'The batch', body: batchSchema } },
+    errors: ['not_found'],
+  },
+  cancelBatch: {
+    ...{ method: 'POST', path: '/v1/batches/{id}/cancel', scope: 'batch', function: 'api' },
+    summary: 'Cancel a batch; what is done stays',
+    params: batchId,
+    answers: { 200: { description: 'The batch', body: batchSchema } },
+    errors: ['not_found'],
+  },
+  resumeBatch: {
+    ...{ method: 'POST', path: '/v1/batches/{id}/resume', scope: 'batch', function: 'api' },
+    summary: 'Let a batch that ended do what it has left undone',
+    params: batchId,
+    body: resumeRequestSchema,
+    answers: { 200: { description: 'The batch', body: batchSchema } },
     errors: ['not_found'],
   },
   getUsage: {

@@ -55,7 +55,7 @@ export interface Prepared {
 const defaultWeight = 0.5;
 
 /** As many tokens as there is room for, up to these, where no number is asked for. */
-const defaultTokens = 256;
+export const defaultTokens = 256;
 
 /**
  * Turns a request into a generation: tokens, members and their coefficients.

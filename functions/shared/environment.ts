@@ -36,6 +36,10 @@ const schema = z.object({
   SLINGSHOT_TIERS: tiersTextSchema,
   /** Texts that one generation may make side by side. */
   SLINGSHOT_MOST_LANES: z.coerce.number().int().positive(),
+  /** Rows of a batch that are run side by side. */
+  SLINGSHOT_BATCH_LANES: z.coerce.number().int().positive(),
+  /** The state machine of a batch. */
+  SLINGSHOT_BATCH_ARN: z.string().min(1),
   /** The state machine of a whole generation. */
   SLINGSHOT_GENERATE_ARN: z.string().min(1),
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),

@@ -16,7 +16,9 @@ import { bucketOptions, tenantClients } from './tenant-clients.ts';
 export type Owner = string | null;
 
 let client: S3Client | undefined;
-function s3(owner: Owner): S3Client {
+
+/** With the tenant's own credentials, or the function's. */
+export function s3(owner: Owner): S3Client {
   if (owner !== null) return tenantClients(owner).bucket;
   client ??= new S3Client(bucketOptions());
   return client;
@@ -65,12 +67,17 @@ export async function objectSize(owner: Owner, key: string): Promise<number | un
   try {
     return (await attempt(key, () => s3(owner).send(command))).ContentLength;
   } catch (error) {
-    const status = (error as Error & { cause?: { $metadata?: { httpStatusCode?: number } } }).cause?.$metadata
-      ?.httpStatusCode;
-    // S3 says that it is forbidden, not that it is missing, to who may not list.
-    if (error instanceof StoreRejected && (status === 404 || status === 403)) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether an error says that there is no such object. */
+export function isMissing(error: unknown): boolean {
+  if (!(error instanceof StoreRejected)) return false;
+  const { $metadata } = (error.cause ?? {}) as { $metadata?: { httpStatusCode?: number } };
+  // S3 says that it is forbidden, not that it is missing, to who may not list.
+  return $metadata?.httpStatusCode === 404 || $metadata?.httpStatusCode === 403;
 }
 
 /** @throws StoreRejected, and StoreUnavailable also when what comes back is not what was stored, or not all of it */
@@ -85,7 +92,8 @@ export async function deleteObject(owner: Owner, key: string): Promise<void> {
   await attempt(key, () => s3(owner).send(new DeleteObjectCommand({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key })));
 }
 
-async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {
+/** @throws StoreUnavailable, StoreRejected, naming the object */
+export async function attempt<T>(key: string, act: () => Promise<T>): Promise<T> {
   try {
     return await withClockSet(act);
   } catch (cause) {

@@ -5,13 +5,20 @@ import middy from '@middy/core';
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import type { APIGatewayProxyEvent, Context } from 'aws-lambda';
 import { dispatch } from '../api/dispatch.ts';
+import { gotFileContent } from '../api/file-routes.ts';
 import { createGeneration, getGenerationEvents } from '../api/generation-routes.ts';
 import type { Handlers, Reader } from '../api/http.ts';
 import { createChatCompletion, createCompletion } from '../api/openai-routes.ts';
 import { readerOf } from '../api/reader.ts';
 import { logger, metrics } from '../shared/lambda.ts';
 
-const handlers: Handlers<'stream'> = { createChatCompletion, createCompletion, createGeneration, getGenerationEvents };
+const handlers: Handlers<'stream'> = {
+  createChatCompletion,
+  createCompletion,
+  createGeneration,
+  getGenerationEvents,
+  getFileContent: gotFileContent,
+};
 
 interface Asked {
   readonly event: APIGatewayProxyEvent;

@@ -54,6 +54,8 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
     restApiName: 'Slingshot',
     endpointTypes: [EndpointType.REGIONAL],
     cloudWatchRole: false,
+    // A form may carry what is no text.
+    binaryMediaTypes: ['multipart/form-data'],
     // What the authoriser says of a tier, by which usage plans go; callers show no key of API Gateway's.
     apiKeySourceType: ApiKeySourceType.AUTHORIZER,
     deployOptions: {

@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
+import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { objectDays } from '../../functions/contracts/stored.ts';
 import { acknowledge } from './acknowledge.ts';
@@ -15,10 +15,14 @@ export function envelopeBucket(scope: Construct): Bucket {
       : { encryption: BucketEncryption.S3_MANAGED }),
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     enforceSSL: true,
-    lifecycleRules: [{ expiration: Duration.days(objectDays) }],
+    lifecycleRules: [{ expiration: Duration.days(objectDays), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
     removalPolicy: RemovalPolicy.RETAIN,
   });
   pinLogicalId(bucket, 'Envelopes');
+  // What is dropped into it is told to EventBridge. The property of the construct would take a function to set it.
+  (bucket.node.defaultChild as CfnBucket).notificationConfiguration = {
+    eventBridgeConfiguration: { eventBridgeEnabled: true },
+  };
   acknowledge(bucket, {
     S1: 'Access logs would outlive the envelopes, which are intermediate results that expire by themselves.',
   });

@@ -1,20 +1,17 @@
-import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   Choice,
   Condition,
   JsonPath,
-  Pass,
   type StateMachine,
   StateMachineType,
   TaskInput,
-  Timeout,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
+import { blockLoop } from './block-loop.ts';
 import { runOf, tenantPath } from './run-of.ts';
 import { stateMachine } from './state-machine.ts';
-import { lambdaTask, retry } from './task.ts';
+import { lambdaTask } from './task.ts';
 import { retries, type TimeBudget } from './time-budget.ts';
 
 export interface GenerateProps {
@@ -25,19 +22,6 @@ export interface GenerateProps {
   readonly denoiseBlock: StateMachine;
   readonly budget: TimeBudget;
 }
-
-/** `{"tenant": ...}`, made of intrinsic functions; a name has nothing in it that JSON escapes. */
-const tenantObject = `States.StringToJson(States.Format('\\{"tenant":{}\\}', States.JsonToString(${tenantPath})))`;
-
-/** Faults of Step Functions, as its SDK integration names them, which another try may cure. */
-const curableByService = [
-  'Sfn.SfnException',
-  'Sfn.SdkClientException',
-  'Sfn.ThrottlingException',
-  'Sfn.InternalServerException',
-  'Sfn.ServiceUnavailableException',
-  'States.Timeout',
-];
 
 /**
  * A whole generation: prepare, block after block, finish. Steps live in DenoiseBlock's executions, because a Standard
@@ -56,39 +40,7 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
       id: JsonPath.stringAt('$$.Execution.Name'),
     }),
   });
-  const denoising = new CallAwsService(scope, 'Denoise block', {
-    stateName: 'Denoise block',
-    comment: 'One block, or a part of one, in an Express execution',
-    service: 'sfn',
-    action: 'startSyncExecution',
-    iamAction: 'states:StartSyncExecution',
-    iamResources: [denoiseBlock.stateMachineArn],
-    parameters: {
-      StateMachineArn: denoiseBlock.stateMachineArn,
-      // With whose it is, by this execution's own input, as the block's.
-      'Input.$': `States.JsonToString(States.JsonMerge($, ${tenantObject}, false))`,
-    },
-    // The execution's own time, and a minute for the service.
-    taskTimeout: Timeout.duration(budget.denoiseBlock.plus(Duration.minutes(1))),
-  });
-  denoising.addRetry(retry(curableByService, retries.denoiseBlock));
-  // StartSyncExecution succeeds even where the execution that it started did not.
-  const blockSucceeded = new Choice(scope, 'Block succeeded?', { stateName: 'Block succeeded?' });
-  const settling = lambdaTask(scope, 'Settle block', {
-    function: settleBlock,
-    timeout: budget.compute,
-    retries: retries.compute,
-    comment: 'A block that failed: from its start again, or the end. Redriving an execution begins here',
-    payload: TaskInput.fromObject({
-      block: JsonPath.entirePayload,
-      redrives: JsonPath.numberAt('$$.Execution.RedriveCount'),
-    }),
-  });
-  const readBlock = new Pass(scope, 'Read block', {
-    stateName: 'Read block',
-    parameters: { 'state.$': 'States.StringToJson($.Output)' },
-    outputPath: '$.state',
-  });
+  const block = blockLoop(scope, { denoiseBlock, settleBlock, budget, tenantPath });
   const recorded = new Choice(scope, 'Recorded?', { stateName: 'Recorded?' });
   const committing = lambdaTask(scope, 'Commit block', {
     function: commitBlock,
@@ -110,12 +62,10 @@ export function generate(parent: Construct, props: GenerateProps): StateMachine 
       ledger: JsonPath.objectAt('$.step.ledger'),
     }),
   });
-  preparing.next(denoising).next(blockSucceeded);
-  blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(settling);
-  settling.next(denoising);
-  readBlock.next(recorded);
+  preparing.next(block.start);
+  block.end.next(recorded);
   recorded.when(Condition.booleanEquals('$.run.recorded', true), committing.next(textDone)).otherwise(textDone);
-  textDone.when(Condition.isPresent('$.step.calls[0]'), denoising).otherwise(finishing);
+  textDone.when(Condition.isPresent('$.step.calls[0]'), block.start).otherwise(finishing);
   return stateMachine(scope, {
     name: 'Generate',
     type: StateMachineType.STANDARD,

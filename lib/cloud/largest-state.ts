@@ -56,6 +56,7 @@ function largestState(
       stop: each(limits.stops + 1, '\0'.repeat(limits.stopLength)),
     },
     retries: { timedOut: count, redrives: count },
+    chunk: { chunk: count, group: count, groups: count, stops: false },
     // Prompt and text share the positions: whichever has them, they are as long.
     prompts: each(candidates ? 1 : lanes, ids(positions)),
     contexts: each(mostMembers, each(candidates ? 1 : lanes, { ...stored, tokens: count })),
@@ -135,9 +136,13 @@ function lengthBetween(fleet: Pick<Fleet, 'catalog' | 'shape'>, lanes: Lanes): n
   return JSON.stringify(JSON.stringify(largestState(fleet, lanes, stored))).length;
 }
 
-/** How many texts one generation may make side by side, its envelopes all in the bucket where it is more than one. */
-export function mostLanes(fleet: Pick<Fleet, 'catalog' | 'shape'>): number {
-  let lanes = limits.choices;
+/**
+ * How many texts one generation may make side by side, its envelopes all in the bucket where it is more than one.
+ *
+ * @param most as many as anybody may ask for
+ */
+export function mostLanes(fleet: Pick<Fleet, 'catalog' | 'shape'>, most: number = limits.choices): number {
+  let lanes = most;
   while (lanes > 1 && 2 * lengthBetween(fleet, { lanes, candidates: false }) > stateLimitBytes) lanes--;
   return lanes;
 }

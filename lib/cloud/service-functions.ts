@@ -30,6 +30,9 @@ export interface ServiceFunctionsProps {
   /** What deploys tenants' own models, and the endpoints that they are placed on. */
   readonly deploying: StateMachine;
   readonly tenantEndpoints: readonly string[];
+  readonly batch: StateMachine;
+  /** Rows of a batch that are run side by side. */
+  readonly batchLanes: number;
   readonly kept: number;
   /** Texts that one generation may make side by side. */
   readonly mostLanes: number;
@@ -44,7 +47,7 @@ export const streamMinutes = 15;
 
 /** The functions behind the API, and the one that puts down how an execution ended. */
 export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps): ServiceFunctions {
-  const { budget, bucket, tenancy, catalog, cores, generation, deploying, tokenizerOf } = props;
+  const { budget, bucket, tenancy, catalog, cores, generation, deploying, batch, tokenizerOf } = props;
   const stack = Stack.of(scope);
   const environment = {
     ...tenancy.environment,
@@ -53,19 +56,22 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
     SLINGSHOT_KEPT: String(props.kept),
     SLINGSHOT_MOST_LANES: String(props.mostLanes),
     SLINGSHOT_GENERATE_ARN: generation.stateMachineArn,
+    SLINGSHOT_BATCH_ARN: batch.stateMachineArn,
+    SLINGSHOT_BATCH_LANES: String(props.batchLanes),
     SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()),
   };
   const arn = (service: string, resource: string, resourceName: string) =>
     stack.formatArn({ service, resource, resourceName });
   const components = `${props.prefix}-*`;
-  const executions = stack.formatArn({
-    ...{ service: 'states', resource: 'execution', resourceName: `${generation.stateMachineName}:*` },
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
+  const executionsOf = ({ stateMachineName }: StateMachine) =>
+    stack.formatArn({
+      ...{ service: 'states', resource: 'execution', resourceName: `${stateMachineName}:*` },
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
   const of = (actions: string[], resources: string[]) => new PolicyStatement({ actions, resources });
   const mayRun = [
     of(['states:StartExecution', 'states:DescribeStateMachine'], [generation.stateMachineArn]),
-    of(['states:StopExecution'], [executions]),
+    of(['states:StopExecution'], [executionsOf(generation)]),
     ...catalog.mayRead,
     ...mayUseKey(scope),
   ];
@@ -76,6 +82,8 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
   const accepted = {
     [`IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<${logicalId(generation)}.Name>:*]`]:
       'Executions of the one state machine, which have the ids of generations.',
+    [`IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<${logicalId(batch)}.Name>:*]`]:
+      'Executions of the one state machine, which have the ids of batches.',
     [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
       "Components of the stack's own endpoints.",
   };
@@ -97,7 +105,7 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
   };
   const ending = make('EndGeneration', {
     ...{ folder: 'end-generation', timeout: budget.compute },
-    statements: [of(['states:DescribeExecution'], [executions]), ...mayUseKey(scope)],
+    statements: [of(['states:DescribeExecution'], [generation, batch].map(executionsOf)), ...mayUseKey(scope)],
   });
   new Rule(scope, 'GenerationEnded', {
     description: 'An execution that ended, however it did',
@@ -105,7 +113,7 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
       source: ['aws.states'],
       detailType: ['Step Functions Execution Status Change'],
       detail: {
-        stateMachineArn: [generation.stateMachineArn],
+        stateMachineArn: [generation.stateMachineArn, batch.stateMachineArn],
         status: deliveredEnds,
       },
     },
@@ -120,13 +128,17 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
         SLINGSHOT_DEPLOY_MODEL_ARN: deploying.stateMachineArn,
         SLINGSHOT_TENANT_ENDPOINTS: props.tenantEndpoints.join(','),
       },
-      statements: [...mayRun, mayAsk, of(['states:StartExecution'], [deploying.stateMachineArn])],
+      statements: [
+        ...mayRun,
+        mayAsk,
+        of(['states:StartExecution'], [deploying.stateMachineArn, batch.stateMachineArn]),
+      ],
     }),
     operate: make('Operate', {
       ...{ folder: 'operate', timeout: Duration.seconds(apiSeconds), tokenizerOf },
       statements: [
         of(['states:DescribeStateMachine', 'states:ListExecutions'], [generation.stateMachineArn]),
-        of(['states:GetExecutionHistory'], [executions]),
+        of(['states:GetExecutionHistory'], [executionsOf(generation)]),
         ...tenancy.mayTouch(['Query'], [tenantsPartition]),
         ...catalog.mayRead,
       ],

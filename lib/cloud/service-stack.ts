@@ -2,11 +2,14 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { maxLanes } from '../../models/ssd2/generation.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Fleet } from '../fleet.ts';
 import { api } from './api.ts';
 import type { Artefacts } from './artefacts.ts';
 import { authoriser } from './authoriser.ts';
+import { batch } from './batch.ts';
+import { batchEvents, batchFunctions } from './batch-functions.ts';
 import { consoleSite } from './console-site.ts';
 import { mayUseKey } from './customer-key.ts';
 import type { DataStack } from './data-stack.ts';
@@ -35,10 +38,13 @@ export interface ServiceStackProps extends StackProps {
   readonly models: Pick<ModelsStack, 'endpoints' | 'tenantEndpoints' | 'registered' | 'catalog'>;
 }
 
+/** Rows of a batch that are run side by side, where a state has room for as many. */
+const usualBatchLanes = 16;
+
 /** The API, the functions behind it, and the state machines that drive the models. */
 export class ServiceStack extends Stack {
   readonly gateway: RestApi;
-  readonly machines: Readonly<Record<'generate' | 'denoiseBlock' | 'deployModel', StateMachine>>;
+  readonly machines: Readonly<Record<'generate' | 'denoiseBlock' | 'deployModel' | 'batch', StateMachine>>;
   readonly functions: Functions & ServiceFunctions & ModelFunctions;
 
   constructor(scope: Construct, id: string, props: ServiceStackProps) {
@@ -63,17 +69,27 @@ export class ServiceStack extends Stack {
       ...{ ...shared, modelStore: data.modelStore, endpoints: models.tenantEndpoints },
     });
     const deploying = deployModel(this, { ...registering, budget, prefix, container: models.registered });
+    const most = mostLanes({ catalog, shape: fleet.shape }, maxLanes);
+    const batchLanes = Math.min(usualBatchLanes, most);
+    const ofBatches = batchFunctions(this, { ...shared, mostLanes: most, lanes: batchLanes });
+    const rows = batch(this, {
+      ...{ functions: { ...ofBatches, settleBlock: made.settleBlock }, bucket, denoiseBlock: block, budget },
+    });
+    for (const statement of mayUseKey(this)) rows.addToRolePolicy(statement);
+    batchEvents(this, { budget, bucket, tenancy, machine: rows });
     const behind = serviceFunctions(this, {
-      ...{ ...shared, generation, deploying, tenantEndpoints: models.tenantEndpoints, cores: endpoints.slice(0, 1) },
+      ...{ ...shared, generation, deploying, batch: rows, batchLanes },
+      ...{ tenantEndpoints: models.tenantEndpoints, cores: endpoints.slice(0, 1) },
       mostLanes: mostLanes({ catalog, shape: fleet.shape }),
     });
     this.gateway = api(this, { functions: behind, authorizer: authoriser(this, { tenancy, budget }), settings });
     if (site !== undefined) consoleSite(this, { folder: site, gateway: this.gateway });
-    this.machines = { generate: generation, denoiseBlock: block, deployModel: deploying };
+    this.machines = { generate: generation, denoiseBlock: block, deployModel: deploying, batch: rows };
     this.functions = { ...made, ...behind, ...registering };
     new CfnOutput(this, 'ApiUrl', { value: this.gateway.url });
     new CfnOutput(this, 'DeployModelArn', { value: deploying.stateMachineArn });
     new CfnOutput(this, 'TenantEndpoints', { value: models.tenantEndpoints.join(',') });
     new CfnOutput(this, 'GenerateArn', { value: generation.stateMachineArn });
+    new CfnOutput(this, 'BatchArn', { value: rows.stateMachineArn });
   }
 }

@@ -115,7 +115,7 @@ function tenantStatements(scope: Construct, table: Table, bucket: Bucket): Polic
       },
     }),
     new PolicyStatement({
-      actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+      actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
       resources: [bucket.arnForObjects(`${ownerPrefix(taggedTenant)}/*`)],
     }),
     ...mayUseKey(scope),

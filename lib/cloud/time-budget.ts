@@ -15,6 +15,10 @@ export interface TimeBudget {
   readonly validate: Duration;
   /** A function that asks nobody. */
   readonly compute: Duration;
+  /** A function that turns some rows to tokens, or back. */
+  readonly chunk: Duration;
+  /** A function that goes through a whole file. */
+  readonly batchFile: Duration;
   readonly denoiseBlock: Duration;
   readonly generate: Duration;
 }
@@ -29,6 +33,9 @@ export function timeBudget(endpoint: Duration = defaultEndpointTimeout): TimeBud
     visit: Duration.seconds(2 * seconds + 5),
     validate: Duration.minutes(5),
     compute: Duration.seconds(10),
+    chunk: Duration.minutes(1),
+    // Lambda's limit.
+    batchFile: Duration.minutes(15),
     // An Express execution's limit.
     denoiseBlock: Duration.minutes(5),
     generate: Duration.hours(12),
@@ -36,4 +43,4 @@ export function timeBudget(endpoint: Duration = defaultEndpointTimeout): TimeBud
 }
 
 /** How often a task is tried again. */
-export const retries = { call: 3, visit: 2, compute: 3, denoiseBlock: 3 };
+export const retries = { call: 3, visit: 2, compute: 3, batchFile: 2, denoiseBlock: 3 };

@@ -1,4 +1,5 @@
 import { functionFolder } from '../cloud/function-folder.ts';
+import { isDistributed, readDistributedMap } from './distributed-map/map-state.ts';
 import type { Statement } from './iam/policy.ts';
 import { readRoles, readServiceStatements } from './iam/roles.ts';
 import { resolver } from './references.ts';
@@ -47,6 +48,8 @@ export interface LocalStack {
   readonly roles: ReadonlyMap<string, readonly Statement[]>;
   /** What functions may do without a session. */
   readonly ownRights: readonly Statement[];
+  /** What the keys of objects are like whose making is told to a function, with `*` for anything. */
+  readonly announcedKeys: readonly string[];
   /** The stack's outputs, by name. */
   readonly outputs: ReadonlyMap<string, string>;
 }
@@ -62,9 +65,11 @@ export function readTemplate({ Resources, Outputs = {} }: Template): LocalStack 
   const functions = new Map<string, LocalFunction>();
   const buckets: string[] = [];
   const tables: string[] = [];
+  const announcedKeys: string[] = [];
   for (const [logicalId, { Type, Properties, Metadata }] of Object.entries(Resources)) {
     const arn = arnOf(logicalId);
     if (Type === 'AWS::S3::Bucket') buckets.push(resolve({ Ref: logicalId }));
+    if (Type === 'AWS::Events::Rule') announcedKeys.push(...announcedBy(Properties.EventPattern));
     if (Type === 'AWS::DynamoDB::Table') tables.push(resolve({ Ref: logicalId }));
     if (Type === 'AWS::StepFunctions::StateMachine') {
       const definition: Definition = JSON.parse(resolve(Properties.DefinitionString));
@@ -81,7 +86,13 @@ export function readTemplate({ Resources, Outputs = {} }: Template): LocalStack 
   }
   const outputs = new Map(Object.entries(Outputs).map(([name, { Value }]) => [name, resolve(Value)]));
   const [roles, ownRights] = [readRoles(Resources, resolve), readServiceStatements(Resources, resolve)];
-  return { machines, functions, buckets, tables, roles, ownRights, outputs };
+  return { machines, functions, buckets, tables, announcedKeys, roles, ownRights, outputs };
+}
+
+/** The keys that a rule of EventBridge is about, where it is about new objects. */
+function announcedBy(pattern: unknown): string[] {
+  const { source, detail } = pattern as { source?: string[]; detail?: { object?: { key?: { wildcard: string }[] } } };
+  return source?.includes('aws.s3') ? (detail?.object?.key ?? []).map(({ wildcard }) => wildcard) : [];
 }
 
 /**
@@ -89,19 +100,20 @@ export function readTemplate({ Resources, Outputs = {} }: Template): LocalStack 
  *
  * @throws Error naming the state
  */
-export function refuseUnsupported(definition: Definition, machine: string): void {
+export function refuseUnsupported(definition: Definition, machine: string, isNested = false): void {
   if (definition.QueryLanguage === 'JSONata') throw new Error(`${machine}: the local cloud does not run JSONata`);
   for (const [name, state] of Object.entries(definition.States)) {
     const where = `${machine}, state ${name}`;
     if (state.QueryLanguage === 'JSONata') throw new Error(`${where}: the local cloud does not run JSONata`);
-    if (state.ItemProcessor?.ProcessorConfig?.Mode === 'DISTRIBUTED') {
-      throw new Error(`${where}: the local cloud does not run a Distributed Map`);
+    if (isDistributed(state)) {
+      if (isNested) throw new Error(`${where}: the local cloud does not run a Distributed Map inside of another state`);
+      readDistributedMap(state, where);
     }
     if (state.Resource?.endsWith('.sync') || state.Resource?.endsWith('.waitForTaskToken')) {
       throw new Error(`${where}: the local cloud does not run ${state.Resource}`);
     }
     for (const nested of [state.ItemProcessor, ...(state.Branches ?? [])])
-      if (nested) refuseUnsupported(nested, machine);
+      if (nested) refuseUnsupported(nested, machine, true);
   }
 }
 

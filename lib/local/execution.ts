@@ -40,6 +40,7 @@ export class Execution {
   #entered: Place | undefined;
   #result: ExecutionResult | undefined;
   #abort = () => {};
+  #isAborted = false;
   ended: Promise<ExecutionResult>;
 
   constructor(definition: Definition, input: string, options: ExecutionOptions) {
@@ -58,7 +59,13 @@ export class Execution {
     return this.#entered?.state;
   }
 
+  /** Whether it was stopped from outside. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
   abort(): void {
+    this.#isAborted = true;
     this.#abort();
   }
 
@@ -69,6 +76,7 @@ export class Execution {
       throw Object.assign(new Error('the execution did not fail'), { name: 'ExecutionNotRedrivable' });
     }
     this.#redrives++;
+    this.#isAborted = false;
     this.#result = undefined;
     // The execution's own input stays what it was; that of the state comes back by a state of its own.
     const again = { Type: 'Pass', Result: place.input, Next: place.state };

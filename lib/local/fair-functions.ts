@@ -19,6 +19,7 @@ export class FairFunctions {
 
 /** Whom a task is for, as its state machine says; empty for an operator's own. */
 function tenantIn(input: unknown): string {
-  const { run, request } = (input ?? {}) as { run?: { tenant?: unknown }; request?: { tenant?: unknown } };
-  return String(run?.tenant ?? request?.tenant ?? '');
+  type Told = { run?: { tenant?: unknown }; request?: { tenant?: unknown }; tenant?: unknown };
+  const { run, request, tenant } = (input ?? {}) as Told;
+  return String(run?.tenant ?? request?.tenant ?? tenant ?? '');
 }

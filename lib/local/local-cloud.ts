@@ -17,7 +17,8 @@ import { runGeneration } from '../generate.ts';
 import { LocalAws } from './aws-environment.ts';
 import { cachedTemplate } from './cached-template.ts';
 import { LocalComponents } from './components.ts';
-import { type LocalFunction, readTemplate } from './definitions.ts';
+import { type LocalFunction, readTemplate, tasksOf } from './definitions.ts';
+import { Drops } from './drops.ts';
 import { FairFunctions } from './fair-functions.ts';
 import { Identities, type LongCredentials } from './iam/identities.ts';
 import { startSts } from './iam/sts.ts';
@@ -55,11 +56,8 @@ export interface ServiceHandlers {
   readonly authorise: ReturnType<typeof localAuthoriser>;
 }
 
-/** Functions of the API, which are there where there is a table. */
-const serviceFolders = ['api', 'stream', 'operate', 'authorise', 'end-generation'];
-
-/** Functions that ask models. */
-const modelFolders = ['invoke-model', 'denoise-visit'];
+/** Functions that ask models, which take turns there, and those that go through whole files. */
+const untimed = ['invoke-model', 'denoise-visit', 'batch-file'];
 /** Functions that are loaded once they are called. */
 const rareFolders = ['validate-model', 'publish-model'];
 
@@ -73,6 +71,7 @@ interface Parts {
   readonly resources: Resources;
   readonly operator: LongCredentials;
   readonly environment: Readonly<Record<string, string>>;
+  readonly drops: Drops;
   /** Whether somebody wants to see the steps. */
   readonly watched: boolean;
 }
@@ -150,7 +149,7 @@ export class LocalCloud {
     const template = folder
       ? await cachedTemplate(pinned, options, folder.template, outdir)
       : (await import('./synthesise.ts')).synthesise(pinned, options, outdir);
-    const { machines, functions, buckets, tables, roles, ownRights, outputs } = readTemplate(template);
+    const { machines, functions, buckets, tables, announcedKeys, roles, ownRights, outputs } = readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
     const endpoints = new Map(await starting);
@@ -171,12 +170,22 @@ export class LocalCloud {
     const identities = new Identities(aws.operator, roles, service);
     take(await startSts(identities));
     const objects = [{ ...localCatalog, body: JSON.stringify(pinned.catalog) }];
-    take(await startS3({ buckets, objects, identities, ...(folder ? { folder: folder.s3 } : {}) }));
+    const drops = new Drops(announcedKeys);
+    take(
+      await startS3({
+        ...{ buckets, objects, identities, onCreated: ({ key }) => drops.tell(key) },
+        ...(folder ? { folder: folder.s3 } : {}),
+      }),
+    );
     if (state !== undefined) {
       const { startDynamoDb } = await import('./dynamodb.ts');
       take(await startDynamoDb({ tables, identities, ...(folder ? { folder: folder.dynamodb } : {}) }));
     }
 
+    const batchArn = outputs.get('BatchArn');
+    // Batches have their records in the table.
+    const running = [...machines.values()].filter(({ arn }) => state !== undefined || arn !== batchArn);
+    const called = new Set(running.flatMap(({ definition }) => [...tasksOf(definition).values()]));
     const handlers = new Map<string, (input: unknown) => Promise<unknown>>();
     const settingsOf = new Map<string, Readonly<Record<string, string>>>();
     const byFolder = new Map<string, LocalFunction>();
@@ -185,14 +194,13 @@ export class LocalCloud {
       const local = { ...made, environment: { ...made.environment, SLINGSHOT_MODEL_DIRECTORY: fleet.core.directory } };
       settingsOf.set(local.folder, local.environment);
       byFolder.set(local.folder, local);
-      if (serviceFolders.includes(local.folder)) continue;
+      if (!called.has(local.arn)) continue;
       if (rareFolders.includes(local.folder)) {
         handlers.set(local.arn, async (input) => (await load(local))(input));
         continue;
       }
       const handler = await load(local);
-      // What waits for a model takes turns there.
-      handlers.set(local.arn, modelFolders.includes(local.folder) ? handler : fair.around(handler));
+      handlers.set(local.arn, untimed.includes(local.folder) ? handler : fair.around(handler));
     }
     const named = (name: string) => byFolder.get(name) as LocalFunction;
     const behind =
@@ -216,7 +224,7 @@ export class LocalCloud {
     let client: SFNClient | undefined;
     for (const [resource, act] of components.tasks()) handlers.set(resource, act);
     handlers.set(startSyncExecution, async (input) => startSync(client as SFNClient, input as SyncInput));
-    const stepFunctions = await startStepFunctions(machines.values(), handlers, options.watch, onEnd);
+    const stepFunctions = await startStepFunctions(running, handlers, options.watch, onEnd);
     take(stepFunctions);
     client = new SFNClient({ requestHandler: connections, disableHostPrefix: true, maxAttempts: 1 });
     const run = (input: ExecutionInput, signal?: AbortSignal) =>
@@ -224,7 +232,13 @@ export class LocalCloud {
         ...(signal ? { signal } : {}),
         wait: (executionArn) => stepFunctions.executions.ended(executionArn),
       });
-    const environment = settingsOf.get('prepare') ?? {};
+    const environment = { ...settingsOf.get('api'), ...settingsOf.get('prepare') };
+    if (behind) {
+      const drop = await load(named('drop-batch'));
+      drops.open({ bucket: environment.SLINGSHOT_BUCKET, credentials: aws.operator }, (event) =>
+        delivered(drop, event),
+      );
+    }
     const models = {
       ...{ deployModelArn: outputs.get('DeployModelArn') ?? '', prefix: localPrefix, core: fleet.core.directory },
       endpoints: (outputs.get('TenantEndpoints') ?? '').split(','),
@@ -232,7 +246,7 @@ export class LocalCloud {
     await folder?.publish({ ...noteOf(environment, generateArn, aws.operator), models });
     return new LocalCloud({
       ...{ endpoints, generateArn, client, run, resources, service: behind, operator: aws.operator },
-      ...{ environment, models },
+      ...{ environment, models, drops },
       watched: options.onStep !== undefined,
     });
   }
@@ -245,6 +259,11 @@ export class LocalCloud {
     if (context && !stored) throw new InvalidRequest('context: needs a tenant');
     const input = { ...request, watched: this.#parts.watched, ...(stored ? { context: stored } : {}) };
     return onlyLane(await this.#parts.run(input, signal));
+  }
+
+  /** Tells once more of the objects that are there whose making is told of: a process before may have come no further. */
+  tellOfDrops(): Promise<void> {
+    return this.#parts.drops.tellOfAll();
   }
 
   async stop(): Promise<void> {

@@ -12,10 +12,18 @@ export interface LocalS3Options {
   readonly identities?: Identities;
   /** Where objects are kept; in memory when absent. */
   readonly folder?: string;
+  /** Told of each object that is put, as the bucket tells EventBridge. */
+  readonly onCreated?: (object: { readonly bucket: string; readonly key: string }) => void;
 }
 
 /** S3 on loopback: an object is there as a whole or not at all. */
-export async function startS3({ buckets, objects = [], identities, folder }: LocalS3Options): Promise<LocalService> {
+export async function startS3({
+  buckets,
+  objects = [],
+  identities,
+  folder,
+  onCreated,
+}: LocalS3Options): Promise<LocalService> {
   // Its own start function would listen on every interface.
   const server = buildApp({ logger: false, ...(folder ? { stores: await persistentStores(folder) } : {}) });
   let guarded = false;
@@ -34,6 +42,15 @@ export async function startS3({ buckets, objects = [], identities, folder }: Loc
         .send(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`);
     }
   });
+  if (onCreated) {
+    server.addHook('onResponse', async ({ method, params, query }, { statusCode }) => {
+      const { bucket = '', '*': key = '' } = params as Record<string, string | undefined>;
+      const { uploadId } = query as { uploadId?: string };
+      // Parts of an object are none; what ends an upload makes one.
+      const makes = uploadId === undefined ? method === 'PUT' : method === 'POST';
+      if (guarded && key !== '' && makes && statusCode === 200) onCreated({ bucket, key });
+    });
+  }
   const put = async (url: string, payload?: string) => {
     const { statusCode, body } = await server.inject({ method: 'PUT', url, ...(payload ? { payload } : {}) });
     if (statusCode !== 200) throw new Error(`the local S3 does not make ${url}: ${body}`);

@@ -9,6 +9,7 @@ import { frontServer } from './front/front.ts';
 import { type Address, close, listen } from './listen.ts';
 import { LocalCloud, type LocalOptions } from './local-cloud.ts';
 import { recoverGenerations } from './recover.ts';
+import { recoverBatches } from './recover-batches.ts';
 import { sweep } from './sweep.ts';
 
 export interface ServiceOptions extends Partial<LocalOptions> {
@@ -32,7 +33,7 @@ export interface ServiceHere {
   readonly url: string;
   readonly cloud: LocalCloud;
   readonly administration: Administration & Required<Pick<Administration, 'generations'>>;
-  /** Ids of generations that a killed process left, and that started again. */
+  /** Ids of generations and batches that a killed process left, and that started again. */
   readonly recovered: readonly string[];
   stop(): Promise<void>;
 }
@@ -46,6 +47,8 @@ export async function startServiceHere(fleet: Fleet, options: ServiceOptions): P
     if (!service) throw new Error('the local cloud has no API');
     const administration = administrationOf(cloud, actor);
     const recovered = await recoverGenerations(administration, cloud.environment);
+    recovered.push(...(await recoverBatches(administration, cloud.environment)));
+    await cloud.tellOfDrops();
     await sweep(administration);
     const sweeping = setInterval(() => void sweep(administration).catch(() => {}), sweepMilliseconds);
     sweeping.unref();

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { StateMachine } from 'aws-local-stepfunctions';
-import { type LocalStateMachine, tasksOf } from './definitions.ts';
+import { type Definition, type LocalStateMachine, tasksOf } from './definitions.ts';
+import { type DistributedMapState, isDistributed, readDistributedMap, standIn } from './distributed-map/map-state.ts';
+import { bucketStore } from './distributed-map/map-store.ts';
+import { runDistributedMap } from './distributed-map/run-map.ts';
 import { Execution, type ExecutionEvent, type ExecutionResult, type TaskFunctions } from './execution.ts';
 import { close, listen } from './listen.ts';
 import { readBody } from './read-body.ts';
@@ -44,15 +47,38 @@ export class LocalStepFunctions {
     this.#watch = watch;
     this.#onEnd = onEnd;
     for (const machine of machines) {
-      const tasks = [...tasksOf(machine.definition)].map(([name, resource]) => {
-        const handler = handlers.get(resource);
-        if (!handler) throw new Error(`state ${name}: nothing handles ${resource} in the local cloud`);
-        return [name, task(name, handler)] as const;
+      const maps = new Map<string, (input: unknown) => Promise<unknown>>();
+      const States = Object.entries(machine.definition.States).map(([name, state]) => {
+        if (!isDistributed(state)) return [name, state] as const;
+        const resource = `local:distributed-map:${name}`;
+        maps.set(resource, this.#mapOf(readDistributedMap(state, `${machine.arn}, state ${name}`), machine, handlers));
+        return [name, standIn(state, resource)] as const;
       });
+      const definition: Definition = { ...machine.definition, States: Object.fromEntries(States) };
       // For what it checks; each execution makes its own, unchecked.
-      new StateMachine(machine.definition as never, { validationOptions: { checkArn: false } });
-      this.#machines.set(machine.arn, { ...machine, tasks: Object.fromEntries(tasks) });
+      new StateMachine(definition as never, { validationOptions: { checkArn: false } });
+      const tasks = tasksWith(definition, new Map([...handlers, ...maps]));
+      this.#machines.set(machine.arn, { ...machine, definition, tasks });
     }
+  }
+
+  /** A Distributed Map as a Task of its own, whose children are executions. */
+  #mapOf(state: DistributedMapState, machine: LocalStateMachine, handlers: TaskHandlers) {
+    const { ProcessorConfig, ...definition } = state.processor;
+    new StateMachine(definition as never, { validationOptions: { checkArn: false } });
+    const tasks = tasksWith(definition, handlers);
+    const store = bucketStore();
+    return (input: unknown) => {
+      const known = input as { input: unknown; execution: { Id: string } };
+      return runDistributedMap(state, known, {
+        ...{ store, machineArn: machine.arn },
+        start: (name, childInput) => {
+          const arn = executionArn(`${machine.arn}/${state.label}`, name);
+          return { arn, execution: this.#execute({ arn, name, definition, tasks }, childInput) };
+        },
+        isStopped: () => this.#execution(known.execution.Id).isAborted,
+      });
+    };
   }
 
   /** The API over HTTP: what starts, describes, lists, stops and redrives executions, and describes machines. */
@@ -173,13 +199,32 @@ export class LocalStepFunctions {
       throw namedError('ValidationException', (error as Error).message);
     }
     const arn = executionArn(stateMachineArn, name);
+    return { arn, execution: this.#execute({ ...machine, arn, name }, input) };
+  }
+
+  #execute({ arn, name, definition, tasks }: Executable, input: string): Execution {
     const watch = this.#watch;
     const onEvent = watch ? { onEvent: (event: ExecutionEvent) => watch(arn, event) } : {};
-    return {
-      arn,
-      execution: new Execution(machine.definition, input, { arn, name, tasks: machine.tasks, ...onEvent }),
-    };
+    return new Execution(definition, input, { arn, name, tasks, ...onEvent });
   }
+}
+
+/** What an execution is made of. */
+interface Executable {
+  readonly arn: string;
+  readonly name: string;
+  readonly definition: Definition;
+  readonly tasks: TaskFunctions;
+}
+
+/** What each Task of a definition does. @throws Error naming one that nothing does */
+function tasksWith(definition: Definition, handlers: TaskHandlers): TaskFunctions {
+  const tasks = [...tasksOf(definition)].map(([name, resource]) => {
+    const handler = handlers.get(resource);
+    if (!handler) throw new Error(`state ${name}: nothing handles ${resource} in the local cloud`);
+    return [name, task(name, handler)] as const;
+  });
+  return Object.fromEntries(tasks);
 }
 
 function executionArn(stateMachineArn: string, name: string): string {

@@ -11,9 +11,9 @@ import { tinyFleet } from './tiny-fleet.ts';
 
 /**
  * Seven of the state machines that generate, those of the service (three behind the API, the authoriser, and the end of
- * executions), and two that deploy tenants' own models.
+ * executions), two that deploy tenants' own models, and three of batches.
  */
-export const functionCount = 7 + 5 + 2;
+export const functionCount = 7 + 5 + 2 + 3;
 
 /** Stacks of a tiny fleet, synthesised into a folder of their own. */
 export class Stacks {

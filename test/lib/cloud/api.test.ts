@@ -119,7 +119,22 @@ it('an execution that ended, however it did, is told to the function that puts i
   template.hasResourceProperties('AWS::Events::Rule', {
     EventPattern: {
       source: ['aws.states'],
-      detail: { status: ['FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: [Match.anyValue()] },
+      detail: { status: ['FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: [Match.anyValue(), Match.anyValue()] },
     },
+  });
+});
+
+it('a file that is dropped into a tenant’s folder is told to the function that makes a batch of it, or kept', () => {
+  template.hasResourceProperties('AWS::Events::Rule', {
+    EventPattern: {
+      source: ['aws.s3'],
+      'detail-type': ['Object Created'],
+      detail: {
+        object: {
+          key: [{ wildcard: 'tenants/*/batches/in/*.jsonl' }, { wildcard: 'tenants/*/batches/in/*.jsonl.gz' }],
+        },
+      },
+    },
+    Targets: [{ DeadLetterConfig: { Arn: Match.anyValue() }, RetryPolicy: { MaximumRetryAttempts: 185 } }],
   });
 });

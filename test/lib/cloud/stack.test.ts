@@ -118,12 +118,12 @@ describe('the stacks', () => {
       });
     }
     const machines = resourcesOf(all, 'AWS::StepFunctions::StateMachine');
-    expect(machines).toHaveLength(3);
+    expect(machines).toHaveLength(4);
     for (const { Properties } of machines) {
       expect(Properties.EncryptionConfiguration).toMatchObject({ Type: 'CUSTOMER_MANAGED_KMS_KEY', KmsKeyId: key });
     }
     const groups = resourcesOf(all, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(functionCount + 2 + 2 + 3 + 1);
+    expect(groups).toHaveLength(functionCount + 4 + 2 + 2 + 1);
     for (const { Properties } of groups) expect(Properties.KmsKeyId).toEqual(key);
     template.hasResource('AWS::KMS::Key', { Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
 

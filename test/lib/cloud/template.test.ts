@@ -16,8 +16,10 @@ beforeAll(async () => {
   all = templates(stacks.build());
   [template] = all;
   const { machines } = readTemplate(template.toJSON() as never);
-  const generating = [...machines].filter(([id]) => /^(Generate|DenoiseBlock)/.test(id));
-  definitions = Object.fromEntries(generating.map(([, { type, definition }]) => [type, definition]));
+  const ours = [...machines].filter(([id]) => /^(Generate|DenoiseBlock|Batch)/.test(id));
+  definitions = Object.fromEntries(
+    ours.map(([id, { type, definition }]) => [id.startsWith('Batch') ? 'BATCH' : type, definition]),
+  );
 });
 afterAll(() => stacks.remove());
 
@@ -51,6 +53,72 @@ describe('the state machines', () => {
     expect([...tasksOf(definitions.EXPRESS).keys()].sort()).toEqual(['Ask model', 'Reduce', 'Visit']);
   });
 
+  it('Batch is Standard: a Distributed Map whose children are executions that loop over blocks', () => {
+    expect(statesOf('BATCH')).toEqual({
+      Validate: 'Task',
+      'Rows to run?': 'Choice',
+      Chunks: 'Map',
+      Assemble: 'Task',
+    });
+    const { Chunks } = definitions.BATCH.States;
+    expect(Chunks).toMatchObject({
+      Label: 'Chunks',
+      MaxConcurrencyPath: '$.maxConcurrency',
+      ToleratedFailurePercentage: 100,
+      ItemReader: {
+        Resource: 'arn:aws:states:::s3:getObject',
+        ReaderConfig: { InputType: 'JSONL', MaxItemsPath: '$.rows' },
+        Parameters: { Bucket: expect.any(String), 'Key.$': '$.index' },
+      },
+      ItemBatcher: {
+        MaxItemsPerBatchPath: '$.lanes',
+        BatchInput: {
+          'tenant.$': '$$.Execution.Input.tenant',
+          'batch.$': '$$.Execution.Input.batch',
+          'lanes.$': '$.lanes',
+        },
+      },
+      ResultWriter: {
+        Resource: 'arn:aws:states:::s3:putObject',
+        Parameters: { Bucket: expect.any(String), 'Prefix.$': '$.prefix' },
+        WriterConfig: { OutputType: 'JSONL', Transformation: 'COMPACT' },
+      },
+      ItemProcessor: { ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' }, StartAt: 'First group' },
+    });
+    expect([...tasksOf(Chunks.ItemProcessor as Definition).keys()].sort()).toEqual([
+      ...['Commit chunk', 'Denoise block', 'Finish chunk', 'Prepare chunk', 'Settle block'],
+    ]);
+  });
+
+  it('Batch may read and write what has no words of any tenant, and start its own children', () => {
+    const role = Object.keys(template.findResources('AWS::IAM::Role')).find((id) =>
+      id.startsWith('BatchStateMachineRole'),
+    );
+    const own = statementsOf(all, role ?? '');
+    const objects = own.filter(({ Action }) => [Action].flat().some((action) => String(action).startsWith('s3:')));
+    expect(objects.length).toBeGreaterThan(0);
+    for (const { Resource } of objects) expect(JSON.stringify(Resource)).toMatch(/shared\/batches\/\*/);
+    const states = own.filter(({ Action }) => [Action].flat().some((action) => String(action).startsWith('states:')));
+    const may = Object.fromEntries(
+      states.map(({ Action, Resource }) => [[Action].flat().join(), JSON.stringify(Resource)]),
+    );
+    expect(Object.keys(may).sort()).toEqual([
+      ...['states:DescribeExecution,states:StopExecution', 'states:RedriveExecution', 'states:StartExecution'],
+      'states:StartSyncExecution',
+    ]);
+    expect(may['states:StartExecution']).toContain('BatchStateMachine');
+    expect(may['states:StartSyncExecution']).toContain('DenoiseBlockStateMachine');
+  });
+
+  it('take what the context object says under keys that say so: elsewhere a path is a text', () => {
+    const texts = (value: unknown, field = ''): string[] => {
+      if (typeof value === 'string') return value.startsWith('$$.') && !/(\.\$|Variable)$/.test(field) ? [field] : [];
+      if (typeof value !== 'object' || value === null) return [];
+      return Object.entries(value).flatMap(([name, inner]) => texts(inner, name));
+    };
+    for (const definition of Object.values(definitions)) expect(texts(definition)).toEqual([]);
+  });
+
   it('are valid Amazon States Language', () => {
     for (const definition of Object.values(definitions)) {
       const { isValid, errorsText } = validateAsl(definition);
@@ -65,7 +133,7 @@ describe('the state machines', () => {
         ...(state.ItemProcessor ? tasks(state.ItemProcessor) : []),
       ]);
     const all = Object.values(definitions).flatMap(tasks);
-    expect(all).toHaveLength(8);
+    expect(all).toHaveLength(8 + 7);
     for (const [name, { TimeoutSeconds, Retry }] of all) {
       expect(TimeoutSeconds, name).toBeGreaterThan(0);
       expect(Retry, name).not.toHaveLength(0);
@@ -87,7 +155,7 @@ describe('the state machines', () => {
   });
 
   it('log all events, without the text, and trace', () => {
-    template.resourceCountIs('AWS::StepFunctions::StateMachine', 3);
+    template.resourceCountIs('AWS::StepFunctions::StateMachine', 4);
     template.allResourcesProperties('AWS::StepFunctions::StateMachine', {
       LoggingConfiguration: Match.objectLike({ Level: 'ALL', IncludeExecutionData: false }),
       TracingConfiguration: { Enabled: true },
@@ -145,7 +213,7 @@ describe('the functions', () => {
   it('touch the objects of no tenant by themselves, and in a session of the tenant if they have to', () => {
     const kinds = (folder: string) =>
       statements(folder).flatMap(({ Action, Resource }) =>
-        (JSON.stringify(Resource).match(/(?<=shared\/)(contexts|envelopes|reports)|(?<=\/)tenants/g) ?? []).map(
+        (JSON.stringify(Resource).match(/(?<=shared\/)(contexts|envelopes|reports|batches)|(?<=\/)tenants/g) ?? []).map(
           (kind) => [kind, ...[Action].flat().map((action) => String(action).replace('s3:', ''))],
         ),
       );
@@ -154,18 +222,23 @@ describe('the functions', () => {
     expect(kinds('invoke-model')).toEqual([envelopes]);
     expect(kinds('denoise-visit')).toEqual([reports, envelopes]);
     expect(kinds('reduce')).toEqual([reports, envelopes]);
-    for (const folder of ['prepare', 'finish', 'settle-block', 'api', 'stream']) expect(kinds(folder)).toEqual([]);
+    expect(kinds('batch-file')).toEqual([['batches', 'GetObject', 'PutObject', 'AbortMultipartUpload']]);
+    const none = ['prepare', 'finish', 'settle-block', 'api', 'stream', 'batch-chunk', 'drop-batch'];
+    for (const folder of none) expect(kinds(folder)).toEqual([]);
     const [tenantRole, { Properties }] = Object.entries(template.findResources('AWS::IAM::Role')).find(
       ([, { Metadata }]) => Metadata?.[sessionRole],
     ) as [string, Resource];
     const mayAssume = { Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: { 'Fn::GetAtt': [tenantRole, 'Arn'] } };
     const trusted = JSON.stringify(Properties.AssumeRolePolicyDocument);
-    const ofTenants = ['prepare', 'invoke-model', 'denoise-visit', 'reduce', 'commit-block', 'finish'];
+    const ofTenants = [
+      ...['prepare', 'invoke-model', 'denoise-visit', 'reduce', 'commit-block', 'finish'],
+      ...['batch-file', 'batch-chunk'],
+    ];
     const ofService = ['api', 'stream', 'operate', 'end-generation', 'validate-model', 'publish-model'];
     for (const folder of [...ofTenants, ...ofService]) {
       expect(statements(folder), folder).toContainEqual(expect.objectContaining(mayAssume));
     }
-    expect(actions('settle-block')).not.toContain('sts:AssumeRole');
+    for (const folder of ['settle-block', 'drop-batch']) expect(actions(folder)).not.toContain('sts:AssumeRole');
     expect(trusted.match(/"Fn::GetAtt"/g)).toHaveLength(ofTenants.length + ofService.length);
   });
 

@@ -10,7 +10,9 @@ import { type Definition, readTemplate, type State } from '../../../lib/local/de
 import { synthesise } from '../../../lib/local/synthesise.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
 
-let definitions: Record<'EXPRESS' | 'STANDARD', Definition>;
+type Machine = 'EXPRESS' | 'STANDARD' | 'BATCH';
+
+let definitions: Record<Machine, Definition>;
 let timeouts: Map<string, number>;
 let remove: () => Promise<void>;
 let folder: string;
@@ -20,8 +22,10 @@ beforeAll(async () => {
   remove = tiny.remove;
   folder = await mkdtemp(join(tmpdir(), 'slingshot-budget-'));
   const { machines, functions } = readTemplate(synthesise(tiny.fleet, engineDefaults, folder));
-  const generating = [...machines].filter(([id]) => /^(Generate|DenoiseBlock)/.test(id));
-  definitions = Object.fromEntries(generating.map(([, { type, definition }]) => [type, definition])) as never;
+  const ours = [...machines].filter(([id]) => /^(Generate|DenoiseBlock|Batch)/.test(id));
+  definitions = Object.fromEntries(
+    ours.map(([id, { type, definition }]) => [id.startsWith('Batch') ? 'BATCH' : type, definition]),
+  ) as never;
   timeouts = new Map([...functions.values()].map(({ arn, timeoutMilliseconds }) => [arn, timeoutMilliseconds / 1000]));
 });
 afterAll(async () => {
@@ -37,14 +41,15 @@ interface Retrier {
   readonly MaxDelaySeconds: number;
 }
 
-function stateOf(machine: 'EXPRESS' | 'STANDARD', name: string): State {
+function stateOf(machine: Machine, name: string): State {
   const { States } = definitions[machine];
-  return States[name] ?? (States['Ask models'].ItemProcessor as Definition).States[name];
+  const inner = States['Ask models'] ?? States.Chunks;
+  return States[name] ?? (inner.ItemProcessor as Definition).States[name];
 }
 const retriersOf = (state: State) => state.Retry as Retrier[];
 
 /** Seconds that a task takes at most: each of its tries to its limit, and the longest waits between them. */
-function worst(machine: 'EXPRESS' | 'STANDARD', name: string): number {
+function worst(machine: Machine, name: string): number {
   const state = stateOf(machine, name);
   const waits = retriersOf(state).flatMap(({ MaxAttempts, IntervalSeconds, BackoffRate, MaxDelaySeconds }) =>
     Array.from({ length: MaxAttempts }, (_, i) => Math.min(MaxDelaySeconds, IntervalSeconds * BackoffRate ** i)),
@@ -56,6 +61,7 @@ const returnAfter = returnAfterMilliseconds / 1000;
 const allTasks = () => [
   ...['Ask model', 'Reduce', 'Visit'].map((name) => ['EXPRESS', name] as const),
   ...['Prepare', 'Settle block', 'Finish'].map((name) => ['STANDARD', name] as const),
+  ...['Validate', 'Prepare chunk', 'Commit chunk', 'Finish chunk', 'Assemble'].map((name) => ['BATCH', name] as const),
 ];
 
 describe('time that tries may take', () => {

@@ -11,11 +11,23 @@ describe('the local cloud refuses what its interpreter would run wrongly', () =>
     ['JSONata', machine({ A: task }, { QueryLanguage: 'JSONata' }), 'M: the local cloud does not run JSONata'],
     ['JSONata in a state', machine({ A: { ...task, QueryLanguage: 'JSONata' } }), 'M, state A'],
     [
-      'a Distributed Map',
+      'a Distributed Map of children that it does not know',
       machine({
         A: { Type: 'Map', ItemProcessor: { ...machine({ B: task }), ProcessorConfig: { Mode: 'DISTRIBUTED' } } },
       }),
-      'M, state A: the local cloud does not run a Distributed Map',
+      'M, state A, ProcessorConfig: the local cloud runs ExecutionType STANDARD alone',
+    ],
+    [
+      'a Distributed Map in a Map',
+      machine({
+        A: {
+          Type: 'Map',
+          ItemProcessor: machine({
+            B: { Type: 'Map', ItemProcessor: { ...machine({ C: task }), ProcessorConfig: { Mode: 'DISTRIBUTED' } } },
+          }),
+        },
+      }),
+      'M, state B: the local cloud does not run a Distributed Map inside of another state',
     ],
     [
       'a job to wait for, inside a branch',

@@ -1,0 +1,29 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { bucketOptions } from '../../../functions/shared/tenant-clients.ts';
+import { failure } from './map-state.ts';
+import type { MapStore } from './run-map.ts';
+
+/** The bucket of the local cloud, with what its functions may do by themselves. */
+export function bucketStore(): MapStore {
+  let client: S3Client | undefined;
+  const s3 = () => {
+    client ??= new S3Client(bucketOptions());
+    return client;
+  };
+  return {
+    async *lines(bucket, key) {
+      const command = new GetObjectCommand({ Bucket: bucket, Key: key });
+      const { Body } = await s3()
+        .send(command)
+        .catch((error) => {
+          throw failure('States.ItemReaderFailed', `s3://${bucket}/${key}: ${error.name}`);
+        });
+      yield* createInterface({ input: Body as Readable, crlfDelay: Number.POSITIVE_INFINITY });
+    },
+    async put(bucket, key, body) {
+      await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+    },
+  };
+}
