@@ -1,7 +1,7 @@
 import { useComputed } from '@preact/signals';
-import type { JSX } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { stepTime } from '../run/parts.ts';
-import { kindOf, nameOf, type Run } from '../run/run.ts';
+import { type Kind, kindOf, nameOf, type Run } from '../run/run.ts';
 import { frameAt, type Moment } from '../run/timeline.ts';
 import { columns, cursor, goTo, runs, stopPlaying, timeline } from '../state.ts';
 
@@ -23,25 +23,30 @@ function placed(run: Run, letter: string, moments: readonly Moment[]): Placed {
   return { run, letter, frames };
 }
 
+/** Where the cursor is: apart, since it moves more often than anything else changes. */
+function Now({ height }: { height: number }) {
+  const x = cursor.value + 0.5;
+  return <line {...{ x1: x, x2: x, y1: 0, y2: height }} class="now" />;
+}
+
+interface StripProps {
+  readonly title: string;
+  readonly note: ComponentChildren;
+  readonly height: number;
+  readonly children: ComponentChildren;
+}
+
 /** A row of pictures over steps; a press goes to the step. */
-function Strip({
-  title,
-  note,
-  height,
-  children,
-}: {
-  title: string;
-  note: JSX.Element | string;
-  height: number;
-  children: JSX.Element | JSX.Element[];
-}) {
-  const count = Math.max(1, timeline.value.length);
+function Strip({ title, note, height, children }: StripProps) {
+  const moments = timeline.value;
+  const count = Math.max(1, moments.length);
   const go = (event: PointerEvent & { currentTarget: SVGSVGElement }) => {
     if (event.type === 'pointermove' && event.buttons === 0) return;
     const { left, width } = event.currentTarget.getBoundingClientRect();
     stopPlaying();
     goTo(Math.floor(((event.clientX - left) / width) * count));
   };
+  const borders = moments.flatMap(({ step }, i) => (step === 0 && i > 0 ? [`M${i} 0V${height}`] : []));
   return (
     <figure class="strip">
       <figcaption>
@@ -55,17 +60,16 @@ function Strip({
         onPointerMove={go}
       >
         {children}
-        {timeline.value.flatMap(({ step }, i) =>
-          step === 0 && i > 0 ? [<line key={i} x1={i} x2={i} y1={0} y2={height} class="border" />] : [],
-        )}
-        <line x1={cursor.value + 0.5} x2={cursor.value + 0.5} y1={0} y2={height} class="now" />
+        <path d={borders.join('')} class="border" />
+        <Now height={height} />
       </svg>
     </figure>
   );
 }
 
-const rowHeight = 11;
-const rowGap = 3;
+/** The bar of a step, as a piece of a path: one element for hundreds of steps. */
+const bar = (step: number, y: number, height: number) =>
+  `M${step + 0.06} ${y.toFixed(1)}h.88v${height.toFixed(1)}h-.88z`;
 
 /** A member, and the model behind it where that is another. */
 function answeredBy(member: string, route: string): string {
@@ -74,43 +78,49 @@ function answeredBy(member: string, route: string): string {
   return model.endsWith(name) ? name : `${name} by ${model}`;
 }
 
+function RoutesNow({ of }: { of: readonly Placed[] }) {
+  const names = of.map(({ run, letter }) => {
+    const { routes = {} } = run.frames[frameAt(run.frames, timeline.value[cursor.value])] ?? {};
+    const members = Object.entries(routes).map(([member, route]) => answeredBy(member, route));
+    return `${letter}: ${members.join(', ')}`;
+  });
+  return <>{names.join(' · ')}</>;
+}
+
+const rowHeight = 11;
+const rowGap = 3;
+
 /** Who answered: a row for each member of each run, of the hue of its model. */
 function Routes({ of }: { of: readonly Placed[] }) {
   const rows = of.flatMap(({ run, letter, frames }) => {
     const members = [...new Set(run.frames.flatMap(({ routes }) => Object.keys(routes)))];
     return members.map((member) => ({ run, letter, frames, member }));
   });
-  const names = of.map(({ run, letter, frames }) => {
-    const moment = cursor.value;
-    const index = frames[moment] ?? frameAt(run.frames, timeline.value[moment]);
-    const routes = Object.entries(run.frames[index]?.routes ?? {});
-    return `${letter}: ${routes.map(([member, route]) => answeredBy(member, route)).join(', ')}`;
-  });
+  const height = Math.max(1, rows.length * (rowHeight + rowGap) - rowGap);
   return (
-    <Strip
-      title="Who answered"
-      note={names.join(' · ')}
-      height={Math.max(1, rows.length * (rowHeight + rowGap) - rowGap)}
-    >
-      {rows.map(({ run, letter, frames, member }, row) => (
-        <g key={`${letter}${member}`}>
-          {frames.flatMap((index, i) => {
-            const route = index === undefined ? undefined : run.frames[index].routes[member];
-            if (route === undefined) return [];
-            return [
-              <rect
-                key={i}
-                {...{ x: i + 0.06, y: row * (rowHeight + rowGap), width: 0.88, height: rowHeight }}
-                class={`by-${kindOf(member, route, run.model)}`}
-              >
-                <title>{`${letter}: ${answeredBy(member, route)}`}</title>
-              </rect>,
-            ];
-          })}
-        </g>
-      ))}
+    <Strip title="Who answered" note={<RoutesNow of={of} />} height={height}>
+      {rows.map(({ run, letter, frames, member }, row) => {
+        const pieces = new Map<Kind, string>();
+        frames.forEach((index, i) => {
+          const route = index === undefined ? undefined : run.frames[index].routes[member];
+          if (route === undefined) return;
+          const kind = kindOf(member, route, run.model);
+          pieces.set(kind, (pieces.get(kind) ?? '') + bar(i, row * (rowHeight + rowGap), rowHeight));
+        });
+        return [...pieces].map(([kind, d]) => (
+          <path key={`${letter}${member}${kind}`} d={d} class={`bar by-${kind}`} />
+        ));
+      })}
     </Strip>
   );
+}
+
+function EntropyNow({ of }: { of: readonly Placed[] }) {
+  const now = of.flatMap(({ run, letter }) => {
+    const frame = run.frames[frameAt(run.frames, timeline.value[cursor.value])];
+    return frame ? [`${letter} ${frame.entropy.toFixed(2)}`] : [];
+  });
+  return <>mean nats a position: {now.join(', ')}; a dot where a block halts</>;
 }
 
 const entropyHeight = 56;
@@ -118,34 +128,24 @@ const entropyHeight = 56;
 /** How unsure the block is, over its steps, until it halts. */
 function Entropy({ of }: { of: readonly Placed[] }) {
   const most = Math.max(1, ...of.flatMap(({ run }) => run.frames.map(({ entropy }) => entropy)));
-  const y = (entropy: number) => entropyHeight - 3 - (entropy / most) * (entropyHeight - 6);
-  const now = of.flatMap(({ run, letter }) => {
-    const frame = run.frames[frameAt(run.frames, timeline.value[cursor.value])];
-    return frame ? [`${letter} ${frame.entropy.toFixed(2)}`] : [];
-  });
+  const y = (entropy: number) => (entropyHeight - 3 - (entropy / most) * (entropyHeight - 6)).toFixed(1);
   return (
-    <Strip
-      title="How unsure"
-      note={`mean nats a position: ${now.join(', ')}; a dot where a block halts`}
-      height={entropyHeight}
-    >
+    <Strip title="How unsure" note={<EntropyNow of={of} />} height={entropyHeight}>
       {of.map(({ run, letter, frames }) => {
-        const pieces = new Map<number, string[]>();
+        let line = '';
+        let halts = '';
+        let last = -1;
         frames.forEach((index, i) => {
           if (index === undefined) return;
-          const { block, entropy } = run.frames[index];
-          pieces.set(block, [...(pieces.get(block) ?? []), `${i + 0.5},${y(entropy).toFixed(2)}`]);
+          const { block, entropy, done } = run.frames[index];
+          line += `${block === last ? 'L' : 'M'}${i + 0.5} ${y(entropy)}`;
+          if (done) halts += `M${i + 0.5} ${y(entropy)}h0`;
+          last = block;
         });
         return (
           <g key={letter} class={`line side-${letter}`}>
-            {[...pieces].map(([block, points]) => (
-              <polyline key={block} points={points.join(' ')} />
-            ))}
-            {frames.flatMap((index, i) =>
-              index !== undefined && run.frames[index].done
-                ? [<path key={i} d={`M${i + 0.5} ${y(run.frames[index].entropy).toFixed(2)}h0`} class="halt" />]
-                : [],
-            )}
+            <path d={line} class="course" />
+            <path d={halts} class="halt" />
           </g>
         );
       })}
@@ -153,46 +153,44 @@ function Entropy({ of }: { of: readonly Placed[] }) {
   );
 }
 
-const timeHeight = 44;
+function TimesNow({ run }: { run: Run }) {
+  const at = frameAt(run.frames, timeline.value[cursor.value]);
+  if (at < 0) return null;
+  const { slowest, model, transport, reduce, rest } = stepTime(run, at);
+  const ms = (value: number) => `${value.toFixed(0)} ms`;
+  return (
+    <>
+      <i class="swatch k-model" /> {nameOf(slowest)} {ms(model)} <i class="swatch k-transport" /> transport{' '}
+      {ms(transport)} <i class="swatch k-reduce" /> reduce {ms(reduce)} <i class="swatch k-rest" /> orchestration{' '}
+      {ms(rest)}
+    </>
+  );
+}
 
-/** Where the time of each step went, in the run of a side. */
+const timeHeight = 44;
+const parts = ['model', 'transport', 'reduce', 'rest'] as const;
+
+/** Where the time of each step went, in one run. */
 function Times({ of: { run, letter, frames } }: { of: Placed }) {
   const times = frames.map((index) => (index === undefined ? undefined : stepTime(run, index)));
   // The first step's wait would make the others invisible.
   const sorted = times.flatMap((time) => (time ? [time.total] : [])).sort((a, b) => a - b);
   const most = Math.max(1, 1.2 * (sorted[Math.floor(sorted.length * 0.95)] ?? 1));
-  const at = frameAt(run.frames, timeline.value[cursor.value]);
-  const now = at < 0 ? undefined : stepTime(run, at);
-  const ms = (value: number) => `${value.toFixed(0)} ms`;
+  const paths = { model: '', transport: '', reduce: '', rest: '' };
+  times.forEach((time, i) => {
+    if (!time) return;
+    let y = timeHeight;
+    for (const part of parts) {
+      const height = Math.min(y, (time[part] / most) * timeHeight);
+      y -= height;
+      paths[part] += bar(i, y, height);
+    }
+  });
   return (
-    <Strip
-      title={`Time a step, ${letter}`}
-      note={
-        now ? (
-          <>
-            <i class="swatch k-model" /> {nameOf(now.slowest)} {ms(now.model)} <i class="swatch k-transport" />{' '}
-            transport {ms(now.transport)} <i class="swatch k-reduce" /> reduce {ms(now.reduce)}{' '}
-            <i class="swatch k-rest" /> orchestration {ms(now.rest)}
-          </>
-        ) : (
-          ''
-        )
-      }
-      height={timeHeight}
-    >
-      {times.map((time, i) => {
-        if (!time) return <g key={i} />;
-        let y = timeHeight;
-        return (
-          <g key={i}>
-            {(['model', 'transport', 'reduce', 'rest'] as const).map((part) => {
-              const height = Math.min(y, (time[part] / most) * timeHeight);
-              y -= height;
-              return <rect key={part} {...{ x: i + 0.06, y, width: 0.88, height }} class={`k-${part}`} />;
-            })}
-          </g>
-        );
-      })}
+    <Strip title={`Time a step, ${letter}`} note={<TimesNow run={run} />} height={timeHeight}>
+      {parts.map((part) => (
+        <path key={part} d={paths[part]} class={`k-${part}`} />
+      ))}
     </Strip>
   );
 }
