@@ -9,7 +9,7 @@ import {
 } from './decoding.ts';
 import { compressMerged, type MergedLogits, merge } from './ensemble.ts';
 import type { LogitsEnvelope } from './envelope.ts';
-import { type Form, formTimestep } from './form.ts';
+import { askedPositions, type Form, formTimestep } from './form.ts';
 import { meanEntropy, stepsToRun } from './halting.ts';
 import { uniform } from './noise.ts';
 import { likeliest, perturbedChoice, project, tempered } from './projection.ts';
@@ -88,13 +88,20 @@ export const stepReportSchema = z
   .readonly();
 export type StepReport = z.infer<typeof stepReportSchema>;
 
+interface ReduceOptions {
+  /** Positions from the left whose tokens are wanted, all by default; the others need not settle. */
+  readonly needed?: number;
+  /** Whether a token ends the text: what stands behind it need not settle either. */
+  readonly ends?: (token: number) => boolean;
+  /** Whether the report is to say who decided at each position. */
+  readonly detailed?: boolean;
+}
+
 /**
  * One denoise step of one lane, once every member has answered: merge, project, decide whether to stop. A pure function
  * of its arguments, so a step run twice gives the same state.
  *
  * @param answers by member name
- * @param needed positions from the left whose tokens are wanted, all by default; the others need not settle
- * @param detailed whether the report is to say who decided at each position
  * @returns the merged logits too; compressed as an answer is, where the members are to see them at the next step
  * @throws Error when a member's answer is missing
  */
@@ -103,14 +110,14 @@ export function reduceStep(
   address: NoiseAddress,
   state: BlockState,
   answers: ReadonlyMap<string, LogitsEnvelope>,
-  { needed = decoding.block, detailed = false }: { readonly needed?: number; readonly detailed?: boolean } = {},
+  { needed = decoding.block, ends = () => false, detailed = false }: ReduceOptions = {},
 ): { state: BlockState; logits: MergedLogits; merged: LogitsEnvelope | null; report: StepReport } {
   const { vocabulary, kept } = decoding;
   const { step } = address;
   const merged = mergeAnswers(decoding, step, answers);
   const entropy = meanEntropy(merged);
   const next = decoding.form
-    ? formStep(decoding, decoding.form, address, state, merged, needed)
+    ? formStep(decoding, decoding.form, address, state, merged, { needed, ends })
     : publishedStep(decoding, address, state, merged, entropy);
   const changed = next.argmax.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
   return {
@@ -185,7 +192,7 @@ function formStep(
   address: NoiseAddress,
   state: BlockState,
   merged: MergedLogits,
-  needed: number,
+  { needed, ends }: { readonly needed: number; readonly ends: (token: number) => boolean },
 ): BlockState {
   const { step } = address;
   const noise = { ...address, step: 0 };
@@ -197,14 +204,15 @@ function formStep(
   });
   const firstChange = chosen.findIndex((token, position) => token !== state.argmax[position]);
   const same = firstChange < 0;
-  // What was chosen from settled tokens alone will be chosen again.
-  const settled = form.wave ? (same ? block : firstChange + 1) : 0;
-  const ready = form.wave ? settled >= needed : same && step + 1 >= form.timesteps.length;
+  // What was chosen from settled tokens alone will be chosen again; what was not asked about was not chosen.
+  const settled = form.wave ? Math.min(same ? block : firstChange + 1, askedPositions(form, state, block)) : 0;
+  const ended = chosen.slice(0, settled).some(ends);
+  const ready = form.wave ? settled >= needed || ended : same && step + 1 >= form.timesteps.length;
   return {
     tokens: chosen.map((token) => [token]),
     argmax: chosen,
     unchanged: same ? state.unchanged + 1 : 0,
-    ...(settled > 0 ? { settled: Math.min(settled, block) } : {}),
+    ...(settled > 0 ? { settled } : {}),
     done: ready || step + 1 >= steps,
   };
 }

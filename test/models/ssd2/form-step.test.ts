@@ -99,6 +99,31 @@ describe('a block that settles from the left', () => {
     }
   });
 
+  it('settles one position a step, also where the choice is what stood there already', () => {
+    // A model that is sure of one token everywhere, and so of those that nobody asked about, too.
+    const sure = compress(
+      Float32Array.from({ length: block * vocabulary }, (_, i) => (i % vocabulary === 3 ? 0 : -30)),
+      vocabulary,
+      vocabulary,
+    );
+    const states = run(decoding(), block, () => sure);
+    expect(states.map(({ settled }) => settled)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('is done once a token that ends the text is settled', () => {
+    for (const end of new Set(sampled)) {
+      let state = startOfBlock;
+      let steps = 0;
+      for (; !state.done; steps++) {
+        const answers = new Map([['core', answerTo(state)]]);
+        const ends = (token: number) => token === end;
+        ({ state } = reduceStep(decoding(), { ...address, step: steps }, state, answers, { ends }));
+      }
+      expect(steps).toBe(sampled.indexOf(end) + 1);
+      expect(state.argmax.slice(0, steps)).toEqual(sampled.slice(0, steps));
+    }
+  });
+
   it('takes no more steps than it is given', () => {
     expect(run(decoding({ steps: 2 }))).toHaveLength(2);
     expect(run(decoding({ steps: 2 })).map(({ done }) => done)).toEqual([false, true]);
