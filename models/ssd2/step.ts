@@ -68,7 +68,7 @@ export const stepReportSchema = z
   .strictObject({
     step: countSchema,
     t: z.number(),
-    /** The likeliest tokens. */
+    /** The likeliest tokens, of the positions from the left that were asked about. */
     tokens: tokenIdsSchema,
     /** Their mean probability. */
     confidence: z.number(),
@@ -115,11 +115,14 @@ export function reduceStep(
   const { vocabulary, kept } = decoding;
   const { step } = address;
   const merged = mergeAnswers(decoding, step, answers);
-  const entropy = meanEntropy(merged);
+  const asked = askedPositions(decoding.form, state, decoding.block);
+  const answered = merged.slice(0, asked);
+  const entropy = meanEntropy(answered);
   const next = decoding.form
     ? formStep(decoding, decoding.form, address, state, merged, { needed, ends })
     : publishedStep(decoding, address, state, merged, entropy);
-  const changed = next.argmax.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
+  const tokens = next.argmax.slice(0, asked);
+  const changed = tokens.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
   return {
     state: next,
     logits: merged,
@@ -127,14 +130,14 @@ export function reduceStep(
     report: {
       step,
       t: stepTimestep(decoding, step),
-      tokens: next.argmax,
-      confidence: confidence(merged),
+      tokens,
+      confidence: confidence(answered),
       entropy,
       changed,
-      probabilities: probabilitiesOf(merged, next.argmax, vocabulary),
+      probabilities: probabilitiesOf(answered, tokens, vocabulary),
       ...(next.settled ? { settled: next.settled } : {}),
       done: next.done,
-      ...(detailed ? { positions: positionDetails(decoding, answers, merged, next.argmax) } : {}),
+      ...(detailed ? { positions: positionDetails(decoding, answers, answered, tokens) } : {}),
     },
   };
 }

@@ -158,7 +158,7 @@ describe('what a step tells of itself', () => {
       Array.from({ length: vocabulary }, (_, v) => Math.log(v === i ? share : (1 - share) / (vocabulary - 1))),
     );
     const answers = new Map([['core', compress(Float32Array.from(rows), vocabulary, vocabulary)]]);
-    const greedy = decoding({ projection: 'greedy' });
+    const greedy = decoding({ projection: 'greedy', form: { ...form, wave: false } });
     const { state, report } = reduceStep(greedy, { ...address, step: 0 }, startOfBlock, answers);
     expect(report).toMatchObject({ step: 0, tokens: [0, 1, 2, 3, 4, 5], changed: [0, 1, 2, 3, 4, 5] });
     // Log-probabilities pass in float16, of 10 bits.
@@ -167,6 +167,22 @@ describe('what a step tells of itself', () => {
     expect(report.entropy).toBeCloseTo(entropies.reduce((sum, one) => sum + one, 0) / block, 2);
     const again = reduceStep(greedy, { ...address, step: 1 }, { ...state, argmax: [0, 1, 2, 9, 4, 5] }, answers);
     expect(again.report.changed).toEqual([3]);
+  });
+});
+
+describe('what a step tells of a block that is decided from the left', () => {
+  it('is of the positions that were asked about alone', () => {
+    let state = startOfBlock;
+    for (let step = 0; step < block; step++) {
+      const answers = new Map([['core', answerTo(state)]]);
+      const reduced = reduceStep(decoding(), { ...address, step }, state, answers, { detailed: true });
+      const { report } = reduced;
+      expect(report.tokens).toEqual(sampled.slice(0, step + 1));
+      expect(report.probabilities).toHaveLength(step + 1);
+      expect(report.positions).toHaveLength(step + 1);
+      ({ state } = reduced);
+    }
+    expect(state.done).toBe(true);
   });
 });
 
