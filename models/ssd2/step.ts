@@ -114,8 +114,10 @@ export function reduceStep(
 ): { state: BlockState; logits: MergedLogits; merged: LogitsEnvelope | null; report: StepReport } {
   const { vocabulary, kept } = decoding;
   const { step } = address;
-  const merged = mergeAnswers(decoding, step, answers);
   const asked = askedPositions(decoding.form, state, decoding.block);
+  // At the first step what stands behind those is chosen by the prior; later it stays as it is.
+  const all = state.tokens === null || decoding.selfConditioning === 'fused';
+  const merged = mergeAnswers(decoding, step, answers, all ? decoding.block : asked);
   const answered = merged.slice(0, asked);
   const entropy = meanEntropy(answered);
   const next = decoding.form
@@ -145,12 +147,14 @@ export function reduceStep(
 /**
  * The ensemble's logits of one lane.
  *
+ * @param positions so many from the left; all when absent
  * @throws Error when a member's answer is missing
  */
 export function mergeAnswers(
   { members }: Pick<Decoding, 'members'>,
   step: number,
   answers: ReadonlyMap<string, LogitsEnvelope>,
+  positions?: number,
 ): MergedLogits {
   return merge(
     members.map(({ name, coefficient }) => {
@@ -158,6 +162,7 @@ export function mergeAnswers(
       if (!envelope) throw new Error(`no answer of ${name} for step ${step}`);
       return { coefficient, envelope };
     }),
+    positions,
   );
 }
 
@@ -199,8 +204,9 @@ function formStep(
 ): BlockState {
   const { step } = address;
   const noise = { ...address, step: 0 };
-  const chosen = merged.map((position, index) => {
-    if (index < (state.settled ?? 0)) return state.argmax[index];
+  const chosen = Array.from({ length: block }, (_, index) => {
+    const position = merged[index];
+    if (index < (state.settled ?? 0) || !position) return state.argmax[index];
     return projection === 'greedy'
       ? likeliest(position)
       : perturbedChoice(position, topP, { ...noise, position: index });
