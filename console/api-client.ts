@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import type { ApiBatch, ApiFile } from '../functions/contracts/api/batches.ts';
 import type { ApiGeneration } from '../functions/contracts/api/generations.ts';
 import type { ApiFleet, ApiMachine, TenantList } from '../functions/contracts/api/operations.ts';
 import type { ApiContext, UsageReport } from '../functions/contracts/api/resources.ts';
@@ -66,6 +67,33 @@ export class ApiClient {
 
   async usage(): Promise<UsageReport['data']> {
     return (await this.#json<UsageReport>('/v1/usage')).data;
+  }
+
+  async batches(): Promise<ApiBatch[]> {
+    return (await this.#json<{ data: ApiBatch[] }>('/v1/batches')).data;
+  }
+
+  /** Sends a file of rows, and has them run. */
+  async startBatch(file: File, endpoint: string): Promise<ApiBatch> {
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    form.set('file', file);
+    const sent = await this.#fetch('/v1/files', { method: 'POST', body: form });
+    const { id } = (await sent.json()) as ApiFile;
+    const body = JSON.stringify({ input_file_id: id, endpoint, completion_window: '24h' });
+    return this.#json('/v1/batches', { method: 'POST', body });
+  }
+
+  cancelBatch(id: string): Promise<ApiBatch> {
+    return this.#json(`/v1/batches/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
+  }
+
+  resumeBatch(id: string): Promise<ApiBatch> {
+    return this.#json(`/v1/batches/${encodeURIComponent(id)}/resume`, { method: 'POST', body: '{}' });
+  }
+
+  async fileContent(id: string): Promise<Blob> {
+    return (await this.#fetch(`/v1/files/${encodeURIComponent(id)}/content`, {})).blob();
   }
 
   tenants(): Promise<TenantList> {

@@ -12,10 +12,17 @@ export async function downloadRun(): Promise<void> {
     settings: settings.value,
     runs: [toRunFile(left), toRunFile(right)],
   });
-  const address = URL.createObjectURL(new Blob([page], { type: 'text/html' }));
+  saveAs(new Blob([page], { type: 'text/html' }), `slingshot-${settings.value.seed}.html`);
+}
+
+const laterMilliseconds = 10_000;
+
+/** Has the browser save a file. */
+export function saveAs(content: Blob, name: string): void {
+  const address = URL.createObjectURL(content);
   const anchor = document.createElement('a');
   anchor.href = address;
-  anchor.download = `slingshot-${settings.value.seed}.html`;
+  anchor.download = name;
   anchor.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  setTimeout(() => URL.revokeObjectURL(address), laterMilliseconds);
 }

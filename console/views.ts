@@ -1,7 +1,12 @@
 import { signal } from '@preact/signals';
 
 /** The pages, by the name that the address has. */
-export const views = { '': 'Compare', account: 'Usage and documents', operations: 'Operations' } as const;
+export const views = {
+  '': 'Compare',
+  batches: 'Batches',
+  account: 'Usage and documents',
+  operations: 'Operations',
+} as const;
 export type View = keyof typeof views;
 
 const viewOf = (hash: string): View => {

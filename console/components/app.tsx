@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { shownDocument } from '../state.ts';
 import { type View, view } from '../views.ts';
 import { Account } from './account.tsx';
+import { Batches } from './batches.tsx';
 import { ColumnView } from './column.tsx';
 import { Composer } from './composer.tsx';
 import { DocumentDialog } from './document-dialog.tsx';
@@ -50,6 +51,7 @@ function Compare() {
 
 const pages: Readonly<Record<View, () => JSX.Element>> = {
   '': () => <Compare />,
+  batches: () => <Batches />,
   account: () => <Account />,
   operations: () => <Operations />,
 };

@@ -357,6 +357,26 @@ describe('the other pages', () => {
     expect(faults).toEqual([]);
   });
 
+  it('run a file of rows, and give its results', async () => {
+    await openWithKey({ fragment: '#/batches' });
+    await page.getByText('There is none yet').waitFor();
+    const row = (seed: number) => ({
+      ...{ custom_id: `row-${seed}`, method: 'POST', url: '/v1/completions', body: { ...short, seed } },
+    });
+    const rows = [7, 8].map((seed) => JSON.stringify(row(seed))).join('\n');
+    await page.getByLabel('File of rows').setInputFiles({
+      ...{ name: 'rows.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(`${rows}\nno row\n`) },
+    });
+    await page.getByText('completed · 3 of 3 rows · 1 failed').waitFor({ timeout: 20_000 });
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download results' }).click();
+    const results = (await readFile(await (await download).path(), 'utf8')).trim().split('\n');
+    const alone = await service.json('/v1/completions', { body: { ...short, seed: 7 } });
+    expect(JSON.parse(results[0]).response.body.choices[0].text).toBe(alone.body.choices[0].text);
+    expect(await wrongHere()).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
   it('show an operator what is in flight and where, and say to others whose they are', async () => {
     await openWithKey({ fragment: '#/operations' });
     await page.getByText('the key is not for operate').waitFor();
