@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { shippedModels } from '../lib/fleet.ts';
-import { loadStepModel } from '../models/inference/step-model.ts';
+import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
+import { formOf } from '../models/ssd2/quality.ts';
 import type { LaneStep } from '../models/ssd2/step.ts';
 import type { Row } from './row.ts';
 import { median } from './timing.ts';
@@ -15,7 +16,7 @@ const runs = 7;
 
 /**
  * A denoise step of the pretrained core over 200 cached keys, by part, for some lanes at once, and beside it the same step of
- * a network of its shape in PyTorch.
+ * a network of its shape in PyTorch; then the same from left to right, a position a step.
  *
  * @param python a Python that has torch, where PyTorch is to be measured
  */
@@ -25,35 +26,48 @@ export async function stepRows(python: string | undefined): Promise<Row[]> {
   const baselines = python === undefined ? [] : await pytorchRows(python, vocabulary);
   const rows: Row[] = [];
   for (const lanes of laneCounts) {
-    const steps = Array.from({ length: lanes }, (_, lane) => laneStep(lane, block, vocabulary));
-    // The first contexts are encoded, the later ones found again.
-    await model.denoise(steps, 256, '');
-    const parts: Record<string, number[]> = {};
-    for (let run = 0; run < runs; run++) {
-      const { timings } = await model.denoise(steps, 256, '');
-      for (const [part, milliseconds] of Object.entries(timings)) {
-        const times = parts[part] ?? [];
-        parts[part] = times;
-        times.push(milliseconds);
-      }
-    }
-    const row = (part: string, value: number): Row => ({
-      name: `step of ${core}, ${lanes} x ${block} rows: ${part}`,
-      value,
-      unit: 'ms',
-    });
-    for (const [part, times] of Object.entries(parts)) {
+    const parts = await partsOf(model, lanes, (lane) => laneStep(lane, block, vocabulary));
+    for (const [part, value] of Object.entries(parts)) {
       const baseline =
         part === 'model' && baselines.find(({ name }) => name.endsWith(`${lanes} x ${block} rows, bf16`));
-      const value = median(times);
       rows.push({
-        ...row(part, value),
+        ...{ name: `step of ${core}, ${lanes} x ${block} rows: ${part}`, value, unit: 'ms' },
         ...(baseline ? { baseline: 'PyTorch in bf16', ratio: value / baseline.value } : {}),
       });
     }
   }
+  for (const lanes of laneCounts) {
+    const parts = await partsOf(model, lanes, (lane, run) => ({
+      ...laneStep(lane, block, vocabulary),
+      ...{ form: formOf('default'), settled: run },
+    }));
+    for (const [part, value] of Object.entries(parts)) {
+      rows.push({ name: `step of ${core}, left to right, ${lanes} x 1 row: ${part}`, value, unit: 'ms' });
+    }
+  }
   await model.release();
   return [...baselines, ...rows];
+}
+
+/** The median of each part of a step's time over some runs, for some lanes at once, in milliseconds. */
+async function partsOf(
+  model: StepModel,
+  lanes: number,
+  step: (lane: number, run: number) => LaneStep,
+): Promise<Record<string, number>> {
+  const parts: Record<string, number[]> = {};
+  // The first run encodes the contexts, the later ones find them again.
+  for (let run = 0; run <= runs; run++) {
+    const steps = Array.from({ length: lanes }, (_, lane) => step(lane, run));
+    const { timings } = await model.denoise(steps, 256, '');
+    if (run === 0) continue;
+    for (const [part, milliseconds] of Object.entries(timings)) {
+      const times = parts[part] ?? [];
+      parts[part] = times;
+      times.push(milliseconds);
+    }
+  }
+  return Object.fromEntries(Object.entries(parts).map(([part, times]) => [part, median(times)]));
 }
 
 /** A step in the middle of a block, in the published form. */

@@ -29,10 +29,10 @@ export function terminalView(stream: NodeJS.WriteStream, tokenizer: Tokenizer, o
   const { total } = options;
   let drawing = Promise.resolve();
   const draw = async (message: StepMessage) => {
-    const { block, step, t, tokens, changed, confidence } = message;
+    const { block, step, t, tokens, settled, confidence } = message;
     const pieces = await Promise.all(tokens.map((id) => tokenizer.decode([id])));
     blocks[block] = colouredBlock(pieces, message, { stream });
-    const done = total === null ? 1 - changed.length / tokens.length : (step + 1) / total;
+    const done = total === null ? Math.min(1, (settled ?? step + 1) / usualSteps) : (step + 1) / total;
     const filled = Math.round(barWidth * done);
     const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
     const sure = `${Math.round(100 * confidence)} % sure`;

@@ -6,11 +6,13 @@ import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
-import { BaseRunner, type LaneRows, type Simplexes } from './base-runner.ts';
+import { nextOf } from './base-reader.ts';
+import { BaseRunner, type KeptToken, type LaneRows, type Simplexes } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
 import { checkLane, LaneError } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { laneRows } from './lane-rows.ts';
+import { LeftToRight, runApart } from './left-to-right.ts';
 
 /** Adapters over one base, of one rank, share its session. */
 const runners = new WeakMap<LlamaBase, Map<string, Promise<BaseRunner>>>();
@@ -23,6 +25,7 @@ export class AdaptedDenoiser {
   readonly #mix: Session;
   readonly #adapter: Readonly<Record<string, Feed>>;
   readonly #prior: Float32Array;
+  readonly #leftToRight: LeftToRight<KeptToken>;
 
   private constructor(model: AdaptedModel, runner: BaseRunner, mix: Session) {
     this.name = model.name;
@@ -31,6 +34,18 @@ export class AdaptedDenoiser {
     this.#mix = mix;
     this.#adapter = feedsOf(model);
     this.#prior = smoothed(model.adapter.get('prior')?.data as Float32Array);
+    this.#leftToRight = new LeftToRight<KeptToken>(model.config, {
+      memoryBytes: runner.tokenBytes,
+      next: async (due, owner) => {
+        const { logits, kept } = await nextOf(runner, due, owner);
+        const shares = due.map(({ lane: { form = publishedMix } }) => sharesOf(form, true));
+        return { rows: await this.#sum({ denoiser: logits, draft: logits, evidence: logits }, shares), memories: kept };
+      },
+      unasked: ({ form = publishedMix }) => {
+        const nothing = new Float32Array(model.config.vocabulary);
+        return this.#sum({ denoiser: nothing, draft: nothing, evidence: nothing }, [sharesOf(form, false)]);
+      },
+    });
   }
 
   static async create(model: AdaptedModel, runtime: RuntimeOptions = {}): Promise<AdaptedDenoiser> {
@@ -60,7 +75,16 @@ export class AdaptedDenoiser {
       checkLane(this.config, lane, `lanes.${index}`);
     });
     checkParts(lanes);
-    return this.#runner.exclusively(() => this.#run(lanes, kept, owner), owner);
+    return this.#runner.exclusively(
+      () =>
+        runApart(
+          lanes,
+          (lane) => this.#leftToRight.answers(lane),
+          (some) => this.#leftToRight.run(some, kept, owner),
+          (some) => this.#run(some, kept, owner),
+        ),
+      owner,
+    );
   }
 
   async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
@@ -129,27 +153,34 @@ export class AdaptedDenoiser {
       });
       return taken;
     };
-    const column = () => new Float32Array(rows);
-    const columns = { denoiser: column(), draft: column(), prior: column(), evidence: column() };
-    lanes.forEach(({ form = publishedMix, tokens }, lane) => {
-      for (let position = 0; position < block; position++) {
-        const row = lane * block + position;
-        // Before there is a draft only the first position has next-token logits.
-        const shares = sharesOf(form, tokens !== null || position === 0);
-        for (const name of ['denoiser', 'draft', 'prior', 'evidence'] as const) columns[name][row] = shares[name];
-      }
+    const shares = lanes.flatMap(({ form = publishedMix, tokens }) =>
+      // Before there is a draft only the first position has next-token logits.
+      Array.from({ length: block }, (_, position) => sharesOf(form, tokens !== null || position === 0)),
+    );
+    return this.#sum(
+      {
+        // What was not asked for counts for nothing, whatever stands there.
+        denoiser: denoised ? part(0) : evidence,
+        draft: drafted ? part(each - size) : evidence,
+        evidence,
+      },
+      shares,
+    );
+  }
+
+  /** The sum of parts [rows, vocabulary] and the prior, by the shares of each row, in log-probabilities. */
+  async #sum(
+    parts: Readonly<Record<'denoiser' | 'draft' | 'evidence', Float32Array>>,
+    shares: readonly ReturnType<typeof sharesOf>[],
+  ): Promise<Float32Array> {
+    const rows = shares.length;
+    const wide = Object.entries(parts).map(([name, data]) => [name, { data, shape: [rows, this.config.vocabulary] }]);
+    const narrow = (['denoiser', 'draft', 'prior', 'evidence'] as const).map((name) => {
+      const data = Float32Array.from(shares, (share) => share[name]);
+      return [`${name}.share`, { data, shape: [rows, 1] }];
     });
-    const feed = (data: Float32Array) => ({ data, shape: [rows, vocabulary] });
-    const share = (data: Float32Array) => ({ data, shape: [rows, 1] });
-    const { logits: sum } = await this.#mix.run({
-      // What was not asked for counts for nothing, whatever stands there.
-      denoiser: feed(denoised ? part(0) : evidence),
-      draft: feed(drafted ? part(each - size) : evidence),
-      evidence: feed(evidence),
-      prior: this.#prior,
-      ...Object.fromEntries(Object.entries(columns).map(([name, data]) => [`${name}.share`, share(data)])),
-    });
-    return sum;
+    const { logits } = await this.#mix.run({ ...Object.fromEntries([...wide, ...narrow]), prior: this.#prior });
+    return logits;
   }
 
   async release(): Promise<void> {

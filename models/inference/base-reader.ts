@@ -2,8 +2,9 @@ import type { LlamaBase } from '../network/llama-base.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import { nextTokenForm } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
-import { BaseRunner } from './base-runner.ts';
+import { BaseRunner, type KeptToken } from './base-runner.ts';
 import { laneRows } from './lane-rows.ts';
+import type { Due } from './left-to-right.ts';
 
 /** A base without any adapter: its next-token logits over a block's draft. */
 export class BaseReader {
@@ -34,7 +35,31 @@ export class BaseReader {
     }, owner);
   }
 
+  /** Of one position a lane: logits [due, vocabulary], not normalised, and what is to be kept. */
+  next(due: readonly Due<KeptToken>[], owner: string): Promise<{ logits: Float32Array; kept: KeptToken[] }> {
+    return this.#runner.exclusively(() => nextOf(this.#runner, due, owner), owner);
+  }
+
+  /** What is kept of a token, in bytes. */
+  get tokenBytes(): number {
+    return this.#runner.tokenBytes;
+  }
+
   release(): Promise<void> {
     return this.#runner.release();
   }
+}
+
+/** A base's next-token logits of one position a lane; its turn is the caller's to take. */
+export async function nextOf(
+  runner: BaseRunner,
+  due: readonly Due<KeptToken>[],
+  owner: string,
+): Promise<{ logits: Float32Array; kept: KeptToken[] }> {
+  const lanes = [];
+  for (const { lane, position, token, memories } of due) {
+    const context = await runner.encode(lane.context.slice(0, -1), owner);
+    lanes.push({ context, behind: memories, token, position: lane.context.length - 1 + position });
+  }
+  return runner.next(lanes);
 }

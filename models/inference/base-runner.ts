@@ -4,7 +4,7 @@ import type { LlamaBase } from '../network/llama-base.ts';
 import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
-import { type EncodedPrefix, grown, pieceLength } from './encoded-prefix.ts';
+import { type EncodedPrefix, grown, type KeptLayer, pieceLength } from './encoded-prefix.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
 
@@ -12,6 +12,8 @@ import { Turns } from './turns.ts';
 export interface LaneRows {
   /** What all rows see beside each other; nothing where it is undefined. */
   readonly context: EncodedPrefix | undefined;
+  /** Tokens behind the context that all rows see, too: each one's layers. */
+  readonly behind?: readonly KeptToken[];
   readonly tokens: readonly number[];
   /** Of all rows, tokens first. */
   readonly positions: readonly number[];
@@ -22,6 +24,9 @@ export interface LaneRows {
   /** Rows whose logits are wanted. */
   readonly asked: readonly number[];
 }
+
+/** What the layers keep of one token. */
+export type KeptToken = readonly KeptLayer[];
 
 /** The lanes' simplexes, one lane after the other. */
 export interface Simplexes {
@@ -98,7 +103,7 @@ export class BaseRunner {
         },
       ],
       undefined,
-      Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat(),
+      layerOutputs(layers),
     );
     const kept = Array.from({ length: layers }, (_, layer) => ({
       keys: outputs[`newKeys${layer}`],
@@ -121,6 +126,48 @@ export class BaseRunner {
     return logits;
   }
 
+  /**
+   * One pass of one token a lane: the logits [lanes, vocabulary] of what comes after each, and what is to be kept of it.
+   *
+   * @param positions where the tokens stand
+   */
+  async next(
+    lanes: readonly {
+      readonly context: EncodedPrefix | undefined;
+      readonly behind: readonly KeptToken[];
+      readonly token: number;
+      readonly position: number;
+    }[],
+  ): Promise<{ logits: Float32Array; kept: KeptToken[] }> {
+    const rows = lanes.map(({ context, behind, token, position }): LaneRows => {
+      return {
+        context,
+        behind,
+        tokens: [token],
+        positions: [position],
+        adapted: [false],
+        sees: () => true,
+        asked: [0],
+      };
+    });
+    const { layers } = this.base.shape;
+    const outputs = await this.#pass(rows, undefined, ['logits', ...layerOutputs(layers)]);
+    const kept = lanes.map((_, lane) =>
+      Array.from({ length: layers }, (_, layer): KeptLayer => {
+        const own = (all: Float32Array) =>
+          all.slice((lane * all.length) / lanes.length, ((lane + 1) * all.length) / lanes.length);
+        return { keys: own(outputs[`newKeys${layer}`]), values: own(outputs[`newValues${layer}`]) };
+      }),
+    );
+    return { logits: outputs.logits, kept };
+  }
+
+  /** What `next` keeps of a token, in bytes. */
+  get tokenBytes(): number {
+    const { groups, headWidth } = this.#heads;
+    return 2 * this.base.shape.layers * groups * headWidth * Float32Array.BYTES_PER_ELEMENT;
+  }
+
   /** @param only the graph's outputs that are wanted */
   async #pass(
     lanes: readonly LaneRows[],
@@ -133,10 +180,11 @@ export class BaseRunner {
     const rows = positions.length;
     const count = lanes.length;
     // A context of nothing is one column that nobody sees.
-    const length = Math.max(1, ...lanes.map(({ context }) => context?.length ?? 0));
+    const columns = lanes.map(({ context, behind = [] }) => (context?.length ?? 0) + behind.length);
+    const length = Math.max(1, ...columns);
     const contextBias = new Float32Array(count * length);
-    lanes.forEach(({ context }, lane) => {
-      contextBias.fill(masked, lane * length + (context?.length ?? 0), (lane + 1) * length);
+    columns.forEach((used, lane) => {
+      contextBias.fill(masked, lane * length + used, (lane + 1) * length);
     });
     const asked = lanes.flatMap((lane, index) => lane.asked.map((row) => index * rows + row));
     const integers = (values: readonly number[]) => ({
@@ -155,14 +203,18 @@ export class BaseRunner {
       contextBias: { data: contextBias, shape: [count, 1, 1, 1, length] },
     };
     for (let layer = 0; layer < layers; layer++) {
-      const stacked = (which: 'keys' | 'values', runs: number) =>
+      const stacked = (which: 'keys' | 'values', runs: number, width: number) =>
         stack(
-          lanes.map(({ context }) => context?.layers[layer][which]),
+          lanes.map(({ context, behind = [] }) => [
+            ...(context ? [context.layers[layer][which]] : []),
+            ...behind.map((token) => token[layer][which]),
+          ]),
           runs,
-          which === 'keys' ? length : length * headWidth,
+          length * width,
         );
-      feeds[`keys${layer}`] = { data: stacked('keys', groups * headWidth), shape: [count, groups, headWidth, length] };
-      feeds[`values${layer}`] = { data: stacked('values', groups), shape: [count, groups, length, headWidth] };
+      const [keys, values] = [stacked('keys', groups * headWidth, 1), stacked('values', groups, headWidth)];
+      feeds[`keys${layer}`] = { data: keys, shape: [count, groups, headWidth, length] };
+      feeds[`values${layer}`] = { data: values, shape: [count, groups, length, headWidth] };
     }
     if (denoised) this.#adapted ??= this.#makeAdapted();
     const session = denoised ? await this.#adapted : this.#clean;
@@ -174,6 +226,10 @@ export class BaseRunner {
     await this.#clean.release();
     await (await this.#adapted)?.release();
   }
+}
+
+function layerOutputs(layers: number): string[] {
+  return Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat();
 }
 
 /** What is fed for simplex rows, and where an adapter is on. */
@@ -204,16 +260,23 @@ function ownBias(lanes: readonly LaneRows[], rows: number, perGroup: number): Fl
   return bias;
 }
 
-/** Tensors of `runs` runs each, padded behind every run to `width`; one that is absent is all padding. */
-function stack(parts: readonly (Float32Array | undefined)[], runs: number, width: number): Float32Array {
-  const [only] = parts;
-  if (parts.length === 1 && only?.length === runs * width) return only;
-  const out = new Float32Array(parts.length * runs * width);
-  parts.forEach((part, lane) => {
-    if (!part) return;
-    const own = part.length / runs;
-    for (let run = 0; run < runs; run++)
-      out.set(part.subarray(run * own, (run + 1) * own), (lane * runs + run) * width);
+/** Of each lane tensors of `runs` runs each, side by side run by run, padded behind every run to `width`. */
+function stack(lanes: readonly (readonly Float32Array[])[], runs: number, width: number): Float32Array {
+  const [[only, ...others] = []] = lanes;
+  if (lanes.length === 1 && others.length === 0 && only?.length === runs * width) return only;
+  const out = new Float32Array(lanes.length * runs * width);
+  lanes.forEach((parts, lane) => {
+    let start = 0;
+    for (const part of parts) {
+      const own = part.length / runs;
+      for (let run = 0; run < runs; run++) {
+        const to = (lane * runs + run) * width + start;
+        // For single numbers a call costs more than the copy.
+        if (own === 1) out[to] = part[run];
+        else out.set(part.subarray(run * own, (run + 1) * own), to);
+      }
+      start += own;
+    }
   });
   return out;
 }

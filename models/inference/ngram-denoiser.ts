@@ -9,15 +9,25 @@ import { compress, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { BaseReader } from './base-reader.ts';
+import type { KeptToken } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
 import { checkLane } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
+import { type Due, LeftToRight, runApart } from './left-to-right.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 
 /** How much the tenant's documents count beside the n-grams of the given text, a private context included. */
 const besideText = 0.7;
 /** And beside the base, which reads that text itself. */
 const besideBase = 0.35;
+
+/** A position that is asked about, and what stands before it. */
+interface Row {
+  readonly lane: LaneStep;
+  readonly position: number;
+  readonly text: readonly number[];
+  readonly drafted: boolean;
+}
 
 /**
  * A tenant's n-gram model as a member of the ensemble. It denoises nothing: its denoiser is the unigram prior, and all that
@@ -33,6 +43,7 @@ export class NgramDenoiser {
   readonly #reader: BaseReader | undefined;
   readonly #contexts = new TokenCache<NgramModel>(cacheBytes);
   readonly #prior: Float32Array;
+  readonly #leftToRight: LeftToRight<KeptToken>;
 
   private constructor(name: string, config: NgramConfig, model: NgramModel, mix: Session, reader?: BaseReader) {
     this.name = name;
@@ -42,6 +53,11 @@ export class NgramDenoiser {
     this.#reader = reader;
     this.#prior = new Float32Array(config.vocabulary);
     model.logProbabilities([], this.#prior);
+    this.#leftToRight = new LeftToRight<KeptToken>(config, {
+      memoryBytes: reader?.tokenBytes ?? 0,
+      next: (due, owner) => this.#next(due, owner),
+      unasked: (lane) => this.#mixed([{ lane, position: 0, text: [], drafted: false }], undefined),
+    });
   }
 
   static async create(
@@ -89,11 +105,23 @@ export class NgramDenoiser {
     lanes.forEach((lane, index) => {
       checkLane(this.config, lane, `lanes.${index}`);
     });
+    return runApart(
+      lanes,
+      (lane) => this.#leftToRight.answers(lane),
+      (some) => this.#leftToRight.run(some, kept, owner),
+      (some) => this.#run(some, kept, owner),
+    );
+  }
+
+  async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
     const timings = { context: 0, noise: 0, model: 0, compress: 0 };
     const envelopes: LogitsEnvelope[] = [];
     for (const lane of lanes) {
       const started = performance.now();
-      const logits = await this.#logits(lane, await this.#besideDocuments(lane, owner));
+      const rows = this.#rowsOf(lane);
+      const drafts = (lane.form?.draft ?? 0) > 0;
+      const reader = drafts ? await this.#reader?.logits(lane, owner) : undefined;
+      const logits = await this.#mixed(rows, reader ?? (drafts ? await this.#besideText(rows, owner) : undefined));
       const modelled = performance.now();
       envelopes.push(compress(logits, this.config.vocabulary, kept));
       timings.model += modelled - started;
@@ -102,54 +130,65 @@ export class NgramDenoiser {
     return { envelopes, timings };
   }
 
-  /** Logits [block, vocabulary] of what the documents' distribution is mixed with; none where there is no draft. */
-  async #besideDocuments(lane: LaneStep, owner: string): Promise<Float32Array | undefined> {
-    if (!lane.form || lane.form.draft === 0) return undefined;
-    if (this.#reader) return this.#reader.logits(lane, owner);
-    const { vocabulary, order, block } = this.config;
-    const given = lane.context.slice(0, lane.given);
-    const own = await this.#contexts.getOrMake(given, owner, () =>
-      NgramModel.train([given], { vocabulary, order, prior: this.#prior.map(Math.exp) }),
+  /** One position of each lane. */
+  async #next(due: readonly Due<KeptToken>[], owner: string) {
+    const rows = due.map(
+      ({ lane, position }): Row => ({ lane, position, text: this.#textBefore(lane, position), drafted: true }),
     );
-    const logits = new Float32Array(block * vocabulary);
-    this.#eachPosition(lane, (text, position) => {
-      own.logProbabilities(text, logits.subarray(position * vocabulary, (position + 1) * vocabulary));
-    });
+    const read = await this.#reader?.next(due, owner);
+    const mixed = await this.#mixed(rows, read?.logits ?? (await this.#besideText(rows, owner)));
+    return { rows: mixed, memories: read?.kept ?? due.map((): KeptToken => []) };
+  }
+
+  /** Without a reader: what the n-grams of the text that was given say, as logits [rows, vocabulary]. */
+  async #besideText(rows: readonly Row[], owner: string): Promise<Float32Array> {
+    const { vocabulary, order } = this.config;
+    const logits = new Float32Array(rows.length * vocabulary);
+    for (const [row, { lane, text }] of rows.entries()) {
+      const given = lane.context.slice(0, lane.given);
+      const own = await this.#contexts.getOrMake(given, owner, () =>
+        NgramModel.train([given], { vocabulary, order, prior: this.#prior.map(Math.exp) }),
+      );
+      own.logProbabilities(text, logits.subarray(row * vocabulary, (row + 1) * vocabulary));
+    }
     return logits;
   }
 
-  /** The text before each position, so far as it is drafted. */
-  #eachPosition({ context, tokens }: LaneStep, visit: (text: readonly number[], position: number) => void): void {
-    // An n-gram looks no further back.
-    const text = context.slice(-this.config.order);
-    for (let position = 0; position < this.config.block; position++) {
-      visit(text, position);
-      text.push(tokens?.[position][0] ?? this.config.endOfText);
-    }
+  #rowsOf(lane: LaneStep): Row[] {
+    return Array.from({ length: this.config.block }, (_, position) => {
+      const drafted = lane.tokens !== null || position === 0;
+      return { lane, position, text: this.#textBefore(lane, position), drafted };
+    });
   }
 
-  /** Log-probabilities [block, vocabulary]. */
-  async #logits(lane: LaneStep, reader: Float32Array | undefined): Promise<Float32Array> {
+  /** What an n-gram sees of the text before a position, so far as it is drafted. */
+  #textBefore({ context, tokens }: LaneStep, position: number): number[] {
+    const { order, endOfText } = this.config;
+    const drafted = Array.from({ length: position }, (_, i) => tokens?.[i][0] ?? endOfText);
+    return [...context.slice(-order), ...drafted];
+  }
+
+  /** Log-probabilities [rows, vocabulary]. @param beside logits of what the documents' distribution is mixed with */
+  async #mixed(rows: readonly Row[], beside: Float32Array | undefined): Promise<Float32Array> {
     const { block, vocabulary } = this.config;
-    const { tokens, form = publishedMix } = lane;
-    const column = () => new Float32Array(block);
+    const column = () => new Float32Array(rows.length);
     const shares = { draft: column(), prior: column(), evidence: column() };
-    const [documents, evidence] = [new Float32Array(block * vocabulary), new Float32Array(block * vocabulary)];
-    const timesteps = laneTimesteps(lane, block);
-    this.#eachPosition(lane, (text, position) => {
-      const row = (data: Float32Array) => data.subarray(position * vocabulary, (position + 1) * vocabulary);
+    const size = rows.length * vocabulary;
+    const [documents, evidence] = [new Float32Array(size), new Float32Array(size)];
+    rows.forEach(({ lane, position, text, drafted }, index) => {
+      const row = (data: Float32Array) => data.subarray(index * vocabulary, (index + 1) * vocabulary);
       // Its denoiser is the prior.
-      const counts = sharesOf({ ...form, denoiser: 0 }, tokens !== null || position === 0);
-      for (const name of ['draft', 'prior', 'evidence'] as const) shares[name][position] = counts[name];
+      const counts = sharesOf({ ...(lane.form ?? publishedMix), denoiser: 0 }, drafted);
+      for (const name of ['draft', 'prior', 'evidence'] as const) shares[name][index] = counts[name];
       if (counts.draft > 0) this.#model.logProbabilities(text, row(documents));
-      if (counts.evidence > 0) laneNoise(lane, position, timesteps[position], row(evidence));
+      if (counts.evidence > 0) laneNoise(lane, position, laneTimesteps(lane, block)[position], row(evidence));
     });
-    const wide = (data: Float32Array) => ({ data, shape: [block, vocabulary] });
-    const narrow = (data: Float32Array) => ({ data, shape: [block, 1] });
+    const wide = (data: Float32Array) => ({ data, shape: [rows.length, vocabulary] });
+    const narrow = (data: Float32Array) => ({ data, shape: [rows.length, 1] });
     const { logits } = await this.#mix.run({
       documents: wide(documents),
       'documents.share': narrow(column().fill(this.#reader ? besideBase : besideText)),
-      reader: wide(reader ?? evidence),
+      reader: wide(beside ?? evidence),
       evidence: wide(evidence),
       prior: this.#prior,
       ...Object.fromEntries(Object.entries(shares).map(([name, data]) => [`${name}.share`, narrow(data)])),

@@ -39,7 +39,8 @@ async function serve(mounted: string, bases: string | undefined): Promise<Served
   const directory = bases === undefined ? mounted : await stagedModel(mounted, bases);
   const denoiser = await loadStepModel(directory, {
     provider: environment.SLINGSHOT_PROVIDER,
-    ...(environment.SLINGSHOT_THREADS === undefined ? {} : { threads: environment.SLINGSHOT_THREADS }),
+    // With more, a product's sums are cut by how many rows there are, and a lane's answer depends on those beside it.
+    threads: environment.SLINGSHOT_THREADS ?? 1,
   });
   return { denoiser, version: await modelVersion(directory) };
 }

@@ -35,8 +35,10 @@ export type MergedLogits = readonly MergedPosition[];
 /**
  * The ensemble of arXiv 2305.14771, section 3.3: logits = sum of coefficient_m logits_m. Where a member did not keep a
  * token that another kept, its tail's mean stands in.
+ *
+ * @param positions so many from the left; all when absent
  */
-export function merge(answers: readonly WeightedAnswer[]): MergedLogits {
+export function merge(answers: readonly WeightedAnswer[], positions?: number): MergedLogits {
   const [{ envelope: first }] = answers;
   for (const { envelope } of answers) {
     if (envelope.vocabulary !== first.vocabulary || envelope.positions !== first.positions) {
@@ -45,7 +47,7 @@ export function merge(answers: readonly WeightedAnswer[]): MergedLogits {
       );
     }
   }
-  return Array.from({ length: first.positions }, (_, position) => mergePosition(answers, position));
+  return Array.from({ length: positions ?? first.positions }, (_, position) => mergePosition(answers, position));
 }
 
 function mergePosition(answers: readonly WeightedAnswer[], position: number): MergedPosition {

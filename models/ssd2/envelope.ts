@@ -98,6 +98,15 @@ export function compress(logits: Float32Array, vocabulary: number, kept: number)
   return envelope;
 }
 
+/** Copies a position's entries to one of an envelope of the same vocabulary and as many kept. */
+export function copyPosition(from: LogitsEnvelope, position: number, to: LogitsEnvelope, at: number): void {
+  const { kept } = from;
+  const [start, end] = [position * kept, (position + 1) * kept];
+  to.ids.set(from.ids.subarray(start, end), isDense(from) ? 0 : at * kept);
+  to.logProbabilities.set(from.logProbabilities.subarray(start, end), at * kept);
+  to.tailLogMass[at] = from.tailLogMass[position];
+}
+
 /** The same for each of `count` equal parts of the rows. */
 export function compressEach(logits: Float32Array, count: number, vocabulary: number, kept: number): LogitsEnvelope[] {
   const size = logits.length / count;

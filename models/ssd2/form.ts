@@ -51,6 +51,27 @@ export const nextTokenForm: Form = {
   ...{ denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 },
 };
 
+/** Whether a block settles from the left by next-token logits alone. */
+function isNextToken(form: Form | undefined): boolean {
+  return form?.wave === true && form.denoiser === 0 && form.evidence === 0;
+}
+
+/**
+ * How many positions from the left a step asks about. By next-token logits alone nothing can be known yet of what stands
+ * behind the first open position, so a step asks about that one; those behind it have the prior's logits.
+ *
+ * @param lane its tokens, null before the first step, and how many are settled; where that is not said, all are asked about
+ */
+export function askedPositions(
+  form: Form | undefined,
+  { tokens, settled }: { readonly tokens: readonly unknown[] | null; readonly settled?: number | undefined },
+  block: number,
+): number {
+  if (!isNextToken(form)) return block;
+  if (tokens === null) return 1;
+  return settled === undefined ? block : Math.min(block, settled + 1);
+}
+
 /**
  * What each part of the sum counts, the formula multiplied out.
  *

@@ -140,13 +140,14 @@ export function reduceLanes(
     const scored = { ...generation, ...scoreLanes(generation, choice, logits) };
     return { generation: scored, merged: null, blockDone: isDone(scored), reports: [] };
   }
+  const ends = (token: number) => endOf(generation, [token]) === 0;
   const reports: LaneReport[] = [];
   const merged: { lanes: number[]; envelopes: LogitsEnvelope[] } = { lanes: [], envelopes: [] };
   const lanes = generation.lanes.map((lane, index): Lane => {
     if (lane.done || lane.state.done) return lane;
     const address = { seed: lane.seed, lane: lane.lane, block, step };
     const needed = Math.min(decoding.block, wantedTokens(generation, lane) - lane.committed.length);
-    const reduced = reduceStep(decoding, address, lane.state, answersFor(index), { needed, detailed });
+    const reduced = reduceStep(decoding, address, lane.state, answersFor(index), { needed, ends, detailed });
     reports.push({ lane: index, block, ...reduced.report });
     if (reduced.merged) {
       merged.lanes.push(index);

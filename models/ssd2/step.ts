@@ -9,7 +9,7 @@ import {
 } from './decoding.ts';
 import { compressMerged, type MergedLogits, merge } from './ensemble.ts';
 import type { LogitsEnvelope } from './envelope.ts';
-import { type Form, formTimestep } from './form.ts';
+import { askedPositions, type Form, formTimestep } from './form.ts';
 import { meanEntropy, stepsToRun } from './halting.ts';
 import { uniform } from './noise.ts';
 import { likeliest, perturbedChoice, project, tempered } from './projection.ts';
@@ -68,7 +68,7 @@ export const stepReportSchema = z
   .strictObject({
     step: countSchema,
     t: z.number(),
-    /** The likeliest tokens. */
+    /** The likeliest tokens, of the positions from the left that were asked about. */
     tokens: tokenIdsSchema,
     /** Their mean probability. */
     confidence: z.number(),
@@ -88,13 +88,20 @@ export const stepReportSchema = z
   .readonly();
 export type StepReport = z.infer<typeof stepReportSchema>;
 
+interface ReduceOptions {
+  /** Positions from the left whose tokens are wanted, all by default; the others need not settle. */
+  readonly needed?: number;
+  /** Whether a token ends the text: what stands behind it need not settle either. */
+  readonly ends?: (token: number) => boolean;
+  /** Whether the report is to say who decided at each position. */
+  readonly detailed?: boolean;
+}
+
 /**
  * One denoise step of one lane, once every member has answered: merge, project, decide whether to stop. A pure function
  * of its arguments, so a step run twice gives the same state.
  *
  * @param answers by member name
- * @param needed positions from the left whose tokens are wanted, all by default; the others need not settle
- * @param detailed whether the report is to say who decided at each position
  * @returns the merged logits too; compressed as an answer is, where the members are to see them at the next step
  * @throws Error when a member's answer is missing
  */
@@ -103,16 +110,21 @@ export function reduceStep(
   address: NoiseAddress,
   state: BlockState,
   answers: ReadonlyMap<string, LogitsEnvelope>,
-  { needed = decoding.block, detailed = false }: { readonly needed?: number; readonly detailed?: boolean } = {},
+  { needed = decoding.block, ends = () => false, detailed = false }: ReduceOptions = {},
 ): { state: BlockState; logits: MergedLogits; merged: LogitsEnvelope | null; report: StepReport } {
   const { vocabulary, kept } = decoding;
   const { step } = address;
-  const merged = mergeAnswers(decoding, step, answers);
-  const entropy = meanEntropy(merged);
+  const asked = askedPositions(decoding.form, state, decoding.block);
+  // At the first step what stands behind those is chosen by the prior; later it stays as it is.
+  const all = state.tokens === null || decoding.selfConditioning === 'fused';
+  const merged = mergeAnswers(decoding, step, answers, all ? decoding.block : asked);
+  const answered = merged.slice(0, asked);
+  const entropy = meanEntropy(answered);
   const next = decoding.form
-    ? formStep(decoding, decoding.form, address, state, merged, needed)
+    ? formStep(decoding, decoding.form, address, state, merged, { needed, ends })
     : publishedStep(decoding, address, state, merged, entropy);
-  const changed = next.argmax.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
+  const tokens = next.argmax.slice(0, asked);
+  const changed = tokens.flatMap((token, position) => (token === state.argmax[position] ? [] : [position]));
   return {
     state: next,
     logits: merged,
@@ -120,14 +132,14 @@ export function reduceStep(
     report: {
       step,
       t: stepTimestep(decoding, step),
-      tokens: next.argmax,
-      confidence: confidence(merged),
+      tokens,
+      confidence: confidence(answered),
       entropy,
       changed,
-      probabilities: probabilitiesOf(merged, next.argmax, vocabulary),
+      probabilities: probabilitiesOf(answered, tokens, vocabulary),
       ...(next.settled ? { settled: next.settled } : {}),
       done: next.done,
-      ...(detailed ? { positions: positionDetails(decoding, answers, merged, next.argmax) } : {}),
+      ...(detailed ? { positions: positionDetails(decoding, answers, answered, tokens) } : {}),
     },
   };
 }
@@ -135,12 +147,14 @@ export function reduceStep(
 /**
  * The ensemble's logits of one lane.
  *
+ * @param positions so many from the left; all when absent
  * @throws Error when a member's answer is missing
  */
 export function mergeAnswers(
   { members }: Pick<Decoding, 'members'>,
   step: number,
   answers: ReadonlyMap<string, LogitsEnvelope>,
+  positions?: number,
 ): MergedLogits {
   return merge(
     members.map(({ name, coefficient }) => {
@@ -148,6 +162,7 @@ export function mergeAnswers(
       if (!envelope) throw new Error(`no answer of ${name} for step ${step}`);
       return { coefficient, envelope };
     }),
+    positions,
   );
 }
 
@@ -185,26 +200,28 @@ function formStep(
   address: NoiseAddress,
   state: BlockState,
   merged: MergedLogits,
-  needed: number,
+  { needed, ends }: { readonly needed: number; readonly ends: (token: number) => boolean },
 ): BlockState {
   const { step } = address;
   const noise = { ...address, step: 0 };
-  const chosen = merged.map((position, index) => {
-    if (index < (state.settled ?? 0)) return state.argmax[index];
+  const chosen = Array.from({ length: block }, (_, index) => {
+    const position = merged[index];
+    if (index < (state.settled ?? 0) || !position) return state.argmax[index];
     return projection === 'greedy'
       ? likeliest(position)
       : perturbedChoice(position, topP, { ...noise, position: index });
   });
   const firstChange = chosen.findIndex((token, position) => token !== state.argmax[position]);
   const same = firstChange < 0;
-  // What was chosen from settled tokens alone will be chosen again.
-  const settled = form.wave ? (same ? block : firstChange + 1) : 0;
-  const ready = form.wave ? settled >= needed : same && step + 1 >= form.timesteps.length;
+  // What was chosen from settled tokens alone will be chosen again; what was not asked about was not chosen.
+  const settled = form.wave ? Math.min(same ? block : firstChange + 1, askedPositions(form, state, block)) : 0;
+  const ended = chosen.slice(0, settled).some(ends);
+  const ready = form.wave ? settled >= needed || ended : same && step + 1 >= form.timesteps.length;
   return {
     tokens: chosen.map((token) => [token]),
     argmax: chosen,
     unchanged: same ? state.unchanged + 1 : 0,
-    ...(settled > 0 ? { settled: Math.min(settled, block) } : {}),
+    ...(settled > 0 ? { settled } : {}),
     done: ready || step + 1 >= steps,
   };
 }

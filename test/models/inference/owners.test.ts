@@ -70,7 +70,7 @@ describe.each(models)('%s', (_, create, form) => {
         return decodeAnswer(await response.bytes()).envelopes[0].bytes;
       });
     const [first, again, other, otherAgain] = [await ask('acme'), await ask('acme'), await ask('b'), await ask('b')];
-    expect(again.count).toBe(first.count - 1);
+    expect(again.count).toBeLessThan(first.count);
     expect(other.count).toBe(first.count);
     expect(otherAgain.count).toBe(again.count);
     for (const { result } of [again, other, otherAgain]) expect(result).toEqual(first.result);

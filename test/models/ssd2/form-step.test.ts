@@ -86,7 +86,8 @@ describe('a block that settles from the left', () => {
     );
     const { state } = reduceStep(decoding(), { ...address, step: 2 }, second, new Map([['core', other]]));
     expect(state.argmax.slice(0, settled)).toEqual(second.argmax.slice(0, settled));
-    expect(state.argmax.slice(settled)).toEqual(Array(block - settled).fill(3));
+    // One position is asked about; what stands behind it stays.
+    expect(state.argmax.slice(settled)).toEqual([3, ...second.argmax.slice(settled + 1)]);
     expect(first.settled).toBeLessThan(settled);
   });
 
@@ -96,6 +97,31 @@ describe('a block that settles from the left', () => {
       const states = run(decoding(), needed);
       expect(states).toHaveLength(whole.findIndex(({ settled = 0 }) => settled >= needed) + 1);
       expect(states.at(-1)?.argmax.slice(0, needed)).toEqual(sampled.slice(0, needed));
+    }
+  });
+
+  it('settles one position a step, also where the choice is what stood there already', () => {
+    // A model that is sure of one token everywhere, and so of those that nobody asked about, too.
+    const sure = compress(
+      Float32Array.from({ length: block * vocabulary }, (_, i) => (i % vocabulary === 3 ? 0 : -30)),
+      vocabulary,
+      vocabulary,
+    );
+    const states = run(decoding(), block, () => sure);
+    expect(states.map(({ settled }) => settled)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('is done once a token that ends the text is settled', () => {
+    for (const end of new Set(sampled)) {
+      let state = startOfBlock;
+      let steps = 0;
+      for (; !state.done; steps++) {
+        const answers = new Map([['core', answerTo(state)]]);
+        const ends = (token: number) => token === end;
+        ({ state } = reduceStep(decoding(), { ...address, step: steps }, state, answers, { ends }));
+      }
+      expect(steps).toBe(sampled.indexOf(end) + 1);
+      expect(state.argmax.slice(0, steps)).toEqual(sampled.slice(0, steps));
     }
   });
 
@@ -133,7 +159,7 @@ describe('what a step tells of itself', () => {
       Array.from({ length: vocabulary }, (_, v) => Math.log(v === i ? share : (1 - share) / (vocabulary - 1))),
     );
     const answers = new Map([['core', compress(Float32Array.from(rows), vocabulary, vocabulary)]]);
-    const greedy = decoding({ projection: 'greedy' });
+    const greedy = decoding({ projection: 'greedy', form: { ...form, wave: false } });
     const { state, report } = reduceStep(greedy, { ...address, step: 0 }, startOfBlock, answers);
     expect(report).toMatchObject({ step: 0, tokens: [0, 1, 2, 3, 4, 5], changed: [0, 1, 2, 3, 4, 5] });
     // Log-probabilities pass in float16, of 10 bits.
@@ -142,6 +168,22 @@ describe('what a step tells of itself', () => {
     expect(report.entropy).toBeCloseTo(entropies.reduce((sum, one) => sum + one, 0) / block, 2);
     const again = reduceStep(greedy, { ...address, step: 1 }, { ...state, argmax: [0, 1, 2, 9, 4, 5] }, answers);
     expect(again.report.changed).toEqual([3]);
+  });
+});
+
+describe('what a step tells of a block that is decided from the left', () => {
+  it('is of the positions that were asked about alone', () => {
+    let state = startOfBlock;
+    for (let step = 0; step < block; step++) {
+      const answers = new Map([['core', answerTo(state)]]);
+      const reduced = reduceStep(decoding(), { ...address, step }, state, answers, { detailed: true });
+      const { report } = reduced;
+      expect(report.tokens).toEqual(sampled.slice(0, step + 1));
+      expect(report.probabilities).toHaveLength(step + 1);
+      expect(report.positions).toHaveLength(step + 1);
+      ({ state } = reduced);
+    }
+    expect(state.done).toBe(true);
   });
 });
 
