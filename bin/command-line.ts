@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { batchCommand } from './commands/batch/index.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { evaluateCommand } from './commands/evaluate/index.ts';
@@ -22,6 +23,7 @@ export function commandLine(): Command {
     )
     .showHelpAfterError('(add --help for what there is)')
     .addCommand(generateCommand())
+    .addCommand(batchCommand())
     .addCommand(demoCommand())
     .addCommand(upCommand())
     .addCommand(trainCommand())

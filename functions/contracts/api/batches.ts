@@ -105,7 +105,8 @@ export const batchRequestSchema = z
     slingshot: batchOptionsSchema.optional(),
   })
   .meta({ id: 'BatchRequest' });
-export type BatchRequest = z.output<typeof batchRequestSchema>;
+/** As a client sends it. */
+export type BatchRequest = z.input<typeof batchRequestSchema>;
 
 export const resumeRequestSchema = z
   .strictObject({ completion_window: windowSchema.optional(), budgetTokens: budgetSchema.optional() })
