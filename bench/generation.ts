@@ -7,7 +7,7 @@ import type { Row } from './row.ts';
 import { median } from './timing.ts';
 
 const tenant = 'contact-center';
-const block: GenerationRequest = {
+const block: GenerationRequest & { readonly seed: number } = {
   prompt: 'To transfer a call,',
   tenant,
   weight: 0.5,
@@ -58,7 +58,7 @@ export async function generationRows(): Promise<Row[]> {
 
 interface Arm {
   readonly engine: EngineName;
-  readonly request: GenerationRequest;
+  readonly request: typeof block;
 }
 
 /** Medians over runs; `difference` to the first arm's run of the same turn, so that a machine's moods fall on all. */
@@ -77,8 +77,10 @@ async function measure(arms: readonly Arm[]) {
     for (let run = 0; run <= runs; run++) {
       for (const [arm, { engine, request }] of arms.entries()) {
         steps = reports[arm];
+        // Models keep what they have answered: a text is generated once.
+        const seed = request.seed + arms.length * run + arm;
         const started = performance.now();
-        await engines.get(engine)?.generate(request);
+        await engines.get(engine)?.generate({ ...request, seed });
         times[arm].push(performance.now() - started);
         if (run === 0) steps.length = 0;
       }

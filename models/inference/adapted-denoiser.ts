@@ -7,8 +7,9 @@ import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { nextOf } from './base-reader.ts';
-import { BaseRunner, type KeptToken, type LaneRows, type Simplexes } from './base-runner.ts';
+import { BaseRunner, type LaneRows, type Simplexes } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
+import type { KeptPiece } from './kept-piece.ts';
 import { checkLane, LaneError } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { laneRows } from './lane-rows.ts';
@@ -25,7 +26,7 @@ export class AdaptedDenoiser {
   readonly #mix: Session;
   readonly #adapter: Readonly<Record<string, Feed>>;
   readonly #prior: Float32Array;
-  readonly #leftToRight: LeftToRight<KeptToken>;
+  readonly #leftToRight: LeftToRight<KeptPiece>;
 
   private constructor(model: AdaptedModel, runner: BaseRunner, mix: Session) {
     this.name = model.name;
@@ -34,7 +35,7 @@ export class AdaptedDenoiser {
     this.#mix = mix;
     this.#adapter = feedsOf(model);
     this.#prior = smoothed(model.adapter.get('prior')?.data as Float32Array);
-    this.#leftToRight = new LeftToRight<KeptToken>(model.config, {
+    this.#leftToRight = new LeftToRight<KeptPiece>(model.config, {
       memoryBytes: runner.tokenBytes,
       next: async (due, owner) => {
         const { logits, kept } = await nextOf(runner, due, owner);

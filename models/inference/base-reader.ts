@@ -2,7 +2,8 @@ import type { LlamaBase } from '../network/llama-base.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import { nextTokenForm } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
-import { BaseRunner, type KeptToken } from './base-runner.ts';
+import { BaseRunner } from './base-runner.ts';
+import type { KeptPiece } from './kept-piece.ts';
 import { laneRows } from './lane-rows.ts';
 import type { Due } from './left-to-right.ts';
 
@@ -36,7 +37,7 @@ export class BaseReader {
   }
 
   /** Of one position a lane: logits [due, vocabulary], not normalised, and what is to be kept. */
-  next(due: readonly Due<KeptToken>[], owner: string): Promise<{ logits: Float32Array; kept: KeptToken[] }> {
+  next(due: readonly Due<KeptPiece>[], owner: string): Promise<{ logits: Float32Array; kept: KeptPiece[] }> {
     return this.#runner.exclusively(() => nextOf(this.#runner, due, owner), owner);
   }
 
@@ -53,13 +54,13 @@ export class BaseReader {
 /** A base's next-token logits of one position a lane; its turn is the caller's to take. */
 export async function nextOf(
   runner: BaseRunner,
-  due: readonly Due<KeptToken>[],
+  due: readonly Due<KeptPiece>[],
   owner: string,
-): Promise<{ logits: Float32Array; kept: KeptToken[] }> {
+): Promise<{ logits: Float32Array; kept: KeptPiece[] }> {
   const lanes = [];
   for (const { lane, position, token, memories } of due) {
     const context = await runner.encode(lane.context.slice(0, -1), owner);
-    lanes.push({ context, behind: memories, token, position: lane.context.length - 1 + position });
+    lanes.push({ context: [...context, ...memories], token, position: lane.context.length - 1 + position });
   }
   return runner.next(lanes);
 }

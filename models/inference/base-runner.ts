@@ -4,16 +4,14 @@ import type { LlamaBase } from '../network/llama-base.ts';
 import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
-import { type EncodedPrefix, grown, type KeptLayer, pieceLength } from './encoded-prefix.ts';
+import { type KeptLayer, type KeptPiece, type KeptPieces, lengthOf, pieceLength } from './kept-piece.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
 
 /** Rows of one lane: tokens, then simplexes. All lanes of a call have as many of each. */
 export interface LaneRows {
-  /** What all rows see beside each other; nothing where it is undefined. */
-  readonly context: EncodedPrefix | undefined;
-  /** Tokens behind the context that all rows see, too: each one's layers. */
-  readonly behind?: readonly KeptToken[];
+  /** What all rows see beside each other. */
+  readonly context: KeptPieces;
   readonly tokens: readonly number[];
   /** Of all rows, tokens first. */
   readonly positions: readonly number[];
@@ -24,9 +22,6 @@ export interface LaneRows {
   /** Rows whose logits are wanted. */
   readonly asked: readonly number[];
 }
-
-/** What the layers keep of one token. */
-export type KeptToken = readonly KeptLayer[];
 
 /** The lanes' simplexes, one lane after the other. */
 export interface Simplexes {
@@ -46,7 +41,7 @@ export class BaseRunner {
   readonly #makeAdapted: () => Promise<Session>;
   /** Only once something is to be denoised: what reads and drafts alone needs no adapter. */
   #adapted: Promise<Session> | undefined;
-  readonly #cache = new TokenCache<EncodedPrefix>(cacheBytes);
+  readonly #cache = new TokenCache<KeptPiece>(cacheBytes);
   /** Calls take turns: each uses all threads. */
   readonly #turns = new Turns();
 
@@ -77,39 +72,30 @@ export class BaseRunner {
    *
    * @param owner whose context it is: nobody else's question is answered sooner for it
    */
-  async encode(ids: readonly number[], owner: string): Promise<EncodedPrefix | undefined> {
-    let prefix: EncodedPrefix | undefined;
+  async encode(ids: readonly number[], owner: string): Promise<KeptPieces> {
+    const pieces: KeptPiece[] = [];
     for (let start = 0; start < ids.length; start += pieceLength) {
       const beginning = ids.slice(0, start + pieceLength);
-      const before = prefix;
-      prefix = await this.#cache.getOrMake(beginning, owner, () => this.#append(before, beginning.slice(start)));
+      const before = [...pieces];
+      pieces.push(await this.#cache.getOrMake(beginning, owner, () => this.#append(before, beginning.slice(start))));
     }
-    return prefix;
+    return pieces;
   }
 
-  async #append(prefix: EncodedPrefix | undefined, fresh: readonly number[]): Promise<EncodedPrefix> {
-    const start = prefix?.length ?? 0;
+  async #append(context: KeptPieces, fresh: readonly number[]): Promise<KeptPiece> {
+    const start = lengthOf(context);
     const { layers } = this.base.shape;
-    const outputs = await this.#pass(
-      [
-        {
-          context: prefix,
-          tokens: fresh,
-          positions: fresh.map((_, i) => start + i),
-          adapted: fresh.map(() => false),
-          sees: (i, j) => j <= i,
-          // The head takes no empty matrix.
-          asked: [0],
-        },
-      ],
-      undefined,
-      layerOutputs(layers),
-    );
-    const kept = Array.from({ length: layers }, (_, layer) => ({
-      keys: outputs[`newKeys${layer}`],
-      values: outputs[`newValues${layer}`],
-    }));
-    return grown(prefix, kept, fresh.length, this.#heads);
+    const rows: LaneRows = {
+      context,
+      tokens: fresh,
+      positions: fresh.map((_, i) => start + i),
+      adapted: fresh.map(() => false),
+      sees: (i, j) => j <= i,
+      // The head takes no empty matrix.
+      asked: [0],
+    };
+    const [piece] = piecesOf(await this.#pass([rows], undefined, layerOutputs(layers)), layers, 1, fresh.length);
+    return piece;
   }
 
   get #heads() {
@@ -132,34 +118,14 @@ export class BaseRunner {
    * @param positions where the tokens stand
    */
   async next(
-    lanes: readonly {
-      readonly context: EncodedPrefix | undefined;
-      readonly behind: readonly KeptToken[];
-      readonly token: number;
-      readonly position: number;
-    }[],
-  ): Promise<{ logits: Float32Array; kept: KeptToken[] }> {
-    const rows = lanes.map(({ context, behind, token, position }): LaneRows => {
-      return {
-        context,
-        behind,
-        tokens: [token],
-        positions: [position],
-        adapted: [false],
-        sees: () => true,
-        asked: [0],
-      };
+    lanes: readonly { readonly context: KeptPieces; readonly token: number; readonly position: number }[],
+  ): Promise<{ logits: Float32Array; kept: KeptPiece[] }> {
+    const rows = lanes.map(({ context, token, position }): LaneRows => {
+      return { context, tokens: [token], positions: [position], adapted: [false], sees: () => true, asked: [0] };
     });
     const { layers } = this.base.shape;
     const outputs = await this.#pass(rows, undefined, ['logits', ...layerOutputs(layers)]);
-    const kept = lanes.map((_, lane) =>
-      Array.from({ length: layers }, (_, layer): KeptLayer => {
-        const own = (all: Float32Array) =>
-          all.slice((lane * all.length) / lanes.length, ((lane + 1) * all.length) / lanes.length);
-        return { keys: own(outputs[`newKeys${layer}`]), values: own(outputs[`newValues${layer}`]) };
-      }),
-    );
-    return { logits: outputs.logits, kept };
+    return { logits: outputs.logits, kept: piecesOf(outputs, layers, lanes.length, 1) };
   }
 
   /** What `next` keeps of a token, in bytes. */
@@ -180,7 +146,7 @@ export class BaseRunner {
     const rows = positions.length;
     const count = lanes.length;
     // A context of nothing is one column that nobody sees.
-    const columns = lanes.map(({ context, behind = [] }) => (context?.length ?? 0) + behind.length);
+    const columns = lanes.map(({ context }) => lengthOf(context));
     const length = Math.max(1, ...columns);
     const contextBias = new Float32Array(count * length);
     columns.forEach((used, lane) => {
@@ -205,10 +171,7 @@ export class BaseRunner {
     for (let layer = 0; layer < layers; layer++) {
       const stacked = (which: 'keys' | 'values', runs: number, width: number) =>
         stack(
-          lanes.map(({ context, behind = [] }) => [
-            ...(context ? [context.layers[layer][which]] : []),
-            ...behind.map((token) => token[layer][which]),
-          ]),
+          lanes.map(({ context }) => context.map(({ layers }) => layers[layer][which])),
           runs,
           length * width,
         );
@@ -230,6 +193,26 @@ export class BaseRunner {
 
 function layerOutputs(layers: number): string[] {
   return Array.from({ length: layers }, (_, layer) => [`newKeys${layer}`, `newValues${layer}`]).flat();
+}
+
+/** Each lane's part of the layers' outputs of a pass. */
+function piecesOf(
+  outputs: Readonly<Record<string, Float32Array>>,
+  layers: number,
+  lanes: number,
+  length: number,
+): KeptPiece[] {
+  return Array.from({ length: lanes }, (_, lane) => {
+    const own = (name: string) => {
+      const all = outputs[name];
+      return lanes === 1 ? all : all.slice((lane * all.length) / lanes, ((lane + 1) * all.length) / lanes);
+    };
+    const kept = Array.from({ length: layers }, (_, layer): KeptLayer => {
+      return { keys: own(`newKeys${layer}`), values: own(`newValues${layer}`) };
+    });
+    const bytes = kept.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0);
+    return { length, layers: kept, bytes };
+  });
 }
 
 /** What is fed for simplex rows, and where an adapter is on. */

@@ -1,7 +1,7 @@
 import type { AdapterShape } from '../network/adapter.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import type { LaneRows } from './base-runner.ts';
-import type { EncodedPrefix } from './encoded-prefix.ts';
+import type { KeptPieces } from './kept-piece.ts';
 
 /**
  * What of a lane goes through the base: the last clean token and the draft so far, as the base reads them; then, with the
@@ -13,7 +13,7 @@ import type { EncodedPrefix } from './encoded-prefix.ts';
 export function laneRows(
   { block, shift }: Pick<AdapterShape, 'block' | 'shift'>,
   { context, tokens, form }: Pick<LaneStep, 'context' | 'tokens' | 'form'>,
-  kept: EncodedPrefix | undefined,
+  kept: KeptPieces,
 ): LaneRows {
   const last = context[context.length - 1];
   const start = context.length;

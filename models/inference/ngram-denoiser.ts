@@ -9,8 +9,8 @@ import { compress, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { BaseReader } from './base-reader.ts';
-import type { KeptToken } from './base-runner.ts';
 import type { DenoiserTimings } from './denoiser.ts';
+import type { KeptPiece } from './kept-piece.ts';
 import { checkLane } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { type Due, LeftToRight, runApart } from './left-to-right.ts';
@@ -20,6 +20,9 @@ import { cacheBytes, TokenCache } from './token-cache.ts';
 const besideText = 0.7;
 /** And beside the base, which reads that text itself. */
 const besideBase = 0.35;
+
+/** What is kept of a token without a reader. */
+const nothing: KeptPiece = { length: 1, layers: [], bytes: 0 };
 
 /** A position that is asked about, and what stands before it. */
 interface Row {
@@ -43,7 +46,7 @@ export class NgramDenoiser {
   readonly #reader: BaseReader | undefined;
   readonly #contexts = new TokenCache<NgramModel>(cacheBytes);
   readonly #prior: Float32Array;
-  readonly #leftToRight: LeftToRight<KeptToken>;
+  readonly #leftToRight: LeftToRight<KeptPiece>;
 
   private constructor(name: string, config: NgramConfig, model: NgramModel, mix: Session, reader?: BaseReader) {
     this.name = name;
@@ -53,7 +56,7 @@ export class NgramDenoiser {
     this.#reader = reader;
     this.#prior = new Float32Array(config.vocabulary);
     model.logProbabilities([], this.#prior);
-    this.#leftToRight = new LeftToRight<KeptToken>(config, {
+    this.#leftToRight = new LeftToRight<KeptPiece>(config, {
       memoryBytes: reader?.tokenBytes ?? 0,
       next: (due, owner) => this.#next(due, owner),
       unasked: (lane) => this.#mixed([{ lane, position: 0, text: [], drafted: false }], undefined),
@@ -131,13 +134,13 @@ export class NgramDenoiser {
   }
 
   /** One position of each lane. */
-  async #next(due: readonly Due<KeptToken>[], owner: string) {
+  async #next(due: readonly Due<KeptPiece>[], owner: string) {
     const rows = due.map(
       ({ lane, position }): Row => ({ lane, position, text: this.#textBefore(lane, position), drafted: true }),
     );
     const read = await this.#reader?.next(due, owner);
     const mixed = await this.#mixed(rows, read?.logits ?? (await this.#besideText(rows, owner)));
-    return { rows: mixed, memories: read?.kept ?? due.map((): KeptToken => []) };
+    return { rows: mixed, memories: read?.kept ?? due.map(() => nothing) };
   }
 
   /** Without a reader: what the n-grams of the text that was given say, as logits [rows, vocabulary]. */

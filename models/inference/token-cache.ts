@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** What a model keeps of contexts, in bytes. */
-export const cacheBytes = 256 * 2 ** 20;
+export const cacheBytes = 512 * 2 ** 20;
 
 /**
  * What was made of token ids and used last, as long as it fits. Only a cache: what is not in it is made again, to the same

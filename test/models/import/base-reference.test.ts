@@ -46,7 +46,7 @@ describe('the shipped base', () => {
     const rows = ids.map((_, i) => i);
     const logits = await runner.run([
       {
-        context: undefined,
+        context: [],
         tokens: ids,
         positions: rows,
         adapted: ids.map(() => false),

@@ -3,7 +3,7 @@ import { close, listen } from '../../../lib/local/listen.ts';
 import { AdaptedDenoiser } from '../../../models/inference/adapted-denoiser.ts';
 import { BaseReader } from '../../../models/inference/base-reader.ts';
 import { Denoiser } from '../../../models/inference/denoiser.ts';
-import { pieceLength } from '../../../models/inference/encoded-prefix.ts';
+import { pieceLength } from '../../../models/inference/kept-piece.ts';
 import { NgramDenoiser } from '../../../models/inference/ngram-denoiser.ts';
 import type { StepModel } from '../../../models/inference/step-model.ts';
 import { NgramModel } from '../../../models/ngram/ngram-model.ts';
