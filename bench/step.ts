@@ -21,7 +21,8 @@ const runs = 7;
  * @param python a Python that has torch, where PyTorch is to be measured
  */
 export async function stepRows(python: string | undefined): Promise<Row[]> {
-  const model = await loadStepModel(join(shippedModels, core));
+  // As the engines run it.
+  const model = await loadStepModel(join(shippedModels, core), { threads: 1 });
   const { vocabulary, block } = model.config;
   const baselines = python === undefined ? [] : await pytorchRows(python, vocabulary);
   const rows: Row[] = [];
