@@ -1,8 +1,17 @@
-import { buildApp } from 'fauxqs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Identities } from './iam/identities.ts';
 import { guardBucket } from './iam/s3-guard.ts';
 import { Refused } from './iam/signature.ts';
-import { persistentStores } from './s3-folder.ts';
+import { close, listen } from './listen.ts';
+import { deleteObjects, listBuckets, listObjects, postObject } from './s3/bucket-requests.ts';
+import { MultipartUploads } from './s3/multipart-requests.ts';
+import { ObjectFolder, type ObjectPlace } from './s3/object-folder.ts';
+import { deleteObject, getObject, putObject, type S3Request } from './s3/object-requests.ts';
+import { xml } from './s3/xml.ts';
 import type { LocalService } from './service.ts';
 
 export interface LocalS3Options {
@@ -10,56 +19,109 @@ export interface LocalS3Options {
   readonly objects?: readonly { readonly bucket: string; readonly key: string; readonly body: string }[];
   /** Who may do what; everybody everything when absent. */
   readonly identities?: Identities;
-  /** Where objects are kept; in memory when absent. */
+  /** Where objects are kept; only as long as it runs when absent. */
   readonly folder?: string;
   /** Told of each object that is put, as the bucket tells EventBridge. */
-  readonly onCreated?: (object: { readonly bucket: string; readonly key: string }) => void;
+  readonly onCreated?: (object: ObjectPlace) => void;
 }
 
-/** S3 on loopback: an object is there as a whole or not at all. */
+/** S3 on loopback, as far as Slingshot uses it: an object is there as a whole or not at all. */
 export async function startS3({
   buckets,
   objects = [],
   identities,
   folder,
-  onCreated,
+  onCreated = () => {},
 }: LocalS3Options): Promise<LocalService> {
-  // Its own start function would listen on every interface.
-  const server = buildApp({ logger: false, ...(folder ? { stores: await persistentStores(folder) } : {}) });
-  let guarded = false;
-  server.addHook('preHandler', async ({ method, url, headers, body, params, query }, reply) => {
-    if (!identities || !guarded) return;
-    const { bucket = '', '*': key = '' } = params as Record<string, string | undefined>;
-    const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-    const request = { method, url, headers, body: bytes, bucket, key, query: query as Record<string, unknown> };
-    try {
-      await guardBucket(identities, request);
-    } catch (error) {
-      const { code, message, status } = error instanceof Refused ? error : new Refused('InternalError', '', 500);
-      return reply
-        .status(status)
-        .header('content-type', 'application/xml')
-        .send(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`);
-    }
-  });
-  if (onCreated) {
-    server.addHook('onResponse', async ({ method, params, query }, { statusCode }) => {
-      const { bucket = '', '*': key = '' } = params as Record<string, string | undefined>;
-      const { uploadId } = query as { uploadId?: string };
-      // Parts of an object are none; what ends an upload makes one.
-      const makes = uploadId === undefined ? method === 'PUT' : method === 'POST';
-      if (guarded && key !== '' && makes && statusCode === 200) onCreated({ bucket, key });
-    });
+  const own = folder ?? (await mkdtemp(join(tmpdir(), 'slingshot-s3-')));
+  const store = await ObjectFolder.open(own);
+  for (const bucket of [...buckets, ...objects.map(({ bucket }) => bucket)]) await store.makeBucket(bucket);
+  for (const { bucket, key, body } of objects) {
+    const draft = await store.draft(Readable.from([Buffer.from(body)]));
+    const etag = `"${draft.md5.toString('hex')}"`;
+    await store.keep(draft, { bucket, key }, { etag, modified: Date.now(), type: 'application/json', metadata: {} });
   }
-  const put = async (url: string, payload?: string) => {
-    const { statusCode, body } = await server.inject({ method: 'PUT', url, ...(payload ? { payload } : {}) });
-    if (statusCode !== 200) throw new Error(`the local S3 does not make ${url}: ${body}`);
+  const uploads = new MultipartUploads(store);
+  const server = createServer((request, response) => void serve(request, response));
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    try {
+      await answer({ ...askedOf(store, request, response), onCreated }, uploads, identities);
+    } catch (error) {
+      refuse(request, response, error);
+    }
   };
-  const present = new Set((await server.inject('/')).body.match(/(?<=<Name>)[^<]+/g));
-  const wanted = new Set([...buckets, ...objects.map(({ bucket }) => bucket)]);
-  for (const bucket of wanted) if (!present.has(bucket)) await put(`/${bucket}`);
-  for (const { bucket, key, body } of objects) await put(`/${bucket}/${key}`, body);
-  guarded = true;
-  const url = await server.listen({ host: '127.0.0.1', port: 0 });
-  return { environment: { AWS_ENDPOINT_URL_S3: url }, stop: () => server.close() };
+  // A large file takes its time to arrive.
+  server.requestTimeout = 0;
+  return {
+    environment: { AWS_ENDPOINT_URL_S3: await listen(server) },
+    async stop() {
+      await close(server);
+      if (folder === undefined) await rm(own, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @throws Refused */
+function askedOf(
+  store: ObjectFolder,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Omit<S3Request, 'onCreated'> {
+  const [path, search = ''] = (request.url ?? '/').split('?');
+  const [bucket, ...rest] = path.slice(1).split('/');
+  try {
+    const at = { bucket: decodeURIComponent(bucket), key: decodeURIComponent(rest.join('/')) };
+    return { store, request, response, at, query: new URLSearchParams(search) };
+  } catch {
+    throw new Refused('InvalidURI', "Couldn't parse the specified URI.", 400);
+  }
+}
+
+async function answer(asked: S3Request, uploads: MultipartUploads, identities: Identities | undefined): Promise<void> {
+  const { request, at, query } = asked;
+  const { method = 'GET', url = '/', headers } = request;
+  const isForm = method === 'POST' && at.key === '' && /^multipart\/form-data/i.test(String(headers['content-type']));
+  if (isForm) return postObject(asked, identities);
+  if (identities) {
+    guardBucket(identities, { method, url, headers, ...at, query: Object.fromEntries(query) });
+  }
+  if (at.bucket === '') return method === 'GET' ? listBuckets(asked) : unknown();
+  if (at.key === '') {
+    if (method === 'GET' && !['lifecycle', 'uploads', 'versions'].some((one) => query.has(one)))
+      return listObjects(asked);
+    return method === 'POST' && query.has('delete') ? deleteObjects(asked) : unknown();
+  }
+  if (Object.keys(headers).some((name) => /^x-amz-(copy|rename)-source/.test(name))) return unknown();
+  const ofUpload = query.has('uploadId');
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return ofUpload ? unknown() : getObject(asked);
+    case 'PUT':
+      return ofUpload ? uploads.part(asked) : putObject(asked);
+    case 'DELETE':
+      return ofUpload ? uploads.abort(asked) : deleteObject(asked);
+    case 'POST':
+      if (query.has('uploads')) return uploads.begin(asked);
+      return ofUpload ? uploads.complete(asked) : unknown();
+    default:
+      return unknown();
+  }
+}
+
+function unknown(): never {
+  throw new Refused('NotImplemented', 'the local S3 does not do that', 501);
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const { code, message, status } =
+    error instanceof Refused ? error : new Refused('InternalError', 'We encountered an internal error.', 500);
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  // What is left of the request is not read.
+  if (!request.complete) response.setHeader('connection', 'close');
+  response.writeHead(status, { 'content-type': 'application/xml' });
+  response.end(xml('Error', { Code: code, Message: message }));
 }

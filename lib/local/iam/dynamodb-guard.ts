@@ -19,7 +19,7 @@ export function guardTable(identities: Identities, request: SignedRequest): void
   if (principal.kind === 'operator') return;
   const action = /^DynamoDB_20120810\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
   if (!action) throw new Refused('UnknownOperationException', 'no operation of DynamoDB', 400);
-  const body = parse(request.body);
+  const body = parse(request.body ?? new Uint8Array(0));
   const resources = tablesOf(body).map(tableArn);
   const keys = keysOf(action, body);
   identities.authorise(principal, `dynamodb:${action}`, resources, keys === undefined ? {} : { [leadingKeys]: keys });

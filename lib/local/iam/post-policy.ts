@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import type { PostedForm } from '../s3/form.ts';
 import type { Identities, Principal } from './identities.ts';
-import { isEqual, Refused, readDate, type SignedRequest, sign } from './signature.ts';
+import { isEqual, Refused, readDate, sign } from './signature.ts';
 
 const condition = z.union([
   z.tuple([z.enum(['eq', 'starts-with']), z.string().startsWith('$'), z.string()]),
@@ -10,22 +11,34 @@ const condition = z.union([
 const policySchema = z.object({ expiration: z.iso.datetime(), conditions: z.array(condition) });
 type Policy = z.output<typeof policySchema>;
 
+/** S3 takes no more of a form. */
+const largestPost = 5 * 2 ** 30;
+
 /** Fields that no condition need cover. */
 const free = ['x-amz-signature', 'file', 'policy', 'awsaccesskeyid'];
 
+/** What a form that is posted to a bucket may do. */
+export interface PostGrant {
+  /** Who signed its policy. */
+  readonly principal: Principal;
+  /** That the object gets. */
+  readonly key: string;
+  /** Of the file, in bytes. */
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
- * Checks a form that is posted to a bucket as S3 does: the signature of its policy, the policy's expiry, and that
- * every field and the file's length are as the policy says.
+ * Checks a form that is posted to a bucket as S3 does, but for its file: the signature of its policy, the policy's expiry,
+ * and that every field is as the policy says.
  *
- * @returns who signed the policy, and the key that the object gets
  * @throws Refused
  */
-export async function checkPostPolicy(
+export function checkPostPolicy(
   identities: Identities,
-  { headers, body, bucket }: SignedRequest & { readonly bucket: string },
+  { bucket, fields, filename }: { readonly bucket: string } & Pick<PostedForm, 'fields' | 'filename'>,
   now = Date.now(),
-): Promise<{ principal: Principal; key: string }> {
-  const { fields, file } = await readForm(headers, body);
+): PostGrant {
   const encoded = fields.get('policy');
   if (encoded === undefined) throw new Refused('AccessDenied', 'the form has no policy');
   const [accessKeyId, ...scope] = (fields.get('x-amz-credential') ?? '').split('/');
@@ -36,35 +49,21 @@ export async function checkPostPolicy(
   }
   const policy = readPolicy(encoded);
   if (Date.parse(policy.expiration) <= now) throw new Refused('AccessDenied', 'Invalid according to Policy: expired.');
-  const key = (fields.get('key') ?? '').replaceAll(/\$\{filename\}/g, () => file.name);
+  const key = (fields.get('key') ?? '').replaceAll(/\$\{filename\}/g, () => filename);
   const values = new Map([...fields, ['key', key], ['bucket', bucket]]);
-  for (const one of policy.conditions) checkCondition(one, values, file.size);
+  for (const one of policy.conditions) checkCondition(one, values);
   const covered = new Set(policy.conditions.flatMap(namesIn));
   for (const name of fields.keys()) {
     if (!free.includes(name) && !name.startsWith('x-ignore-') && !covered.has(name)) {
       throw new Refused('AccessDenied', `Invalid according to Policy: extra input field ${name}.`);
     }
   }
-  return { principal, key };
-}
-
-async function readForm(headers: SignedRequest['headers'], body: Uint8Array) {
-  const type = String(headers['content-type']);
-  const form = await new Response(Buffer.from(body), { headers: { 'content-type': type } }).formData().catch(() => {
-    throw new Refused('MalformedPOSTRequest', 'the body is no multipart/form-data', 400);
-  });
-  const fields = new Map<string, string>();
-  let file: { name: string; size: number } | undefined;
-  for (const [name, value] of form) {
-    const lower = name.toLowerCase();
-    // Of a name that is there twice, the store might take the other.
-    if (fields.has(lower) || (file && lower === 'file'))
-      throw new Refused('InvalidArgument', `two fields ${name}`, 400);
-    if (typeof value === 'string') fields.set(lower, value);
-    else if (lower === 'file') file = { name: value.name, size: value.size };
-  }
-  if (!file) throw new Refused('InvalidArgument', 'the form has no file', 400);
-  return { fields, file };
+  const ranges = policy.conditions.filter((one) => Array.isArray(one) && one[0] === 'content-length-range');
+  return {
+    ...{ principal, key },
+    least: Math.max(0, ...ranges.map((range) => Number((range as unknown[])[1]))),
+    most: Math.min(largestPost, ...ranges.map((range) => Number((range as unknown[])[2]))),
+  };
 }
 
 function readPolicy(encoded: string): Policy {
@@ -75,15 +74,10 @@ function readPolicy(encoded: string): Policy {
   }
 }
 
-function checkCondition(one: Policy['conditions'][number], values: ReadonlyMap<string, string>, size: number): void {
+function checkCondition(one: Policy['conditions'][number], values: ReadonlyMap<string, string>): void {
   if (!Array.isArray(one)) {
     for (const [name, value] of Object.entries(one)) check(name, values.get(name.toLowerCase()) === value);
-  } else if (one[0] === 'content-length-range') {
-    if (size < one[1])
-      throw new Refused('EntityTooSmall', `the file has ${size} bytes, at least ${one[1]} are due`, 400);
-    if (size > one[2])
-      throw new Refused('EntityTooLarge', `the file has ${size} bytes, at most ${one[2]} are taken`, 400);
-  } else {
+  } else if (one[0] !== 'content-length-range') {
     const [operator, name, value] = one;
     const given = values.get(name.slice(1).toLowerCase()) ?? '';
     check(name, operator === 'eq' ? given === value : given.startsWith(value));

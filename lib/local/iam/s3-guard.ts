@@ -1,5 +1,6 @@
+import type { PostedForm } from '../s3/form.ts';
 import type { Identities } from './identities.ts';
-import { checkPostPolicy } from './post-policy.ts';
+import { checkPostPolicy, type PostGrant } from './post-policy.ts';
 import { Refused, type SignedRequest } from './signature.ts';
 
 /** A request to S3, with bucket and key as the store reads them. */
@@ -20,26 +21,33 @@ interface Asked {
 
 /**
  * Lets a request to S3 pass only if its signature is right and IAM would allow it to whoever signed it. A presigned
- * request is held to its expiry, and a form that is posted to its policy, too.
+ * request is held to its expiry, too.
  *
  * @throws Refused
  */
-export async function guardBucket(identities: Identities, request: BucketRequest): Promise<void> {
-  const { bucket, key, headers } = request;
+export function guardBucket(identities: Identities, request: BucketRequest): void {
+  const { bucket, key } = request;
   refuseSteps(bucket, key);
-  const isForm =
-    request.method === 'POST' && key === '' && /multipart\/form-data/i.test(String(headers['content-type']));
-  if (isForm) {
-    const { principal, key: posted } = await checkPostPolicy(identities, request);
-    refuseSteps(posted);
-    identities.authorise(principal, 's3:PutObject', [objectArn(bucket, posted)]);
-    return;
-  }
   const principal = identities.authenticate(request, 's3');
   for (const { action, keys, prefix } of actionsOf(request)) {
     const resources = keys ? keys.map((key) => objectArn(bucket, key)) : [`arn:aws:s3:::${bucket}`];
     identities.authorise(principal, action, resources, prefix === undefined ? {} : { 's3:prefix': prefix });
   }
+}
+
+/**
+ * The same for a form that is posted, which is held to its policy.
+ *
+ * @throws Refused
+ */
+export function guardForm(
+  identities: Identities,
+  form: { readonly bucket: string } & Pick<PostedForm, 'fields' | 'filename'>,
+): PostGrant {
+  const grant = checkPostPolicy(identities, form);
+  refuseSteps(grant.key);
+  identities.authorise(grant.principal, 's3:PutObject', [objectArn(form.bucket, grant.key)]);
+  return grant;
 }
 
 /** S3 takes such keys; here they would be paths out of the store's folder. */

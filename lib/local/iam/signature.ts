@@ -6,7 +6,8 @@ export interface SignedRequest {
   /** Path and query, as sent. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Uint8Array;
+  /** Absent where it is compared with the digest that was signed as it comes. */
+  readonly body?: Uint8Array;
 }
 
 /** An answer of AWS' that refuses a request. */
@@ -111,7 +112,7 @@ export function checkSignature(
     throw new Refused('SignatureDoesNotMatch', 'the signature is not that of the request');
   }
   const stated = request.headers['x-amz-content-sha256'];
-  if (typeof stated === 'string' && /^[0-9a-f]{64}$/.test(stated) && stated !== sha256(request.body)) {
+  if (typeof stated === 'string' && /^[0-9a-f]{64}$/.test(stated) && request.body && stated !== sha256(request.body)) {
     throw new Refused('XAmzContentSHA256Mismatch', 'the body is not that which was signed', 400);
   }
 }
@@ -158,7 +159,7 @@ function canonicalRequest({ method, url, headers, body }: SignedRequest, claim: 
     .filter((pair) => !pair.startsWith('X-Amz-Signature='));
   const lines = claim.signedHeaders.map((name) => `${name}:${headerText(headers[name])}\n`);
   const stated = headers['x-amz-content-sha256'];
-  const unsigned = claim.expiresSeconds === undefined ? sha256(body) : 'UNSIGNED-PAYLOAD';
+  const unsigned = claim.expiresSeconds === undefined ? sha256(body ?? '') : 'UNSIGNED-PAYLOAD';
   const payload = typeof stated === 'string' ? stated : unsigned;
   return [method, path, pairs.sort().join('&'), lines.join(''), claim.signedHeaders.join(';'), payload].join('\n');
 }
