@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addKey } from '../lib/administration/keys.ts';
+import { addKey } from '../functions/shared/keys/key-store.ts';
 import { addTenant } from '../lib/administration/tenants.ts';
 import { fleetFor, readFleet } from '../lib/fleet.ts';
 import { startServiceHere } from '../lib/local/service-here.ts';

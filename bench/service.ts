@@ -1,4 +1,4 @@
-import { addKey } from '../lib/administration/keys.ts';
+import { addKey } from '../functions/shared/keys/key-store.ts';
 import { addTenant } from '../lib/administration/tenants.ts';
 import { DirectEngine } from '../lib/direct-engine.ts';
 import { type Fleet, fleetFor, readFleet } from '../lib/fleet.ts';

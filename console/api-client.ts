@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import type { ApiBatch, ApiFile } from '../functions/contracts/api/batches.ts';
 import type { ApiGeneration } from '../functions/contracts/api/generations.ts';
+import type { ApiKeyInfo, ApiNewKey } from '../functions/contracts/api/keys.ts';
 import type { ApiFleet, ApiMachine, TenantList } from '../functions/contracts/api/operations.ts';
 import type { ApiContext, UsageReport } from '../functions/contracts/api/resources.ts';
 import type { GenerationEvent } from './run/from-events.ts';
@@ -67,6 +68,18 @@ export class ApiClient {
 
   async usage(): Promise<UsageReport['data']> {
     return (await this.#json<UsageReport>('/v1/usage')).data;
+  }
+
+  async keys(): Promise<ApiKeyInfo[]> {
+    return (await this.#json<{ data: ApiKeyInfo[] }>('/v1/keys')).data;
+  }
+
+  createKey(label: string): Promise<ApiNewKey> {
+    return this.#json('/v1/keys', { method: 'POST', body: JSON.stringify(label === '' ? {} : { label }) });
+  }
+
+  disableKey(id: string): Promise<ApiKeyInfo> {
+    return this.#json(`/v1/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   async batches(): Promise<ApiBatch[]> {

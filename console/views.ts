@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 export const views = {
   '': 'Compare',
   batches: 'Batches',
-  account: 'Usage and documents',
+  account: 'Usage and keys',
   operations: 'Operations',
 } as const;
 export type View = keyof typeof views;

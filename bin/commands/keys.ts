@@ -25,7 +25,7 @@ export function keysCommand(): Command {
     .option('--label <text>', 'what to remember it by')
     .option('--days <n>', 'how long it works (default: until it is disabled)', count)
     .action(async (tenant: string, options: AddOptions) => {
-      const { addKey } = await import('../../lib/administration/keys.ts');
+      const { addKey } = await import('../../functions/shared/keys/key-store.ts');
       const { scopes, label, days } = options;
       const wanted = {
         scopes,
@@ -35,7 +35,7 @@ export function keysCommand(): Command {
       tell(await administer(options, (operator) => addKey(operator, tenant, wanted)), options);
     });
   sub('list <tenant>', "list a tenant's keys").action(async (tenant: string, options: Where) => {
-    const { listKeys } = await import('../../lib/administration/keys.ts');
+    const { listKeys } = await import('../../functions/shared/keys/key-store.ts');
     const keys = await administer(options, (operator) => listKeys(operator, tenant));
     printRows(
       keys.map((one) => shown(one, options)),
@@ -46,7 +46,7 @@ export function keysCommand(): Command {
   sub('rotate <id>', 'make a key like another, which goes on working for some hours')
     .option('--hours <n>', 'that the old key works', nonNegative, 24)
     .action(async (id: string, options: Where & { hours: number }) => {
-      const { rotateKey } = await import('../../lib/administration/keys.ts');
+      const { rotateKey } = await import('../../functions/shared/keys/key-store.ts');
       tell(await administer(options, (operator) => rotateKey(operator, id, options.hours)), options);
     });
   for (const [name, disabled, description] of [
@@ -54,7 +54,7 @@ export function keysCommand(): Command {
     ['enable', false, 'let it work again'],
   ] as const) {
     sub(`${name} <id>`, description).action(async (id: string, options: Where) => {
-      const { disableKey } = await import('../../lib/administration/keys.ts');
+      const { disableKey } = await import('../../functions/shared/keys/key-store.ts');
       printRows(
         [shown(await administer(options, (operator) => disableKey(operator, id, disabled)), options)],
         columns,
@@ -63,7 +63,7 @@ export function keysCommand(): Command {
     });
   }
   sub('delete <id>', 'delete a key').action(async (id: string, options: Where) => {
-    const { deleteKey } = await import('../../lib/administration/keys.ts');
+    const { deleteKey } = await import('../../functions/shared/keys/key-store.ts');
     await administer(options, (operator) => deleteKey(operator, id));
     printRows([{ id, deleted: true }], ['id', 'deleted'], options);
   });

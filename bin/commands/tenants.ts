@@ -55,7 +55,7 @@ export function tenantsCommand(): Command {
     });
   sub('audit [month]', 'what operators did in a month, such as 2026-11; this one by default').action(
     async (month: string | undefined, options: Where) => {
-      const { auditOf } = await import('../../lib/administration/audit.ts');
+      const { auditOf } = await import('../../functions/shared/audit.ts');
       const when = month ?? new Date().toISOString().slice(0, 7);
       if (!/^\d{4}-\d\d$/.test(when)) throw new Error(`${when}: expected a month, such as 2026-11`);
       const records = await administer(options, (operator) => auditOf(operator, when));

@@ -67,7 +67,7 @@ async function greet(
   { state, ephemeral }: UpOptions,
 ): Promise<void> {
   const { addTenant, listTenants } = await import('../../lib/administration/tenants.ts');
-  const { addKey } = await import('../../lib/administration/keys.ts');
+  const { addKey } = await import('../../functions/shared/keys/key-store.ts');
   const [own = 'local'] = Object.keys(fleet.catalog.tenants);
   const isNew = (await listTenants(administration)).length === 0;
   let key = 'YOUR_KEY';

@@ -24,7 +24,7 @@ export function usageCommand(): Command {
       }
       const { usageOf } = await import('../../functions/shared/metering.ts');
       const { tenantPartition } = await import('../../lib/administration/administration.ts');
-      const { findTenant } = await import('../../lib/administration/tenants.ts');
+      const { findTenant } = await import('../../functions/shared/operating.ts');
       const rows = await administer(options, async (operator) => {
         await findTenant(operator, tenant);
         return usageOf(tenant, { from, to }, tenantPartition(operator, tenant));

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ApiContext, UsageReport } from '../../functions/contracts/api/resources.ts';
 import { client } from '../state.ts';
+import { Keys } from './keys.tsx';
 import { NeedsKey } from './needs-key.tsx';
 
 type Rows = UsageReport['data'];
@@ -184,7 +185,7 @@ export function Account() {
   if (!api) return <NeedsKey what="what your tenant used, and the documents that are kept for it" />;
   return (
     <main class="page">
-      <h1>Usage and documents</h1>
+      <h1>Usage, keys and documents</h1>
       {problem.value === undefined ? null : (
         <p class="problem" role="alert">
           {problem.value}
@@ -201,6 +202,7 @@ export function Account() {
           <p class="nothing">Asking …</p>
         )}
       </section>
+      <Keys />
       <section class="panel" aria-labelledby="documents">
         <h2 id="documents">Private documents</h2>
         {contexts.value ? (

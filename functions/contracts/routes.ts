@@ -15,6 +15,7 @@ import {
 import { chatCompletionSchema, chatRequestSchema } from './api/chat.ts';
 import { completionRequestSchema, completionSchema } from './api/completions.ts';
 import { generationIdSchema, generationRequestSchema, generationSchema } from './api/generations.ts';
+import { keyIdSchema, keyListSchema, keyRequestSchema, keySchema, newKeySchema } from './api/keys.ts';
 import { modelRequestSchema, modelVersionSchema } from './api/models.ts';
 import { fleetSchema, machineSchema, tenantsQuerySchema, tenantsSchema } from './api/operations.ts';
 import {
@@ -296,6 +297,26 @@ export const routes = {
     query: usageQuerySchema,
     answers: { 200: { description: 'The usage', body: usageReportSchema } },
     errors: [],
+  },
+  createKey: {
+    ...{ method: 'POST', path: '/v1/keys', scope: 'admin', function: 'operate' },
+    summary: 'Make a key of the tenant’s own',
+    body: keyRequestSchema,
+    answers: { 201: { description: 'The key, which is told this once', body: newKeySchema } },
+    errors: [],
+  },
+  listKeys: {
+    ...{ method: 'GET', path: '/v1/keys', scope: 'read', function: 'operate' },
+    summary: 'The tenant’s keys, without their secrets',
+    answers: { 200: { description: 'The keys, the oldest first', body: keyListSchema } },
+    errors: [],
+  },
+  disableKey: {
+    ...{ method: 'DELETE', path: '/v1/keys/{id}', scope: 'admin', function: 'operate' },
+    summary: 'Disable a key; it may work for a minute more',
+    params: z.object({ id: keyIdSchema }),
+    answers: { 200: { description: 'The key as it is now', body: keySchema } },
+    errors: ['not_found'],
   },
   listTenants: {
     ...{ method: 'GET', path: '/v1/operations/tenants', scope: 'operate', function: 'operate' },

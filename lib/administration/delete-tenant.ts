@@ -4,11 +4,11 @@ import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { generationKey } from '../../functions/contracts/generation-record.ts';
 import { tenantsPartition } from '../../functions/contracts/tenant.ts';
 import { admissionKey } from '../../functions/shared/admission.ts';
+import { audit } from '../../functions/shared/audit.ts';
+import { removeKey } from '../../functions/shared/keys/key-store.ts';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
-import { type Administration, partition, tenantPartition } from './administration.ts';
-import { audit } from './audit.ts';
-import { removeKey } from './keys.ts';
-import { findTenant } from './tenants.ts';
+import { findTenant, partition } from '../../functions/shared/operating.ts';
+import { type Administration, tenantPartition } from './administration.ts';
 
 /** What a deletion took away. */
 export interface Deletion {

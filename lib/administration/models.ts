@@ -10,14 +10,14 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { type ModelRecord, modelKey, type Serving } from '../../functions/contracts/registered-model.ts';
+import { audit } from '../../functions/shared/audit.ts';
 import { newModel } from '../../functions/shared/models/new-model.ts';
 import { changeServing, getModel, getServing, listModelRecords } from '../../functions/shared/models/registered.ts';
 import { promoted, rolledBack } from '../../functions/shared/models/shares.ts';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
+import { findTenant } from '../../functions/shared/operating.ts';
 import { checkModel, packModel } from '../../models/checkpoint/model-archive.ts';
 import { type Administration, tenantPartition } from './administration.ts';
-import { audit } from './audit.ts';
-import { findTenant } from './tenants.ts';
 
 /** A version as an operator sees it. */
 export type ModelRow = Omit<ModelRecord, 'share'> & { readonly share: number };

@@ -1,7 +1,8 @@
 import { type TenantRecord, tenantNameSchema, tenantsPartition } from '../../functions/contracts/tenant.ts';
 import { admissionKey, noneAdmitted } from '../../functions/shared/admission.ts';
-import { type Administration, partition, tenantPartition } from './administration.ts';
-import { audit } from './audit.ts';
+import { audit } from '../../functions/shared/audit.ts';
+import { findTenant, partition } from '../../functions/shared/operating.ts';
+import { type Administration, tenantPartition } from './administration.ts';
 
 /** @throws Error for a name that is none, is taken, or a tier that there is not */
 export async function addTenant(administration: Administration, name: string, tier: string): Promise<TenantRecord> {
@@ -22,13 +23,6 @@ export async function addTenant(administration: Administration, name: string, ti
 export async function listTenants(administration: Administration): Promise<TenantRecord[]> {
   const items = await partition(administration, tenantsPartition).query<TenantRecord>({ prefix: '' });
   return items.map(({ sk, ...record }) => record);
-}
-
-/** @throws Error when there is none */
-export async function findTenant(administration: Administration, name: string): Promise<TenantRecord> {
-  const found = await partition(administration, tenantsPartition).get<TenantRecord>(name);
-  if (!found) throw new Error(`tenant ${name}: there is none; slingshot tenants list shows those that there are`);
-  return found;
 }
 
 /** Changes a tenant's tier or lets its keys work, or not. @throws Error when there is none */

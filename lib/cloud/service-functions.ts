@@ -6,7 +6,7 @@ import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { tenantsPartition } from '../../functions/contracts/tenant.ts';
+import { keyPartition, tenantsPartition } from '../../functions/contracts/tenant.ts';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
@@ -139,7 +139,9 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
       statements: [
         of(['states:DescribeStateMachine', 'states:ListExecutions'], [generation.stateMachineArn]),
         of(['states:GetExecutionHistory'], [executionsOf(generation)]),
-        ...tenancy.mayTouch(['Query'], [tenantsPartition]),
+        ...tenancy.mayTouch(['Query', 'GetItem', 'UpdateItem'], [tenantsPartition]),
+        ...tenancy.mayTouch(['GetItem', 'PutItem', 'UpdateItem'], [keyPartition('*')]),
+        ...tenancy.mayTouch(['PutItem'], ['AUDIT#*']),
         ...catalog.mayRead,
       ],
     }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Played } from '../../console/player-page.ts';
 import { toRunFile } from '../../console/run/run-file.ts';
 import { type Settings, usual } from '../../console/settings.ts';
-import { addKey } from '../administration/keys.ts';
+import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { addTenant } from '../administration/tenants.ts';
 import { readFleet } from '../fleet.ts';
 import { startServiceHere } from '../local/service-here.ts';

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,9 @@ import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Played } from '../../console/player-page.ts';
-import { addKey } from '../../lib/administration/keys.ts';
+import { textOf } from '../../console/run/run.ts';
+import { fromRunFile } from '../../console/run/run-file.ts';
+import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { buildSite, type Site } from '../../lib/console/build-site.ts';
 import { pageServer } from '../../lib/console/page-server.ts';
 import { engineDefaults } from '../../lib/engine.ts';
@@ -15,6 +18,8 @@ import { program } from '../support/command-line.ts';
 import { short, type TinyService, tinyService } from '../support/service.ts';
 import { launchBrowser } from './browser.ts';
 import { droppingProxy } from './dropping-proxy.ts';
+
+const firstRecording = join(import.meta.dirname, '..', '..', 'console', 'recordings', 'contact-center.json');
 
 let site: Site;
 let service: TinyService;
@@ -62,6 +67,9 @@ function watch(watched: Page): string[] {
   return found;
 }
 
+/** What the page begins with: the tenant's run. */
+const recorded = fromRunFile((JSON.parse(readFileSync(firstRecording, 'utf8')) as Played).runs[1]);
+
 const column = (side: 'A' | 'B') => page.locator(`.side-${side}`);
 /** The text of a column as it is seen, without what only keeps its place. */
 const textIn = (side: 'A' | 'B') => column(side).locator('.text > span:not(.ending)').textContent();
@@ -76,7 +84,7 @@ describe('the first second', () => {
     const early = await textIn('B');
     await expect.poll(() => textIn('B')).not.toBe(early);
     await page.keyboard.press('End');
-    await expect.poll(() => textIn('B')).toContain('sent to the target agent before the transfer');
+    await expect.poll(() => textIn('B')).toBe(`${recorded.prompt}${settledText(textOf(recorded))}`);
     expect(await column('A').locator('header').textContent()).toContain('core alone');
     expect(await column('B').locator('.token.by-tenant').count()).toBeGreaterThan(2);
     expect(faults).toEqual([]);
@@ -348,9 +356,22 @@ describe('the other pages', () => {
     const { body: document } = await service.json('/v1/contexts', { body: { content: 'A queue.' } });
     await service.json('/v1/generations', { body: short, headers: { prefer: 'wait=20' } });
     await openWithKey();
-    await page.getByRole('link', { name: 'Usage and documents' }).click();
+    await page.getByRole('link', { name: 'Usage and keys' }).click();
     await page.locator('.usage-chart rect.some').waitFor();
     expect(await page.getByRole('table', { name: 'Usage' }).textContent()).toContain('core');
+    await page.getByLabel('A new key for').fill('a test');
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    await page.getByText('the key is not for admin').waitFor();
+    await openWithKey({ fragment: '#/account', key: await service.keyFor(['read', 'admin', 'generate']) });
+    await page.getByLabel('A new key for').fill('a test');
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    const key = (await page.locator('.new-key code').textContent()) ?? '';
+    expect((await service.call('/v1/models', { key })).status).toBe(200);
+    await page.getByRole('button', { name: `Disable ${key.split('_')[2]}` }).click();
+    await page
+      .getByRole('row', { name: key.split('_')[2] })
+      .getByText('disabled')
+      .waitFor();
     await page.getByRole('button', { name: `Forget ${document.id}` }).click();
     await expect.poll(() => page.getByText(document.id).count()).toBe(0);
     expect(await wrongHere()).toEqual([]);
@@ -430,7 +451,7 @@ describe('whoever sees little, or wants no motion', () => {
     page = await browser.newPage({ reducedMotion: 'reduce' });
     await page.goto(service.url);
     await page.locator('.side-B .token').first().waitFor();
-    await expect.poll(() => page.locator('.side-B [aria-live]').textContent()).toContain('sent to the target agent');
+    await expect.poll(() => page.locator('.side-B [aria-live]').textContent()).toContain(textOf(recorded));
     const value = await page.getByLabel('Step', { exact: true }).inputValue();
     expect(value).toBe(await page.getByLabel('Step', { exact: true }).getAttribute('max'));
     expect(await page.locator('.side-B .text > span').first().getAttribute('aria-hidden')).toBe('true');

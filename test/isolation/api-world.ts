@@ -1,4 +1,4 @@
-import { addKey } from '../../lib/administration/keys.ts';
+import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { addTenant } from '../../lib/administration/tenants.ts';
 import { short, type TinyService, tinyService } from '../support/service.ts';
 import { secret } from './world.ts';

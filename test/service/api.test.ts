@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { disableKey } from '../../lib/administration/keys.ts';
+import { disableKey } from '../../functions/shared/keys/key-store.ts';
 import { DirectEngine } from '../../lib/direct-engine.ts';
 import { messagesOf, short, type TinyService, tinyService } from '../support/service.ts';
 import { tinyFleet } from '../support/tiny-fleet.ts';

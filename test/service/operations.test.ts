@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addKey } from '../../lib/administration/keys.ts';
+import { auditOf } from '../../functions/shared/audit.ts';
+import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { addTenant } from '../../lib/administration/tenants.ts';
 import { short, type TinyService, tinyService } from '../support/service.ts';
 
@@ -60,6 +61,43 @@ describe('the operators’ routes', () => {
     const { keys } = await standing('other');
     await addKey(service.administration, 'other', {});
     expect((await standing('other')).keys).toBe(keys + 1);
+  });
+});
+
+describe('a tenant’s keys', () => {
+  it('are made, listed and disabled by its own, and by no key that is not for it', async () => {
+    const own = await service.keyFor(['admin', 'read']);
+    const made = await service.json('/v1/keys', { key: own, body: { label: 'the web site', expires_after: 3600 } });
+    expect(made.status).toBe(201);
+    expect(made.body).toMatchObject({ label: 'the web site', scopes: ['generate', 'batch', 'read'], disabled: false });
+    expect((await service.call('/v1/models', { key: made.body.key })).status).toBe(200);
+    const { body: list } = await service.json('/v1/keys', { key: made.body.key });
+    const { key, ...told } = made.body;
+    expect(list.data).toContainEqual(told);
+    expect(JSON.stringify(list)).not.toContain(key);
+    expect((await service.call('/v1/keys', { key, body: {} })).status).toBe(403);
+    const disabled = await service.json(`/v1/keys/${told.id}`, { key: own, method: 'DELETE' });
+    expect(disabled.body).toEqual({ ...told, disabled: true });
+    // The audit record says which key did it.
+    const acts = await auditOf(service.administration, new Date().toISOString().slice(0, 7));
+    const last = acts.filter(({ act }) => act === 'keys disable').at(-1);
+    expect(last).toMatchObject({
+      tenant: 'acme',
+      details: { key: told.id },
+      actor: expect.stringMatching(/^key \w{12}$/),
+    });
+  });
+
+  it('of another tenant are as if there were none, and none is for more than the tenant', async () => {
+    const own = await service.keyFor(['admin', 'read']);
+    const { body: others } = await service.json('/v1/keys', { key: service.keys.other });
+    const [{ id }] = others.data;
+    const refused = await service.json(`/v1/keys/${id}`, { key: own, method: 'DELETE' });
+    const none = await service.json('/v1/keys/000000000000', { key: own, method: 'DELETE' });
+    expect([refused.status, none.status]).toEqual([404, 404]);
+    expect(refused.body.error.message).toBe(none.body.error.message.replace('000000000000', id));
+    expect((await service.call('/v1/models', { key: service.keys.other })).status).toBe(200);
+    expect((await service.call('/v1/keys', { key: own, body: { scopes: ['operate'] } })).status).toBe(400);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Scope } from '../../functions/contracts/caller.ts';
-import { addKey } from '../../lib/administration/keys.ts';
+import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { addTenant } from '../../lib/administration/tenants.ts';
 import { type ServiceHere, type ServiceOptions, startServiceHere } from '../../lib/local/service-here.ts';
 import { checkedFetch } from './openapi-check.ts';

@@ -34,7 +34,7 @@ export async function connect(place: Place): Promise<Connection> {
 async function startHere({ state, tenant, models, threads }: Place): Promise<Connection> {
   const { startServiceHere } = await import('../../../lib/local/service-here.ts');
   const { addTenant, listTenants } = await import('../../../lib/administration/tenants.ts');
-  const { addKey, disableKey } = await import('../../../lib/administration/keys.ts');
+  const { addKey, disableKey } = await import('../../../functions/shared/keys/key-store.ts');
   const service = await startServiceHere(await readFleet(models), {
     state: { folder: state },
     threads,
