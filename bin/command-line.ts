@@ -9,6 +9,7 @@ import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { modelsCommand } from './commands/models.ts';
 import { ngramCommand } from './commands/ngram.ts';
+import { statusCommand } from './commands/status.ts';
 import { tenantsCommand } from './commands/tenants.ts';
 import { trainCommand } from './commands/train.ts';
 import { upCommand } from './commands/up.ts';
@@ -31,6 +32,7 @@ export function commandLine(): Command {
     .addCommand(importCommand())
     .addCommand(evaluateCommand())
     .addCommand(experimentCommand())
+    .addCommand(statusCommand())
     .addCommand(modelsCommand())
     .addCommand(configCommand())
     .addCommand(tenantsCommand())

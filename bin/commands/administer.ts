@@ -56,15 +56,21 @@ export function printRows(rows: readonly Row[], columns: readonly string[], { js
     print(JSON.stringify(rows, (_, value) => (value instanceof Set ? [...value] : value), 2));
     return;
   }
+  print(rowsAsTable(rows, columns));
+}
+
+/** Rows under the names of their columns. */
+export function rowsAsTable(rows: readonly Row[], columns: readonly string[]): string {
   const cells = [columns, ...rows.map((row) => columns.map((name) => cell(row[name])))];
   const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
-  for (const line of cells)
-    print(
+  return cells
+    .map((line) =>
       line
         .map((text, i) => text.padEnd(widths[i]))
         .join('  ')
         .trimEnd(),
-    );
+    )
+    .join('\n');
 }
 
 function cell(value: unknown): string {

@@ -13,6 +13,7 @@ import { setting } from '../shared/environment.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
 import { createRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
 import { logger } from '../shared/lambda.ts';
+import { observeThrottle } from '../shared/observe.ts';
 import { storeRequest } from '../shared/request-store.ts';
 import { expiryAttribute } from '../shared/table/partition.ts';
 import { TenantTable } from '../shared/table/tenant-table.ts';
@@ -138,6 +139,7 @@ async function takePlace(caller: Caller, { generation }: Prepared, id: string): 
   const headers = rateLimitHeaders(admission);
   if (admission.admitted) return { headers };
   const { exhausted, retryAfterSeconds } = admission;
+  observeThrottle(caller.tier, exhausted);
   const what =
     exhausted === 'inFlight' ? 'as many generations as may be in flight are' : `the day’s ${exhausted} are used up`;
   throw new ApiError('rate_limit_exceeded', `${what}; there is room in about ${retryAfterSeconds} s`, {

@@ -8,6 +8,7 @@ import { setting } from '../shared/environment.ts';
 import { mustReturn } from '../shared/express-time.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
 import { checkWanted, withCosts } from '../shared/ledger.ts';
+import { observeSteps } from '../shared/observe.ts';
 import { keepReports } from '../shared/report-store.ts';
 import { stepState } from '../shared/step-state.ts';
 import { denoiseVisit } from './denoise-visit.ts';
@@ -40,6 +41,7 @@ export const handler = lambdaHandler(
       },
       run.detailed,
     );
+    observeSteps(reports);
     const [state] = await Promise.all([
       stepState(run, visited, startedAt, withCosts(ledger, reports)),
       keepReports(run, generation.decoding, reports),

@@ -2,6 +2,7 @@ import { reductionSchema, type StepState } from '../contracts/generation.ts';
 import { loadEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
 import { checkWanted, withCosts } from '../shared/ledger.ts';
+import { observeSteps } from '../shared/observe.ts';
 import { keepReports } from '../shared/report-store.ts';
 import { stepState } from '../shared/step-state.ts';
 import { reduce } from './reduce.ts';
@@ -16,6 +17,7 @@ export const handler = lambdaHandler(
       ),
     ]);
     const { reports, ...reduced } = reduce(generation, loaded, run.detailed);
+    observeSteps(reports);
     const received = new Map(loaded.map(({ answer }, index) => [answer, answers[index].answer]));
     const [state] = await Promise.all([
       stepState(run, reduced, startedAt, withCosts(checked, reports), received),

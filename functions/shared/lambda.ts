@@ -10,9 +10,10 @@ import type * as z from 'zod';
 import { firstIssue } from '../../models/zod-issue.ts';
 import { ContractViolation, FunctionTimeout } from './errors.ts';
 import { logFailure } from './log-failure.ts';
+import { metricsNamespace } from './metrics-namespace.ts';
 
 export const logger = new Logger();
-export const metrics = new Metrics({ namespace: 'Slingshot', logger });
+export const metrics = new Metrics({ namespace: metricsNamespace(), logger });
 export const tracer = new Tracer();
 
 export type Handler<Output> = (event: unknown, context: Context) => Promise<Output>;
@@ -30,7 +31,10 @@ export function lambdaHandler<Input, Output>(
       metrics.addMetric('Invocations', MetricUnit.Count, 1);
       try {
         const input = schema.safeParse(event);
-        if (input.success) return await run(input.data, context);
+        if (input.success) {
+          annotate(input.data);
+          return await run(input.data, context);
+        }
         throw new ContractViolation(firstIssue(input.error, 'input'));
       } catch (error) {
         logFailure(logger, error as Error);
@@ -44,4 +48,11 @@ function outOfTime(): never {
   const error = new FunctionTimeout();
   logFailure(logger, error);
   throw error;
+}
+
+/** Lets traces be found by the generation that they are of, and by who was asked; they hold nothing of a tenant's. */
+function annotate(input: unknown): void {
+  const { run, call } = input as { run?: { id?: unknown }; call?: { member?: unknown } };
+  if (typeof run?.id === 'string') tracer.putAnnotation('generation', run.id);
+  if (typeof call?.member === 'string') tracer.putAnnotation('part', call.member === 'core' ? 'core' : 'tenant');
 }

@@ -6,6 +6,7 @@ import { DataStack } from './data-stack.ts';
 import { ModelsStack } from './models-stack.ts';
 import { ServiceStack } from './service-stack.ts';
 import { timeBudget } from './time-budget.ts';
+import { WatchStack } from './watch-stack.ts';
 
 export interface DeploymentProps {
   /** What the names of stacks and endpoints begin with; it tells deployments in one account and region apart. */
@@ -25,9 +26,10 @@ export interface Deployment {
   readonly data: DataStack;
   readonly models: ModelsStack;
   readonly service: ServiceStack;
+  readonly watch: WatchStack;
 }
 
-/** All of Slingshot, as stacks that change, and end, apart: what holds data, the models, the service before them. */
+/** All of Slingshot, as stacks that change, and end, apart: what holds data, the models, the service before them, and who watches. */
 export function deployment(app: App, props: DeploymentProps): Deployment {
   const { prefix, env, fleet, artefacts, settings, site, endpointTimeout } = props;
   const shared = { ...(env ? { env } : {}), settings };
@@ -46,5 +48,9 @@ export function deployment(app: App, props: DeploymentProps): Deployment {
   });
   // Functions name endpoints, by names and not by references.
   service.addStackDependency(models);
-  return { data, models, service };
+  const watch = new WatchStack(app, `${prefix}-Watch`, {
+    ...{ ...shared, prefix, service, models },
+    description: 'Slingshot: dashboard, alarms, budget',
+  });
+  return { data, models, service, watch };
 }

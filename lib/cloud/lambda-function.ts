@@ -1,5 +1,5 @@
 import { dirname, join, posix } from 'node:path';
-import type { CfnResource, Duration, Size } from 'aws-cdk-lib';
+import { type CfnResource, type Duration, type Size, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
@@ -50,6 +50,7 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
     environment: {
       ...props.environment,
       POWERTOOLS_SERVICE_NAME: folder,
+      POWERTOOLS_METRICS_NAMESPACE: Stack.of(scope).stackName,
       ...(tokenizerOf ? { SLINGSHOT_MODEL_DIRECTORY: posix.join('/var/task/model', tokenizerOf.model) } : {}),
     },
     bundling: {

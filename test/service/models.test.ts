@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addModel, listModels, promoteModel, retireModel, rollBackModel } from '../../lib/administration/models.ts';
+import { statusOf } from '../../lib/administration/status.ts';
 import { packModel } from '../../models/checkpoint/model-archive.ts';
 import { short, type TinyService, tinyService } from '../support/service.ts';
 
 let service: TinyService;
 let folder: string;
 beforeAll(async () => {
-  service = await tinyService();
+  // Beside other tests a model's process may be slow to answer.
+  service = await tinyService({ endpointTimeoutMilliseconds: 15_000 });
   folder = service.models;
 });
 afterAll(() => service.stop());
@@ -144,5 +146,20 @@ describe('POST /v1/models', () => {
     expect((await service.json('/v1/models', { body: { upload }, key: admin })).body.error.message).toContain(
       'there is no',
     );
+  });
+});
+
+describe('the status', () => {
+  it('has what each tenant has in flight and used today, and what serves it', async () => {
+    const started = await service.call('/v1/generations', {
+      body: { ...short, max_tokens: 20, slingshot: { steps: 400 } },
+    });
+    expect(started.status).toBe(202);
+    const rows = await statusOf(service.administration);
+    expect(rows.map(({ tenant }) => tenant)).toEqual(['acme', 'other']);
+    expect(rows[0]).toMatchObject({ tier: 'large', inFlight: 1, tokensToday: expect.any(Number) });
+    expect(rows[0].tokensToday).toBeGreaterThanOrEqual(20);
+    expect(rows[1]).toMatchObject({ inFlight: 0, model: expect.stringMatching(/^mdl-/) });
+    await service.call(started.headers.get('location') ?? '', { method: 'DELETE' });
   });
 });

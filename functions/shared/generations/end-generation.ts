@@ -1,6 +1,7 @@
 import type { GenerationRecord } from '../../contracts/generation-record.ts';
 import { release } from '../admission.ts';
 import { meter } from '../metering.ts';
+import { observeEnd } from '../observe.ts';
 import { putEndEvent } from './event-store.ts';
 import { getRecord, type RecordedEnd, recordEnd } from './record-store.ts';
 
@@ -16,8 +17,10 @@ export async function endGeneration(
   id: string,
   end: RecordedEnd,
 ): Promise<GenerationRecord | undefined> {
-  const record = (await recordEnd(tenant, id, end)) ?? (await getRecord(tenant, id));
+  const recorded = await recordEnd(tenant, id, end);
+  const record = recorded ?? (await getRecord(tenant, id));
   if (!record || record.status === 'running') return record;
+  if (recorded) observeEnd(recorded);
   const { lanes, spent, status, keyId, model, createdAt } = record;
   const tokens = lanes.reduce((sum, lane) => sum + lane.tokens, 0);
   const steps = lanes.reduce((sum, lane) => sum + lane.steps, 0);

@@ -1,0 +1,38 @@
+import { Duration } from 'aws-cdk-lib';
+import { Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
+import { variantName } from './model-endpoint.ts';
+import type { ServiceStack } from './service-stack.ts';
+
+export type Watched = Pick<ServiceStack, 'gateway' | 'machines' | 'functions' | 'stackName'>;
+
+const period = Duration.minutes(1);
+
+/** A metric of functions/shared/observe.ts. */
+export function ownMetric(
+  { stackName: namespace }: Pick<Watched, 'stackName'>,
+  metricName: string,
+  dimensions: Readonly<Record<string, string>>,
+  statistic: string,
+  label?: string,
+): Metric {
+  return new Metric({
+    ...{ namespace, metricName, statistic, period },
+    dimensionsMap: { service: 'slingshot', ...dimensions },
+    ...(label === undefined ? {} : { label }),
+  });
+}
+
+/** A metric of SageMaker's, of an endpoint's variant. */
+export function endpointMetric(
+  endpoint: string,
+  metricName: string,
+  statistic: string,
+  extra: Partial<MetricProps> = {},
+) {
+  return new Metric({
+    ...{ namespace: 'AWS/SageMaker', metricName, statistic, period },
+    dimensionsMap: { EndpointName: endpoint, VariantName: variantName },
+    label: endpoint,
+    ...extra,
+  });
+}
