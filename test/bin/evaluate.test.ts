@@ -144,7 +144,7 @@ describe('slingshot evaluate samples', () => {
     ],
     [['--judge', 'nowhere'], 'no model in nowhere'],
     [['--judge-text', '/nowhere'], '/nowhere: no such file or folder'],
-    [['--text', program], 'slingshot.ts:1: not a JSON object with "prompt" and "text"'],
+    [['--text', program], 'slingshot.js:1: not a JSON object with "prompt" and "text"'],
   ])('%j fails in a line', async (args, message) => {
     const { code, stderr } = await measure(...args);
     expect(code).toBe(1);

@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadBase } from '../../models/checkpoint/base.ts';
 import { byteLevelTokenizer, llamaTensors, tinyLlama, writeHuggingFace } from '../support/checkpoints.ts';
+import { program } from '../support/command-line.ts';
 import { sentences } from '../support/tiny-fleet.ts';
-
-const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.ts');
 
 function slingshotImport(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {

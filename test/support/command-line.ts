@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 
 /** The command line's own file. */
-export const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.ts');
+export const program = join(import.meta.dirname, '..', '..', 'bin', 'slingshot.js');
 
 export interface Outcome {
   readonly code: number;

@@ -57,14 +57,16 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   const { dataFiles } = await import('../../../models/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const drawing = await OutputFile.openIfAsked('--picture', options.picture);
-  if (await isAdapter(join(options.models, options.model))) return lossOfAdapter(options, drawing);
+  // A wrong path is told before a model is loaded.
+  const files = await dataFiles(options.data);
+  if (await isAdapter(join(options.models, options.model))) return lossOfAdapter(options, files, drawing);
   if (options.selfConditioned) throw new Error(`--self-conditioned: ${options.model} is no adapter`);
   const model = await loadModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
   if (options.tenant !== undefined) await checkTogether(inFolder(options.model), [inFolder(options.tenant)]);
   const { format } = options;
-  const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
+  const corpus = await tokenizeInMemory(files, model.tokenizer, { policy: 'fail', format });
   const { seed, batches, provider } = options;
   const runtime = { provider };
   if (isAutoregressive(model)) return nextTokens(options, model, corpus.tokens);
@@ -87,9 +89,12 @@ async function isAdapter(directory: string): Promise<boolean> {
   return parseConfigFile(directory, isAdapterJson);
 }
 
-async function lossOfAdapter(options: LossOptions, drawing: OutputFile | undefined): Promise<void> {
+async function lossOfAdapter(
+  options: LossOptions,
+  files: readonly string[],
+  drawing: OutputFile | undefined,
+): Promise<void> {
   const { loadAdapter } = await import('../../../models/checkpoint/adapter-directory.ts');
-  const { dataFiles } = await import('../../../models/data/rows.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const { adaptedLoss } = await import('../../../models/evaluation/adapted-loss.ts');
   const { tenant, format, seed, batches, provider, selfConditioned } = options;
@@ -97,7 +102,7 @@ async function lossOfAdapter(options: LossOptions, drawing: OutputFile | undefin
     throw new Error(`--tenant: ${options.model} is corrected by its tenants' drafts: see slingshot experiment tenants`);
   }
   const model = await loadAdapter(join(options.models, options.model), provider);
-  const corpus = await tokenizeInMemory(await dataFiles(options.data), model.tokenizer, { policy: 'fail', format });
+  const corpus = await tokenizeInMemory(files, model.tokenizer, { policy: 'fail', format });
   const result = await adaptedLoss(corpus, model, {
     ...{ seed, runtime: { provider }, onProgress: showProgress('sequences') },
     ...(batches === undefined ? {} : { batches }),

@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalAws } from '../../../lib/local/aws-environment.ts';
+import { program } from '../../support/command-line.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
-
-const program = join(import.meta.dirname, '..', '..', '..', 'bin', 'slingshot.ts');
 
 let tiny: Awaited<ReturnType<typeof tinyFleet>>;
 let work: string;

@@ -8,9 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startModel } from '../../../lib/local/model-process.ts';
 import { Resources } from '../../../lib/local/resources.ts';
+import { program } from '../../support/command-line.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
-
-const program = join(import.meta.dirname, '..', '..', '..', 'bin', 'slingshot.ts');
 
 /** What a way out may take, from its cause to the end of the last process. */
 const limitMilliseconds = 5_000;

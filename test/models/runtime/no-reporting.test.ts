@@ -29,7 +29,7 @@ async function leftBehind(name: string, ...args: string[]): Promise<string[]> {
   for (const folder of [home, temporary]) await mkdir(folder, { recursive: true });
   // Continuous integration switches the reporting off, and so would the setting that a test's own process has.
   const { CI, ORT_DISABLE_TELEMETRY, XDG_CACHE_HOME, ...environment } = process.env;
-  await run(process.execPath, [join(root, 'bin', 'slingshot.ts'), ...args], {
+  await run(process.execPath, [join(root, 'bin', 'slingshot.js'), ...args], {
     env: { ...environment, HOME: home, TMPDIR: temporary },
   });
   return readdir(join(work, name), { recursive: true });
