@@ -24,7 +24,7 @@ const pictures: readonly Picture[] = [
   {
     name: 'console',
     options: { viewport: { width: 1120, height: 980 }, colorScheme: 'light' },
-    act: (page) => goTo(page, 12),
+    act: (page) => goTo(page, 38),
   },
   {
     name: 'console-document',
