@@ -1,6 +1,6 @@
 import type { Played } from './player-page.ts';
 import { fromRunFile } from './run/run-file.ts';
-import { privateText, showRuns } from './state.ts';
+import { privateText, showRuns } from './shown-runs.ts';
 
 /** A prompt that is ready, with a run of it that was recorded. */
 export interface Example {

@@ -2,10 +2,12 @@ import { render } from 'preact';
 import { App } from './components/app.tsx';
 import { Player } from './components/player.tsx';
 import { examples, playExample } from './examples.ts';
+import { apiKey, models, takeKey } from './key.ts';
 import type { Played } from './player-page.ts';
 import { fromRunFile } from './run/run-file.ts';
 import { isCorrected } from './settings.ts';
-import { apiKey, models, readFragment, showRuns, takeKey } from './state.ts';
+import { showRuns } from './shown-runs.ts';
+import { readFragment } from './state.ts';
 import './themes.ts';
 
 const place = document.getElementById('app') as HTMLElement;

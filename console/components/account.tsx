@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ApiContext, UsageReport } from '../../functions/contracts/api/resources.ts';
-import { client } from '../state.ts';
+import { client } from '../key.ts';
 import { Keys } from './keys.tsx';
 import { NeedsKey } from './needs-key.tsx';
 

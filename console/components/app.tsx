@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { shownDocument } from '../state.ts';
+import { shownDocument } from '../shown-runs.ts';
 import { type View, view } from '../views.ts';
 import { Account } from './account.tsx';
 import { Batches } from './batches.tsx';

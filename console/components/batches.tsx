@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ApiBatch as Batch } from '../../functions/contracts/api/batches.ts';
 import { saveAs } from '../download.ts';
-import { client } from '../state.ts';
+import { client } from '../key.ts';
 import { NeedsKey } from './needs-key.tsx';
 
 const endpoints = ['/v1/completions', '/v1/chat/completions'] as const;

@@ -1,6 +1,8 @@
+import { models } from '../key.ts';
 import { paceOf } from '../run/parts.ts';
 import { textOf } from '../run/run.ts';
-import { change, columns, isRunning, models, runNow, type Side, settings } from '../state.ts';
+import { change, runNow } from '../shown-runs.ts';
+import { columns, isRunning, type Side, settings } from '../state.ts';
 import { Tokens } from './tokens.tsx';
 
 const letters = ['A', 'B'] as const;

@@ -1,8 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { downloadRun } from '../download.ts';
 import { examples, playExample } from '../examples.ts';
+import { apiKey } from '../key.ts';
 import { isCorrected, qualities, type Settings } from '../settings.ts';
-import { apiKey, cancelRuns, change, isRunning, link, privateText, runNow, runs, settings } from '../state.ts';
+import { cancelRuns, change, privateText, runNow } from '../shown-runs.ts';
+import { isRunning, link, runs, settings } from '../state.ts';
 import { Copy } from './copy.tsx';
 import { openDialog } from './dialog.tsx';
 import { Code, Dice, Download, Lock } from './icons.tsx';

@@ -1,6 +1,8 @@
 import { useSignal } from '@preact/signals';
+import { apiKey } from '../key.ts';
 import { isCorrected } from '../settings.ts';
-import { apiKey, privateText, runNow, settings } from '../state.ts';
+import { privateText, runNow } from '../shown-runs.ts';
+import { settings } from '../state.ts';
 import { closeDialog, Dialog, openDialog } from './dialog.tsx';
 
 /** A document that the tenant's model reads and the core does not. */

@@ -1,4 +1,4 @@
-import { apiKey, models } from '../state.ts';
+import { apiKey, models } from '../key.ts';
 import { theme, themes } from '../themes.ts';
 import { type View, view, views } from '../views.ts';
 import { openDialog } from './dialog.tsx';

@@ -1,5 +1,6 @@
+import { frameIndex, picked } from '../playback.ts';
 import { isOfDocument, kindOf, type Likely, nameOf } from '../run/run.ts';
-import { columns, frameIndex, picked } from '../state.ts';
+import { columns } from '../state.ts';
 import { Close } from './icons.tsx';
 
 const percent = (logprob: number) => {

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { apiKey, forgetKey, keyProblem, takeKey } from '../state.ts';
+import { apiKey, forgetKey, keyProblem, takeKey } from '../key.ts';
 import { closeDialog, Dialog } from './dialog.tsx';
 
 export function KeyDialog() {

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ApiKeyInfo, ApiNewKey } from '../../functions/contracts/api/keys.ts';
-import { client } from '../state.ts';
+import { client } from '../key.ts';
 import { Copy } from './copy.tsx';
 
 const day = (seconds: number) => new Date(1000 * seconds).toLocaleDateString('en-GB', { dateStyle: 'medium' });

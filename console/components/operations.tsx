@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ApiFleet, ApiMachine, TenantList } from '../../functions/contracts/api/operations.ts';
-import { client } from '../state.ts';
+import { client } from '../key.ts';
 import { NeedsKey } from './needs-key.tsx';
 import { StateGraph } from './state-graph.tsx';
 

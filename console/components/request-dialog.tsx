@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { type Asked, asClient, asCommand, asCurl } from '../request-forms.ts';
-import { privateText, settings } from '../state.ts';
+import { privateText } from '../shown-runs.ts';
+import { settings } from '../state.ts';
 import { describe } from './column.tsx';
 import { Copy } from './copy.tsx';
 import { Dialog } from './dialog.tsx';

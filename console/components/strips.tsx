@@ -1,9 +1,10 @@
 import { useComputed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { cursor, goTo, stopPlaying, timeline } from '../playback.ts';
 import { stepTime } from '../run/parts.ts';
 import { type Kind, kindOf, nameOf, type Run } from '../run/run.ts';
 import { frameAt, type Moment } from '../run/timeline.ts';
-import { columns, cursor, goTo, runs, stopPlaying, timeline } from '../state.ts';
+import { columns, runs } from '../state.ts';
 
 const letters = ['A', 'B'];
 

@@ -1,8 +1,9 @@
 import { useComputed } from '@preact/signals';
 import { useRef } from 'preact/hooks';
+import { frameIndex, type Picked, picked, playing, stopPlaying } from '../playback.ts';
 import { isOfDocument, kindOf, type Run, textOf } from '../run/run.ts';
 import { type Shown, shownTokens } from '../run/timeline.ts';
-import { columns, frameIndex, type Picked, picked, playing, type Side, stopPlaying } from '../state.ts';
+import { columns, type Side } from '../state.ts';
 
 const isPicked = (at: Picked | undefined, side: Side, { frame, position }: Shown) =>
   at?.side === side && at.block === frame.block && at.position === position;

@@ -1,18 +1,6 @@
 import { useEffect } from 'preact/hooks';
-import {
-  columns,
-  cursor,
-  frameIndex,
-  goTo,
-  isRunning,
-  picked,
-  playing,
-  runs,
-  speed,
-  stopPlaying,
-  timeline,
-  togglePlaying,
-} from '../state.ts';
+import { cursor, frameIndex, goTo, picked, playing, speed, stopPlaying, timeline, togglePlaying } from '../playback.ts';
+import { columns, isRunning, runs } from '../state.ts';
 import { Back, Forward, Pause, Play } from './icons.tsx';
 
 const speeds = [0.25, 0.5, 1, 2, 4] as const;
