@@ -35,6 +35,12 @@ const runSchema = z
   })
   .readonly();
 export type Run = z.infer<typeof runSchema>;
+const chunkRun = 'chunk_';
+/** The name of a run of a batch's rows. */
+export const chunkRunId = (execution: string) => `${chunkRun}${execution}`;
+/** Whether nobody waits for a run's steps: a batch's rows give way to those that somebody waits for. */
+export const isBackground = ({ id }: Pick<Run, 'id'>) => id.startsWith(chunkRun);
+
 export const runFields = Object.keys(runSchema.unwrap().shape) as readonly (keyof Run)[];
 
 /** Envelopes of some lanes, one after the other as they travel. */

@@ -1,4 +1,4 @@
-import { type StepState, visitSchema } from '../contracts/generation.ts';
+import { isBackground, type StepState, visitSchema } from '../contracts/generation.ts';
 import { invokeModel } from '../invoke-model/invoke-model.ts';
 import { ownerMark } from '../invoke-model/owner-mark.ts';
 import { sharedTransport } from '../invoke-model/transport.ts';
@@ -31,7 +31,7 @@ export const handler = lambdaHandler(
     const { reports, ...visited } = await denoiseVisit(
       { generation, previous },
       seen,
-      (call, lanes) => invokeModel(call.endpoint, owner, lanes, generation.decoding, send),
+      (call, lanes) => invokeModel(call.endpoint, owner, lanes, generation.decoding, send, isBackground(run)),
       // The next step must be sure to end before this function is ended.
       async (steps) => {
         if (steps >= run.visit || mustReturn(startedAt)) return false;

@@ -1,6 +1,6 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { laneSteps } from '../../models/ssd2/generation.ts';
-import { type ModelAnswer, modelCallSchema } from '../contracts/generation.ts';
+import { isBackground, type ModelAnswer, modelCallSchema } from '../contracts/generation.ts';
 import { loadContexts } from '../shared/context-store.ts';
 import { inlineLimit, loadEnvelopes, storeEnvelopes } from '../shared/envelope-store.ts';
 import { lambdaHandler, metrics } from '../shared/lambda.ts';
@@ -24,6 +24,7 @@ export const handler = lambdaHandler(
       lanes,
       generation.decoding,
       sharedTransport(),
+      isBackground(run),
     );
     metrics.addMetric('ModelMilliseconds', MetricUnit.Milliseconds, milliseconds.model);
     const answer = await storeEnvelopes(run, { lanes: call.lanes, envelopes }, inlineLimit(generation));

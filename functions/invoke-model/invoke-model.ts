@@ -14,6 +14,7 @@ export type Transport = (endpoint: Endpoint, body: Uint8Array) => Promise<Uint8A
  * Asks a model for the logits of lanes at one step.
  *
  * @param owner whose they are (see owner-mark.ts)
+ * @param background whether nobody waits for them
  * @throws EndpointUnavailable, EndpointTimeout, EndpointRejected or BadAnswer, naming the endpoint
  */
 export async function invokeModel(
@@ -22,9 +23,10 @@ export async function invokeModel(
   lanes: readonly LaneStep[],
   { block, vocabulary, kept }: Pick<Decoding, 'block' | 'vocabulary' | 'kept'>,
   send: Transport,
+  background = false,
 ): Promise<{ envelopes: readonly LogitsEnvelope[]; milliseconds: Milliseconds }> {
   const started = performance.now();
-  const body = await send(endpoint, encodeInvocation({ lanes, kept, owner }));
+  const body = await send(endpoint, encodeInvocation({ lanes, kept, owner, background }));
   try {
     const answer = decodeAnswer(body);
     checkEcho(answer, lanes, endpoint.version);

@@ -1,6 +1,6 @@
 import { callsOf } from '../../models/ssd2/generation.ts';
 import type { ChunkDone, ChunkInput } from '../contracts/batch/states.ts';
-import { contractVersion, emptyLedger, type State } from '../contracts/generation.ts';
+import { chunkRunId, contractVersion, emptyLedger, type State } from '../contracts/generation.ts';
 import { countChunk, getBatch, whyOver } from '../shared/batches/batch-store.ts';
 import { findChunk, loadRows, putChunk, putPlan } from '../shared/batches/chunk-store.ts';
 import { storeContextTokens } from '../shared/context-store.ts';
@@ -40,7 +40,7 @@ export async function prepareChunk({ tenant, batch, id, items, lanes, group }: C
   };
   return {
     run: {
-      ...{ contract: contractVersion, id, tenant, visit, stop: [] },
+      ...{ contract: contractVersion, id: chunkRunId(id), tenant, visit, stop: [] },
       ...{ watched: false, detailed: false, recorded: false },
     },
     prompts,

@@ -14,6 +14,7 @@ import { checkLane, LaneError } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { laneRows } from './lane-rows.ts';
 import { LeftToRight, runApart } from './left-to-right.ts';
+import { ownerOfLane } from './owned-lane.ts';
 
 /** Adapters over one base, of one rank, share its session. */
 const runners = new WeakMap<LlamaBase, Map<string, Promise<BaseRunner>>>();
@@ -92,7 +93,9 @@ export class AdaptedDenoiser {
     const started = performance.now();
     const rows: LaneRows[] = [];
     for (const lane of lanes) {
-      rows.push(laneRows(this.config, lane, await this.#runner.encode(lane.context.slice(0, -1), owner)));
+      rows.push(
+        laneRows(this.config, lane, await this.#runner.encode(lane.context.slice(0, -1), ownerOfLane(lane, owner))),
+      );
     }
     const encoded = performance.now();
     const denoised = lanes.some(({ form }) => !form || form.denoiser > 0);
@@ -189,10 +192,13 @@ export class AdaptedDenoiser {
   }
 }
 
+/** What a lane asks of a model; lanes of one pass ask for the same. */
+export function partsOf({ form }: Pick<LaneStep, 'form'>): string {
+  return (['denoiser', 'draft'] as const).filter((part) => (form ?? publishedMix)[part] > 0).join(' and ');
+}
+
 /** @throws LaneError when lanes ask for different rows: those of a call are one batch */
 function checkParts(lanes: readonly LaneStep[]): void {
-  const partsOf = ({ form }: LaneStep) =>
-    (['denoiser', 'draft'] as const).filter((part) => (form ?? publishedMix)[part] > 0).join(' and ');
   const first = partsOf(lanes[0]);
   lanes.forEach((lane, index) => {
     const parts = partsOf(lane);

@@ -6,6 +6,7 @@ import { BaseRunner } from './base-runner.ts';
 import type { KeptPiece } from './kept-piece.ts';
 import { laneRows } from './lane-rows.ts';
 import type { Due } from './left-to-right.ts';
+import { ownerOfLane } from './owned-lane.ts';
 
 /** A base without any adapter: its next-token logits over a block's draft. */
 export class BaseReader {
@@ -59,7 +60,7 @@ export async function nextOf(
 ): Promise<{ logits: Float32Array; kept: KeptPiece[] }> {
   const lanes = [];
   for (const { lane, position, token, memories } of due) {
-    const context = await runner.encode(lane.context.slice(0, -1), owner);
+    const context = await runner.encode(lane.context.slice(0, -1), ownerOfLane(lane, owner));
     lanes.push({ context: [...context, ...memories], token, position: lane.context.length - 1 + position });
   }
   return runner.next(lanes);

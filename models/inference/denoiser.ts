@@ -9,6 +9,7 @@ import { noiseSimplex } from '../ssd2/simplex.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import { type EncodedContext, stackContexts } from './encoded-context.ts';
 import { checkLane } from './lane-check.ts';
+import { ownerOfLane } from './owned-lane.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
 
@@ -73,8 +74,11 @@ export class Denoiser {
   async #run(lanes: readonly LaneStep[], kept: number, owner: string) {
     const started = performance.now();
     const contexts: EncodedContext[] = [];
-    for (const { context } of lanes) {
-      const { encoded } = await this.#contexts.getOrMake(context, owner, () => this.#encode(context));
+    for (const lane of lanes) {
+      const { context } = lane;
+      const { encoded } = await this.#contexts.getOrMake(context, ownerOfLane(lane, owner), () =>
+        this.#encode(context),
+      );
       contexts.push(encoded);
     }
     const encoded = performance.now();

@@ -2,6 +2,7 @@ import { compress, compressEach, copyPosition, emptyEnvelope, type LogitsEnvelop
 import { askedPositions } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
 import type { DenoiserTimings } from './denoiser.ts';
+import { ownerOfLane } from './owned-lane.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 
 /** A position to be asked about, the first of its block that has no answer yet. */
@@ -120,8 +121,9 @@ export class LeftToRight<Memory> {
 }
 
 /** Answers differ by how much of them is kept, and by what the form makes of logits. */
-function ownerOf({ form }: LaneStep, kept: number, owner: string): string {
-  return [kept, form?.draft, form?.sharpen, form?.temperature, owner].join(' ');
+function ownerOf(lane: LaneStep, kept: number, owner: string): string {
+  const { form } = lane;
+  return [kept, form?.draft, form?.sharpen, form?.temperature, ownerOfLane(lane, owner)].join(' ');
 }
 
 function textBefore({ context, tokens }: LaneStep, position: number): number[] {

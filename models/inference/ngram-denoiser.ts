@@ -14,6 +14,7 @@ import type { KeptPiece } from './kept-piece.ts';
 import { checkLane } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { type Due, LeftToRight, runApart } from './left-to-right.ts';
+import { ownerOfLane } from './owned-lane.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 
 /** How much the tenant's documents count beside the n-grams of the given text, a private context included. */
@@ -123,7 +124,7 @@ export class NgramDenoiser {
       const started = performance.now();
       const rows = this.#rowsOf(lane);
       const drafts = (lane.form?.draft ?? 0) > 0;
-      const reader = drafts ? await this.#reader?.logits(lane, owner) : undefined;
+      const reader = drafts ? await this.#reader?.logits(lane, ownerOfLane(lane, owner)) : undefined;
       const logits = await this.#mixed(rows, reader ?? (drafts ? await this.#besideText(rows, owner) : undefined));
       const modelled = performance.now();
       envelopes.push(compress(logits, this.config.vocabulary, kept));
@@ -149,7 +150,7 @@ export class NgramDenoiser {
     const logits = new Float32Array(rows.length * vocabulary);
     for (const [row, { lane, text }] of rows.entries()) {
       const given = lane.context.slice(0, lane.given);
-      const own = await this.#contexts.getOrMake(given, owner, () =>
+      const own = await this.#contexts.getOrMake(given, ownerOfLane(lane, owner), () =>
         NgramModel.train([given], { vocabulary, order, prior: this.#prior.map(Math.exp) }),
       );
       own.logProbabilities(text, logits.subarray(row * vocabulary, (row + 1) * vocabulary));

@@ -27,10 +27,12 @@ const invocationHeadSchema = z
     kept: countSchema.min(1),
     /** Whose the lanes are, in words that say no name: what a model keeps of them serves nobody else. */
     owner: z.string().min(1).max(64),
+    /** Whether nobody waits for the answer: it goes after those that somebody does. */
+    background: z.boolean().optional(),
   })
   .readonly();
 
-export interface Invocation extends Pick<z.infer<typeof invocationHeadSchema>, 'kept' | 'owner'> {
+export interface Invocation extends Pick<z.infer<typeof invocationHeadSchema>, 'kept' | 'owner' | 'background'> {
   readonly lanes: readonly LaneStep[];
 }
 
@@ -64,10 +66,10 @@ export class ProtocolError extends Error {
   }
 }
 
-export function encodeInvocation({ lanes, kept, owner }: Invocation): Uint8Array {
+export function encodeInvocation({ lanes, kept, owner, background }: Invocation): Uint8Array {
   const heads = lanes.map(({ previous, ...lane }) => ({ ...lane, selfConditioning: previous?.bytes.length ?? 0 }));
   return encodeFrame(
-    { lanes: heads, kept, owner },
+    { lanes: heads, kept, owner, ...(background ? { background } : {}) },
     lanes.flatMap(({ previous }) => (previous ? [previous.bytes] : [])),
   );
 }
@@ -81,7 +83,8 @@ export function decodeInvocation(bytes: Uint8Array): Invocation {
     ...lane,
     previous: selfConditioning === 0 ? null : envelope(parts[index], `lanes.${index}.selfConditioning`),
   }));
-  return { lanes, kept: head.kept, owner: head.owner };
+  const { kept, owner, background } = head;
+  return { lanes, kept, owner, ...(background === undefined ? {} : { background }) };
 }
 
 export function encodeAnswer({ lanes, envelopes, ...head }: Answer): Uint8Array {

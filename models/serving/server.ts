@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { LaneError } from '../inference/lane-check.ts';
 import type { StepModel } from '../inference/step-model.ts';
 import { envelopeBytes } from '../ssd2/envelope.ts';
+import { LaneScheduler } from './lane-scheduler.ts';
 import { contentType, decodeInvocation, encodeAnswer, ProtocolError } from './protocol.ts';
 
 /** SageMaker's limit on a request, and on an answer. */
@@ -32,10 +33,10 @@ class HttpError extends Error {
  * @param model resolves when the model is loaded; requests before that get 503
  */
 export function createModelServer(model: Promise<ServedModel>): Server {
-  let served: ServedModel | undefined;
+  let served: Scheduled | undefined;
   model.then(
     (loaded) => {
-      served = loaded;
+      served = { ...loaded, scheduler: new LaneScheduler(loaded.denoiser) };
     },
     () => {}, // the caller sees the rejection
   );
@@ -56,11 +57,15 @@ export function createModelServer(model: Promise<ServedModel>): Server {
   });
 }
 
-async function invoke({ denoiser, version }: ServedModel, body: Uint8Array): Promise<Uint8Array> {
+interface Scheduled extends ServedModel {
+  readonly scheduler: LaneScheduler;
+}
+
+async function invoke({ denoiser, version, scheduler }: Scheduled, body: Uint8Array): Promise<Uint8Array> {
   try {
-    const { lanes, kept, owner } = decodeInvocation(body);
+    const { lanes, kept, owner, background = false } = decodeInvocation(body);
     checkAnswerSize(denoiser.config, lanes.length, kept);
-    const { envelopes, timings } = await denoiser.denoise(lanes, kept, owner);
+    const { envelopes, timings } = await scheduler.denoise({ lanes, kept, owner, background });
     return encodeAnswer({ model: denoiser.name, version, lanes, envelopes, milliseconds: timings });
   } catch (error) {
     if (error instanceof LaneError || error instanceof ProtocolError) {
