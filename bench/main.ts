@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fairnessRows } from './fairness.ts';
 import { generationRows } from './generation.ts';
+import { laneRows } from './lanes.ts';
 import { matrixPeak } from './matrix-peak.ts';
 import { ngramRows } from './ngram.ts';
 import type { Row } from './row.ts';
@@ -22,6 +23,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   training: trainingRows,
   generation: generationRows,
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
+  lanes: () => laneRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
   fairness: fairnessRows,
   'service-tiny': tinyServiceRows,
   service: () => serviceRows(options.models),

@@ -24,7 +24,7 @@ export async function stepRows(python: string | undefined): Promise<Row[]> {
   // As the engines run it.
   const model = await loadStepModel(join(shippedModels, core), { threads: 1 });
   const { vocabulary, block } = model.config;
-  const baselines = python === undefined ? [] : await pytorchRows(python, vocabulary);
+  const baselines = python === undefined ? [] : await pytorchRows(python, vocabulary, laneCounts);
   const rows: Row[] = [];
   for (const lanes of laneCounts) {
     const parts = await partsOf(model, lanes, (lane) => laneStep(lane, block, vocabulary));
@@ -72,7 +72,7 @@ async function partsOf(
 }
 
 /** A step in the middle of a block, in the published form. */
-function laneStep(lane: number, block: number, vocabulary: number): LaneStep {
+export function laneStep(lane: number, block: number, vocabulary: number): LaneStep {
   const token = (i: number) => (7919 * (i + 1) + 104_729 * lane) % vocabulary;
   return {
     ...{ seed: 1, lane, block: 0, step: 8, steps: 16, previous: null },
@@ -91,8 +91,10 @@ const answerSchema = z.object({
   ),
 });
 
-async function pytorchRows(python: string, vocabulary: number): Promise<Row[]> {
-  const { stdout } = await promisify(execFile)(python, [script, '--vocabulary', String(vocabulary)]);
+/** A denoise step in PyTorch, for some lanes at once. */
+export async function pytorchRows(python: string, vocabulary: number, lanes: readonly number[]): Promise<Row[]> {
+  const shape = ['--vocabulary', String(vocabulary), '--lanes', lanes.join(',')];
+  const { stdout } = await promisify(execFile)(python, [script, ...shape]);
   const { torch, threads, results } = answerSchema.parse(JSON.parse(stdout));
   return results.flatMap(({ type, lanes, rows, median, least }) => {
     const name = `step in PyTorch ${torch}, ${threads} threads: `;

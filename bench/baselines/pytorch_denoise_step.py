@@ -17,6 +17,7 @@ import torch.nn.functional as F
 LAYERS, WIDTH, HEADS, KEY_VALUE_HEADS, FEED_FORWARD = 30, 576, 9, 3, 1536
 HEAD = WIDTH // HEADS
 CONTEXT = 200
+ROWS = 25
 ROTARY_BASE = 100_000.0
 EPSILON = 1e-5
 SEED = 1
@@ -104,6 +105,7 @@ def main():
     parser.add_argument("--vocabulary", type=int, default=49_160)
     parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice)")
     parser.add_argument("--seconds", type=float, default=4, help="for each measurement, at least three runs")
+    parser.add_argument("--lanes", default="1,4,16", help="how many at once, with a comma between")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -112,8 +114,8 @@ def main():
     with torch.inference_mode():
         for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
             decoder = Decoder(options.vocabulary, dtype)
-            for lanes, rows in ((1, 25), (4, 25), (16, 25)):
-                results.append({"type": name, **measure(decoder, dtype, lanes, rows, options.seconds)})
+            for lanes in map(int, options.lanes.split(",")):
+                results.append({"type": name, **measure(decoder, dtype, lanes, ROWS, options.seconds)})
     about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability()}
     print(json.dumps({**about, "context": CONTEXT, "vocabulary": options.vocabulary, "results": results}))
 

@@ -113,7 +113,12 @@ export class LaneScheduler {
   async #denoise(calls: readonly Waiting[]): Promise<void> {
     const [first] = calls;
     if (calls.length === 1) {
-      await this.#model.denoise(first.lanes, first.kept, first.owner).then(first.resolve, first.reject);
+      try {
+        // Models throw at once at what they do not take.
+        first.resolve(await this.#model.denoise(first.lanes, first.kept, first.owner));
+      } catch (error) {
+        first.reject(error);
+      }
       return;
     }
     const lanes = calls.flatMap(({ lanes, owner }) => lanes.map((lane): OwnedLane => ({ ...lane, owner })));

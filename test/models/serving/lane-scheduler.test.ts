@@ -113,6 +113,15 @@ describe('the scheduler of lanes', () => {
     expect(passes).toEqual([['a'], ['b', 'd'], ['c']]);
   });
 
+  test('goes on after a model that throws at once', async () => {
+    const denoise = () => {
+      throw new LaneError('lanes.0', 'is none');
+    };
+    const scheduler = new LaneScheduler({ ...watched().model, denoise });
+    await expect(scheduler.denoise(call('a'))).rejects.toThrow('is none');
+    await expect(scheduler.denoise(call('a'))).rejects.toThrow('is none');
+  });
+
   test('answers the others when one request is what no model takes', async () => {
     const { model, step } = watched();
     const scheduler = new LaneScheduler(model);

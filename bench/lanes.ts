@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { requestSchema } from '../functions/contracts/request.ts';
+import { type Ask, denoiseVisit } from '../functions/denoise-visit/denoise-visit.ts';
+import { type Deployment, oneLane, prepare } from '../functions/prepare/prepare.ts';
+import { readFleet, shippedModels } from '../lib/fleet.ts';
+import { loadServedConfig, loadServedTokenizer } from '../models/checkpoint/served-model.ts';
+import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
+import { isDone, type Step } from '../models/ssd2/generation.ts';
+import { type Quality, qualities } from '../models/ssd2/quality.ts';
+import type { Row } from './row.ts';
+import { laneStep, pytorchRows } from './step.ts';
+import { median } from './timing.ts';
+
+const core = 'core';
+const laneCounts = [1, 4, 16, 64];
+/** Lanes that are made one by one, as what others are compared with; their texts must be the same. */
+const alone = 3;
+const kept = 256;
+const stepRuns = 2;
+const measured: readonly Quality[] = ['default', 'published'];
+/** Of the published form some, which takes a pass of the whole block for each. */
+const publishedSteps = 2;
+
+/** Prompts of unequal length, so that lanes of a pass have contexts of unequal length. */
+const promptOf = (lane: number) => `To create queue ${lane},${' then another one,'.repeat(lane % 9)}`;
+
+/**
+ * Tokens a second of blocks of the shipped core, for some lanes side by side, beside the same lanes one by one; and a step
+ * of as many lanes beside PyTorch's.
+ *
+ * @param python a Python that has torch, where PyTorch is to be measured
+ */
+export async function laneRows(python: string | undefined): Promise<Row[]> {
+  const directory = join(shippedModels, core);
+  const [model, config, tokenizer, { catalog }] = await Promise.all([
+    loadStepModel(directory),
+    loadServedConfig(directory),
+    loadServedTokenizer(directory),
+    readFleet(),
+  ]);
+  const deployment = { config, tokenizer, catalog, kept };
+  const rows: Row[] = [];
+  for (const quality of qualities.filter((name) => measured.includes(name))) {
+    rows.push(...(await decodingRows(model, deployment, quality)));
+  }
+  const baselines = python === undefined ? [] : await pytorchRows(python, config.vocabulary, laneCounts);
+  rows.push(...baselines);
+  for (const lanes of laneCounts) {
+    const steps = Array.from({ length: lanes }, (_, lane) => laneStep(lane, config.block, config.vocabulary));
+    await model.denoise(steps, kept, '');
+    const times: number[] = [];
+    for (let run = 0; run < stepRuns; run++) times.push((await model.denoise(steps, kept, '')).timings.model);
+    const value = median(times);
+    const baseline = baselines.find(({ name }) => name.endsWith(`${lanes} x ${config.block} rows, bf16`));
+    rows.push({
+      ...{ name: `step of ${core}, ${lanes} x ${config.block} rows`, value, unit: 'ms' },
+      ...(baseline ? { baseline: 'PyTorch in bf16', ratio: value / baseline.value } : {}),
+    });
+  }
+  await model.release();
+  return rows;
+}
+
+async function decodingRows(model: StepModel, deployment: Deployment, quality: Quality): Promise<Row[]> {
+  const make = (first: number, lanes: number) => decode(model, deployment, quality, first, lanes);
+  await make(0, 1);
+  const single = [];
+  for (let lane = 0; lane < alone; lane++) single.push(await make(lane, 1));
+  const tokens = single.reduce((sum, one) => sum + one.tokens, 0);
+  const baseline = tokens / single.reduce((sum, { seconds }) => sum + seconds, 0);
+  const rows: Row[] = [{ name: `${quality}, one by one`, value: baseline, unit: 'tokens/s' }];
+  for (const lanes of laneCounts) {
+    const { texts, tokens, seconds } = await make(0, lanes);
+    single.slice(0, lanes).forEach((one, lane) => {
+      if (one.texts[0] !== texts[lane]) throw new Error(`lane ${lane} of ${lanes} has another text than alone`);
+    });
+    const value = tokens / seconds;
+    rows.push({
+      ...{ name: `${quality}, ${lanes} lanes side by side`, value, unit: 'tokens/s' },
+      ...{ baseline: 'one by one', ratio: value / baseline },
+    });
+  }
+  return rows;
+}
+
+/** A block of each of some lanes. */
+async function decode(model: StepModel, deployment: Deployment, quality: Quality, first: number, count: number) {
+  const { block } = deployment.config;
+  const request = oneLane(
+    requestSchema.parse({
+      ...{ prompt: '-', tokens: block, quality },
+      ...(quality === 'published' ? { steps: publishedSteps, stopAt: 0, patience: publishedSteps } : {}),
+    }),
+  );
+  const lanes = Array.from({ length: count }, (_, i) => ({ prompt: promptOf(first + i), seed: first + i }));
+  const { generation, prompts } = await prepare({ ...request, lanes }, deployment);
+  const ask: Ask = async (_, steps) => {
+    const { envelopes, timings } = await model.denoise(steps, kept, '');
+    return { envelopes, milliseconds: { ...timings } };
+  };
+  // Contexts are encoded first: what is measured is the block.
+  await model.denoise(
+    prompts.map((context) => ({ ...laneStep(0, block, deployment.config.vocabulary), context })),
+    kept,
+    '',
+  );
+  const started = performance.now();
+  let step: Step = { generation, previous: [null] };
+  while (!isDone(step.generation)) step = await denoiseVisit(step, [prompts], ask, () => true);
+  const seconds = (performance.now() - started) / 1000;
+  const committed = step.generation.lanes.map((lane) => lane.committed);
+  return { texts: committed.map((ids) => ids.join(' ')), tokens: committed.flat().length, seconds };
+}
