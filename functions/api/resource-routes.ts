@@ -4,7 +4,7 @@ import { loadDeployment } from '../prepare/load-deployment.ts';
 import { contextIds } from '../prepare/prepare.ts';
 import { type ContextRecord, deleteContext, getContext, listContexts, putContext } from '../shared/contexts.ts';
 import { usageOf } from '../shared/metering.ts';
-import { catalogFor } from '../shared/models/registered.ts';
+import { catalogFor, getServing } from '../shared/models/registered.ts';
 import { deleteUpload } from '../shared/uploads.ts';
 import type { HandlerOf } from './http.ts';
 import { modelIds } from './models.ts';
@@ -13,11 +13,17 @@ import { openApiDocument } from './openapi.ts';
 import { receivedUpload, uploadedText } from './upload-routes.ts';
 
 export const listModels: HandlerOf<'listModels'> = async ({ caller }) => {
-  const catalog = await catalogFor((await loadDeployment()).catalog, caller.tenant, '');
-  const data = modelIds(catalog, caller).map((id) => ({
-    ...{ id, object: 'model', created: 0 },
-    owned_by: id.includes('+') ? caller.tenant : 'slingshot',
-  }));
+  const deployed = await loadDeployment();
+  const [catalog, { changedAt }] = await Promise.all([
+    catalogFor(deployed.catalog, caller.tenant, ''),
+    getServing(caller.tenant),
+  ]);
+  const data = modelIds(catalog, caller).map((id) => {
+    const own = id.includes('+');
+    const created = own ? Math.max(deployed.since, Date.parse(changedAt)) : deployed.since;
+    const owner = own ? caller.tenant : 'slingshot';
+    return { ...{ id, object: 'model', created: Math.floor(created / 1000) }, owned_by: owner };
+  });
   return { status: 200, body: { object: 'list', data } };
 };
 

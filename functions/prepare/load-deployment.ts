@@ -3,10 +3,13 @@ import { setting } from '../shared/environment.ts';
 import { loadCatalog } from './load-catalog.ts';
 import type { Deployment } from './prepare.ts';
 
-let deployment: Promise<Deployment> | undefined;
+/** What is deployed, and since when, in milliseconds since 1970. */
+type Deployed = Deployment & { readonly since: number };
+
+let deployment: Promise<Deployed> | undefined;
 
 /** What is deployed, read once by a function that stays warm, and again after a failure. */
-export function loadDeployment(): Promise<Deployment> {
+export function loadDeployment(): Promise<Deployed> {
   deployment ??= read().catch((error) => {
     deployment = undefined;
     throw error;
@@ -14,13 +17,13 @@ export function loadDeployment(): Promise<Deployment> {
   return deployment;
 }
 
-async function read(): Promise<Deployment> {
+async function read(): Promise<Deployed> {
   const directory = setting('SLINGSHOT_MODEL_DIRECTORY');
-  const [config, tokenizer, catalog] = await Promise.all([
+  const [config, tokenizer, { catalog, since }] = await Promise.all([
     loadServedConfig(directory),
     loadServedTokenizer(directory),
     loadCatalog(setting('SLINGSHOT_CATALOG')),
   ]);
   const chat = await loadChatTemplate(directory, tokenizer);
-  return { config, tokenizer, ...(chat ? { chat } : {}), catalog, kept: setting('SLINGSHOT_KEPT') };
+  return { config, tokenizer, ...(chat ? { chat } : {}), catalog, since, kept: setting('SLINGSHOT_KEPT') };
 }

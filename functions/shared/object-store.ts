@@ -54,10 +54,18 @@ export interface ObjectPlace {
 }
 
 /** @throws StoreUnavailable, StoreRejected */
-export function getObject(owner: Owner, { bucket, key }: ObjectPlace): Promise<Uint8Array> {
+export async function getObject(owner: Owner, place: ObjectPlace): Promise<Uint8Array> {
+  return (await getDatedObject(owner, place)).bytes;
+}
+
+/** With when it was put, in milliseconds since 1970. @throws StoreUnavailable, StoreRejected */
+export function getDatedObject(
+  owner: Owner,
+  { bucket, key }: ObjectPlace,
+): Promise<{ readonly bytes: Uint8Array; readonly modified: number }> {
   return attempt(key, async () => {
-    const { Body } = await s3(owner).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return Body ? Body.transformToByteArray() : new Uint8Array(0);
+    const { Body, LastModified } = await s3(owner).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return { bytes: Body ? await Body.transformToByteArray() : new Uint8Array(0), modified: Number(LastModified ?? 0) };
   });
 }
 

@@ -27,9 +27,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The whole service over tiny models. */
-export async function tinyService(options: Partial<ServiceOptions> = {}): Promise<TinyService> {
-  const tiny = await tinyFleet();
+/** The whole service over tiny models, or those of another fleet. */
+export async function tinyService(
+  options: Partial<ServiceOptions> = {},
+  makeFleet: typeof tinyFleet = tinyFleet,
+): Promise<TinyService> {
+  const tiny = await makeFleet();
   const service = await startServiceHere(tiny.fleet, {
     ...{ kept: 64, state: 'ephemeral', endpointTimeoutMilliseconds: 1500 },
     ...options,
