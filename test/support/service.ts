@@ -1,4 +1,5 @@
 import type { Scope } from '../../functions/contracts/caller.ts';
+import type { Problem } from '../../functions/contracts/problem.ts';
 import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { addTenant } from '../../lib/administration/tenants.ts';
 import { type ServiceHere, type ServiceOptions, startServiceHere } from '../../lib/local/service-here.ts';
@@ -17,6 +18,8 @@ export interface TinyService extends ServiceHere {
   /** The same, read. */
   // biome-ignore lint/suspicious/noExplicitAny: held to the document's schemas by call itself
   json(path: string, options?: CallOptions): Promise<{ status: number; headers: Headers; body: any }>;
+  /** The status, code and field of an error. */
+  errorOf(path: string, options?: CallOptions): Promise<[number, string, string | null]>;
 }
 
 export interface CallOptions {
@@ -52,6 +55,11 @@ export async function tinyService(
   return {
     ...{ ...service, models: tiny.folder, keys, call },
     keyFor: (scopes) => keyOf('acme', scopes),
+    async errorOf(path, options) {
+      const response = await call(path, options);
+      const { error } = (await response.json()) as Problem;
+      return [response.status, error.code, error.param];
+    },
     async json(path, options) {
       const response = await call(path, options);
       return { status: response.status, headers: response.headers, body: await response.json() };
