@@ -45,8 +45,12 @@ function isOfService(name: string): boolean {
   return /^(Lambda|Runtime|Sandbox|Sfn|SFN)\./.test(name);
 }
 
+/** When it is worth asking again whether a component is there. */
+const wakingSeconds = 60;
+
 const failures: Readonly<Record<string, Told>> = {
   EndpointUnavailable: ['endpoint_unavailable', 'a model did not answer'],
+  EndpointWaking: ['endpoint_waking', 'the tenant’s model had gone to sleep and wakes, which takes minutes'],
   EndpointTimeout: ['generation_timeout', 'a model did not answer in time'],
   BlockTimedOut: ['generation_timeout', 'a block took too long'],
   GenerationTimedOut: ['generation_timeout', 'the generation took too long'],
@@ -72,5 +76,6 @@ export function endError({
   const name = error?.code ?? '';
   const [code, line] = failures[name] ?? (isOfService(name) ? unavailable : failed);
   const cause = Object.assign(new Error(error?.message), { name });
-  return new ApiError(code, `${line}: generation ${id}`, { cause });
+  const later = code === 'endpoint_waking' ? { headers: { 'retry-after': String(wakingSeconds) } } : {};
+  return new ApiError(code, `${line}: generation ${id}`, { cause, ...later });
 }

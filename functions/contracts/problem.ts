@@ -41,6 +41,7 @@ export const problemKinds = {
   internal_error: kind(500, 'server_error', 'Slingshot failed'),
   bad_answer: kind(502, 'server_error', 'A model gave no usable answer'),
   endpoint_unavailable: kind(503, 'server_error', 'A model is not there', true),
+  endpoint_waking: kind(503, 'server_error', 'A model wakes', true),
   store_unavailable: kind(503, 'server_error', 'The store is not there', true),
   not_ready: kind(503, 'server_error', 'The service is not ready', true),
   generation_timeout: kind(504, 'server_error', 'The generation took too long'),

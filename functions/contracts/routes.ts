@@ -74,6 +74,7 @@ const generating = [
   'rate_limit_exceeded',
   'bad_answer',
   'endpoint_unavailable',
+  'endpoint_waking',
   'not_ready',
   'generation_timeout',
 ] as const;

@@ -3,7 +3,7 @@ import { contentType } from '../../models/serving/protocol.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
 import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
-import { EndpointRejected, EndpointTimeout, EndpointUnavailable } from '../shared/errors.ts';
+import { EndpointRejected, EndpointTimeout, EndpointUnavailable, EndpointWaking } from '../shared/errors.ts';
 import type { Transport } from './invoke-model.ts';
 
 let transport: Transport | undefined;
@@ -58,6 +58,8 @@ function explain(endpoint: string, error: ServiceError, timeoutMilliseconds: num
   // The SDK adds lines for whoever debugs it.
   const [line] = detail.split('\n', 1);
   const message = `endpoint ${endpoint}: ${line.slice(0, messageLength)}`;
+  // A component that scaled to zero: the service's words, under the name of a request that is wrong.
+  if (/has no capacity/i.test(detail)) return new EndpointWaking(message, options);
   if (error.name === 'ValidationError' || isFinal(error.OriginalStatusCode)) {
     return new EndpointRejected(message, options);
   }

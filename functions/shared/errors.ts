@@ -27,6 +27,9 @@ export class ContractViolation extends NamedError {}
 /** An endpoint is not there, not ready or failed; worth another try. */
 export class EndpointUnavailable extends NamedError {}
 
+/** A model has no copy at the moment, which this call makes come back; worth another try in a minute. */
+export class EndpointWaking extends NamedError {}
+
 /** An endpoint did not answer in time. */
 export class EndpointTimeout extends NamedError {}
 

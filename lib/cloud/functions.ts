@@ -20,7 +20,7 @@ export interface FunctionsProps {
   readonly bucket: Bucket;
   readonly tenancy: Tenancy;
   readonly catalog: Artefact;
-  /** Names of the endpoints that may be invoked. */
+  /** Names of the endpoints that may be invoked, or what they begin with and an asterisk. */
   readonly endpoints: readonly string[];
   /** The longest message that travels in a state. */
   readonly inlineBytes: number;
@@ -75,6 +75,8 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
         'Keys have digests of content and names of generations, which are not known beforehand.',
       ]),
     ),
+    [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:endpoint/${props.prefix}-tenants*]`]:
+      "The deployment's own endpoints of tenants; a policy has no room for each of thirty.",
     [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
       "Components of the stack's own endpoints, which are named; a policy has no room for each of a thousand tenants.",
   };

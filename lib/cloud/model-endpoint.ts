@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import type { FleetModel } from '../fleet.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact, Artefacts } from './artefacts.ts';
+import { componentScaling, type Scaling } from './component-scaling.ts';
 import { logs } from './logs.ts';
 import { ModelDefinition, mayWriteLogs } from './model-definition.ts';
 import { physicalName } from './physical-name.ts';
@@ -19,6 +20,10 @@ export interface ModelEndpointProps {
   readonly instanceType: string;
   readonly instances: number;
   readonly provider: 'cuda' | 'cpu';
+  readonly scaling: Scaling & {
+    /** Of the endpoint, which SageMaker adds and removes as its components need them. */
+    readonly instances: number;
+  };
 }
 
 export const variantName = 'main';
@@ -45,7 +50,7 @@ export function componentName(endpoint: string, { name, endpoint: { version } }:
 export class ModelEndpoint extends Construct {
   constructor(scope: Construct, id: string, props: ModelEndpointProps) {
     super(scope, id);
-    const { name, models, artefacts, image, instanceType, instances, provider } = props;
+    const { name, models, artefacts, image, instanceType, instances, provider, scaling } = props;
     const logGroup = logs(this, 'Logs', `/aws/sagemaker/Endpoints/${name}`);
     const componentLogs = Stack.of(this).formatArn({
       service: 'logs',
@@ -70,6 +75,11 @@ export class ModelEndpoint extends Construct {
           variantName,
           instanceType,
           initialInstanceCount: instances,
+          managedInstanceScaling: {
+            status: 'ENABLED',
+            minInstanceCount: scaling.min,
+            maxInstanceCount: Math.max(instances, scaling.instances),
+          },
           containerStartupHealthCheckTimeoutInSeconds: startupSeconds,
           routingConfig: { routingStrategy: 'LEAST_OUTSTANDING_REQUESTS' },
         },
@@ -98,6 +108,7 @@ export class ModelEndpoint extends Construct {
         },
       });
       placed.node.addDependency(endpoint);
+      componentScaling(definition, placed, component, scaling);
     }
   }
 }

@@ -19,7 +19,7 @@ export interface ModelFunctionsProps {
   readonly modelStore: Bucket;
   readonly tenancy: Tenancy;
   readonly catalog: Artefact;
-  /** Names of the endpoints that tenants' own models are placed on. */
+  /** Names of the endpoints that tenants' own models are placed on, or what they begin with and an asterisk. */
   readonly endpoints: readonly string[];
   readonly kept: number;
   readonly tokenizerOf: ServedFiles;
@@ -78,6 +78,8 @@ export function modelFunctions(scope: Construct, props: ModelFunctionsProps): Mo
   }
   if (publishModel.role) {
     acknowledge(publishModel.role, {
+      [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:endpoint/${prefix}-tenants*]`]:
+        "The deployment's own endpoints of tenants; a policy has no room for each of thirty.",
       [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:
         "Components of the deployment's own endpoints.",
     });

@@ -22,6 +22,9 @@ export interface ModelsStackProps extends StackProps {
   readonly data: Pick<DataStack, 'modelStore' | 'surroundings'>;
 }
 
+/** A core's copies stay for a while, since load that went down goes up again. */
+const coreIdleMinutes = 15;
+
 /** Where the models are served. */
 export class ModelsStack extends Stack {
   /** Names of the endpoints, the cores' first. */
@@ -41,9 +44,14 @@ export class ModelsStack extends Stack {
     const cores = fleet.models.filter(({ role }) => role === 'core');
     const core = { name: physicalName(prefix, 'core'), models: cores };
     const provider = providerOf(settings.core);
+    const { concurrentRequests } = settings.scaling;
     new ModelEndpoint(this, 'Core', {
       ...{ ...core, artefacts, image, provider },
       instanceType: settings.core.instanceType,
+      scaling: {
+        ...{ ...settings.scaling.core.copies, concurrentRequests, idleMinutes: coreIdleMinutes },
+        instances: settings.scaling.core.copies.max * (provider === 'cuda' ? cores.length : 1),
+      },
       instances: settings.core.instances ?? (provider === 'cuda' ? cores.length : 1),
     });
     const tenants = spreadTenants(

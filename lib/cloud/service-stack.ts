@@ -58,15 +58,17 @@ export class ServiceStack extends Stack {
       ...{ prefix, budget, bucket, tenancy, kept: settings.kept, tokenizerOf: fleet.core.files.text },
       catalog: artefacts.catalog(this, catalog),
     };
+    // A policy has no room for each of them.
+    const ofTenants = `${prefix}-tenants*`;
     const made = functions(this, {
-      ...{ ...shared, endpoints, inlineBytes: inlineBytes({ catalog, shape: fleet.shape }) },
+      ...{ ...shared, endpoints: [endpoints[0], ofTenants], inlineBytes: inlineBytes({ catalog, shape: fleet.shape }) },
     });
     const block = denoiseBlock(this, { ...made, budget });
     const generation = generate(this, { ...made, denoiseBlock: block, budget });
     // Starting the block's executions takes the key that they are kept under, too.
     for (const statement of mayUseKey(this)) generation.addToRolePolicy(statement);
     const registering = modelFunctions(this, {
-      ...{ ...shared, modelStore: data.modelStore, endpoints: models.tenantEndpoints },
+      ...{ ...shared, modelStore: data.modelStore, endpoints: [ofTenants] },
     });
     const deploying = deployModel(this, { ...registering, budget, prefix, container: models.registered });
     const most = mostLanes({ catalog, shape: fleet.shape }, maxLanes);

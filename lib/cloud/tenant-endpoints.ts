@@ -8,9 +8,9 @@ import type { Artefact, Artefacts } from './artefacts.ts';
 import { ModelEndpoint } from './model-endpoint.ts';
 import { physicalName } from './physical-name.ts';
 
-/** How many tenants an endpoint is meant for, and how many it takes at most: a stack has 500 resources, a tenant 4. */
-const usualTenants = 64;
-const mostTenants = 120;
+/** How many tenants an endpoint is meant for, and how many it takes at most: a stack has 500 resources, a tenant 8. */
+const usualTenants = 32;
+const mostTenants = 60;
 
 export interface TenantEndpoint {
   readonly name: string;
@@ -58,6 +58,11 @@ export function tenantStack(scope: Construct, { name, models }: TenantEndpoint, 
   const { instanceType, instances: wanted } = settings.tenants;
   const provider = providerOf(settings.tenants);
   const instances = wanted ?? (provider === 'cuda' ? models.length : 1);
+  const { concurrentRequests, tenants: own } = settings.scaling;
+  const scaling = {
+    ...{ min: own.toZero ? 0 : 1, max: own.copies, concurrentRequests },
+    ...{ idleMinutes: own.idleMinutes, instances: own.instances },
+  };
   const stack = new NestedStack(scope, name);
-  new ModelEndpoint(stack, 'Endpoint', { name, models, artefacts, image, instanceType, instances, provider });
+  new ModelEndpoint(stack, 'Endpoint', { name, models, artefacts, image, instanceType, instances, provider, scaling });
 }

@@ -41,8 +41,6 @@ const sections = {
     .safeExtend({
       /** Endpoints that tenants are spread over; absent: by their number. */
       endpoints: count.max(32).optional(),
-      /** What happens to a generation whose tenant's model does not answer, where neither request nor tenant says. */
-      whenUnavailable: z.enum(['fail', 'core-alone']).default('fail'),
     })
     .prefault({}),
   /** How endpoints follow their load. */
@@ -64,8 +62,6 @@ const sections = {
         .prefault({}),
       /** Calls at the same time that a copy is meant to have. */
       concurrentRequests: count.max(256).default(4),
-      /** How long a generation waits for a component that wakes, before it fails; clients are told to come back. */
-      wakeSeconds: z.int().min(0).max(3600).default(600),
     })
     .prefault({}),
   /** What tenants of each tier may use. */

@@ -9,7 +9,7 @@ import type { LocalService } from './service.ts';
  * service does when the container fails.
  *
  * @param endpoints the base URL of each endpoint's container, or of each of its inference components', by endpointName;
- *   looked up at each call
+ *   looked up at each call; an empty one is a component without a copy
  */
 export async function startSageMaker(endpoints: ReadonlyMap<string, string>): Promise<LocalService> {
   const server = sageMakerServer(endpoints);
@@ -24,6 +24,13 @@ function sageMakerServer(endpoints: ReadonlyMap<string, string>): Server {
     const endpoint = decodeURIComponent(name ?? '');
     const target = endpointName({ endpoint, ...(component === undefined ? {} : { component: String(component) }) });
     const container = endpoints.get(target);
+    if (container === '') {
+      // As the service says of a component that scaled to zero.
+      const message = 'Inference Component has no capacity to process this request.';
+      fail(outgoing, 400, 'ValidationError', { message });
+      incoming.resume();
+      return;
+    }
     if (!container) {
       fail(outgoing, 400, 'ValidationError', { message: `Endpoint ${target} of account local not found.` });
       incoming.resume();

@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endError } from '../../functions/api/api-errors.ts';
 import type { Transport } from '../../functions/invoke-model/invoke-model.ts';
 import { sharedTransport } from '../../functions/invoke-model/transport.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
@@ -28,6 +29,7 @@ beforeAll(async () => {
     new Map([
       ['goliath', await listen(container)],
       ['nowhere', 'http://127.0.0.1:1'],
+      ['asleep', ''],
     ]),
   );
   aws.add(sageMaker);
@@ -51,6 +53,12 @@ describe('a call of an endpoint', () => {
     answer = (response, body) => response.end(body.reverse());
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     expect([...(await send(endpoint, bytes))]).toEqual([...bytes].reverse());
+  });
+
+  it('that finds no copy of a component says that it wakes, which is worth another try', async () => {
+    expect(await failure({ endpoint: 'asleep' })).toMatchObject({ name: 'EndpointWaking' });
+    const record = { id: 'gen_1', status: 'failed' as const, error: { code: 'EndpointWaking', message: '' } };
+    expect(endError(record)).toMatchObject({ code: 'endpoint_waking', status: 503, headers: { 'retry-after': '60' } });
   });
 
   it('waits for no other, however many there are', async () => {

@@ -129,21 +129,21 @@ describe('tenants are spread over endpoints', () => {
     );
 
   it('so that a new one moves no other', () => {
-    const [before, after] = [placeOf(200, 4), placeOf(300, 4)];
+    const [before, after] = [placeOf(100, 4), placeOf(150, 4)];
     for (const [name, endpoint] of before) expect(after.get(name)).toBe(endpoint);
     expect(new Set(before.values()).size).toBe(4);
   });
 
   it('of which there are as many as they need', () => {
     expect(new Set(placeOf(1).values()).size).toBe(1);
-    expect(new Set(placeOf(64).values()).size).toBe(1);
-    expect(new Set(placeOf(65).values()).size).toBe(2);
+    expect(new Set(placeOf(32).values()).size).toBe(1);
+    expect(new Set(placeOf(33).values()).size).toBe(2);
     expect(placeOf(0).size).toBe(0);
   });
 
   it('and refused where one endpoint would have too many', () => {
     expect(() => placeOf(200, 1)).toThrow(
-      '200 tenants over 1 endpoints are 200 on one of them, of at most 120: tenants.endpoints must be more than 1',
+      '200 tenants over 1 endpoints are 200 on one of them, of at most 60: tenants.endpoints must be more than 1',
     );
   });
 });

@@ -50,6 +50,29 @@ describe('the endpoints', () => {
     await routed.remove();
   });
 
+  it('keep a copy of a core, and let a tenant’s go away and come back by the first call that finds none', () => {
+    const targets = resourcesOf(all, 'AWS::ApplicationAutoScaling::ScalableTarget').map(({ Properties }) => [
+      Properties.ResourceId.replace(/-[0-9a-f]{8}$/, ''),
+      Properties.MinCapacity,
+      Properties.MaxCapacity,
+    ]);
+    expect(targets).toEqual([
+      ['inference-component/Slingshot-core-core', 1, 4],
+      ['inference-component/Slingshot-tenants0-acme', 0, 2],
+    ]);
+    const [core, tenants] = [all[0], all[1]].map((each) =>
+      Object.values(each.findResources('AWS::SageMaker::EndpointConfig')),
+    );
+    const instances = (config: (typeof core)[number]) => config.Properties.ProductionVariants[0].ManagedInstanceScaling;
+    expect(instances(core[0])).toEqual({ Status: 'ENABLED', MinInstanceCount: 1, MaxInstanceCount: 4 });
+    expect(instances(tenants[0])).toEqual({ Status: 'ENABLED', MinInstanceCount: 0, MaxInstanceCount: 8 });
+    const asleep = resourcesOf(all, 'AWS::CloudWatch::Alarm').filter(
+      ({ Properties }) => Properties.MetricName === 'NoCapacityInvocationFailures',
+    );
+    expect(asleep).toHaveLength(1);
+    expect(asleep[0].Properties.AlarmActions).toHaveLength(1);
+  });
+
   it('serve on processors where the instance type has no GPUs', () => {
     const [, tenants] = templates(stacks.build({ tenants: { instanceType: 'ml.c7i.4xlarge' } }));
     tenants.hasResourceProperties('AWS::SageMaker::InferenceComponent', {

@@ -191,7 +191,7 @@ describe('the functions', () => {
       const resources = [invoking[0].Resource].flat().map((arn) => /[^:]*(?="\]\]})/.exec(JSON.stringify(arn))?.[0]);
       expect(resources).toEqual([
         'endpoint/Slingshot-core',
-        'endpoint/Slingshot-tenants0',
+        'endpoint/Slingshot-tenants*',
         'inference-component/Slingshot-*',
       ]);
     }

@@ -17,7 +17,8 @@ describe('a configuration', () => {
     const dev = stageNamed(read({ stages }), 'dev');
     expect(dev.settings).toMatchObject({
       core: { instanceType: 'ml.g5.xlarge' },
-      tenants: { instanceType: 'ml.g4dn.xlarge', whenUnavailable: 'fail' },
+      tenants: { instanceType: 'ml.g4dn.xlarge' },
+      scaling: { core: { copies: { min: 1, max: 4 } }, tenants: { toZero: true, idleMinutes: 30 } },
       quotas: defaultTiers,
       keys: { customer: true },
       retention: { logDays: 30, protectData: true },
