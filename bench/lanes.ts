@@ -94,15 +94,17 @@ async function decode(model: StepModel, deployment: Deployment, quality: Quality
   );
   const lanes = Array.from({ length: count }, (_, i) => ({ prompt: promptOf(first + i), seed: first + i }));
   const { generation, prompts } = await prepare({ ...request, lanes }, deployment);
+  // What is kept of answers is kept for their owner: nothing is measured that was answered before.
+  const owner = `${quality} ${first} ${count}`;
   const ask: Ask = async (_, steps) => {
-    const { envelopes, timings } = await model.denoise(steps, kept, '');
+    const { envelopes, timings } = await model.denoise(steps, kept, owner);
     return { envelopes, milliseconds: { ...timings } };
   };
   // Contexts are encoded first: what is measured is the block.
   await model.denoise(
     prompts.map((context) => ({ ...laneStep(0, block, deployment.config.vocabulary), context })),
     kept,
-    '',
+    owner,
   );
   const started = performance.now();
   let step: Step = { generation, previous: [null] };

@@ -26,24 +26,24 @@ export async function stepRows(python: string | undefined): Promise<Row[]> {
   const { vocabulary, block } = model.config;
   const baselines = python === undefined ? [] : await pytorchRows(python, vocabulary, laneCounts);
   const rows: Row[] = [];
-  for (const lanes of laneCounts) {
-    const parts = await partsOf(model, lanes, (lane) => laneStep(lane, block, vocabulary));
-    for (const [part, value] of Object.entries(parts)) {
-      const baseline =
-        part === 'model' && baselines.find(({ name }) => name.endsWith(`${lanes} x ${block} rows, bf16`));
-      rows.push({
-        ...{ name: `step of ${core}, ${lanes} x ${block} rows: ${part}`, value, unit: 'ms' },
-        ...(baseline ? { baseline: 'PyTorch in bf16', ratio: value / baseline.value } : {}),
-      });
-    }
-  }
-  for (const lanes of laneCounts) {
-    const parts = await partsOf(model, lanes, (lane, run) => ({
-      ...laneStep(lane, block, vocabulary),
-      ...{ form: formOf('default'), settled: run },
-    }));
-    for (const [part, value] of Object.entries(parts)) {
-      rows.push({ name: `step of ${core}, left to right, ${lanes} x 1 row: ${part}`, value, unit: 'ms' });
+  const forms = [
+    { name: 'published', rows: block, changes: () => ({}) },
+    { name: 'left to right', rows: 1, changes: (run: number) => ({ form: formOf('default'), settled: run }) },
+  ];
+  for (const { name, rows: computed, changes } of forms) {
+    for (const lanes of laneCounts) {
+      const parts = await partsOf(model, lanes, (lane, run) => ({
+        ...laneStep(lane, block, vocabulary),
+        ...changes(run),
+      }));
+      for (const [part, value] of Object.entries(parts)) {
+        const same = `${lanes} x ${computed} rows, bf16`;
+        const baseline = part === 'model' && baselines.find((row) => row.name.endsWith(`: ${same}`));
+        rows.push({
+          ...{ name: `step of ${core}, ${name}, ${lanes} x ${computed} rows: ${part}`, value, unit: 'ms' },
+          ...(baseline ? { baseline: 'PyTorch in bf16', ratio: value / baseline.value } : {}),
+        });
+      }
     }
   }
   await model.release();

@@ -1,8 +1,8 @@
 """The baseline of `npm run bench`: one denoise step of a decoder like SmolLM2-135M in eager PyTorch. The product never runs it.
 
 A step takes the probabilities of a block's noised tokens, [lanes, rows, vocabulary], times the embedding table, through all
-layers, each row seeing its lane's cached context and its whole block, to logits [lanes, rows, vocabulary]. Products that share
-an input are one product, as PyTorch does best. Weights are random. Prints one JSON object, times in milliseconds; `least_cpu` is of all
+layers, each row seeing its lane's cached context and its whole block, to logits [lanes, rows, vocabulary]. A step of one row is
+one from left to right: a token's row of the table takes the place of the first product. Products that share an input are one product, as PyTorch does best. Weights are random. Prints one JSON object, times in milliseconds; `least_cpu` is of all
 threads together, which on a busy machine says more.
 """
 
@@ -43,10 +43,11 @@ class Decoder:
             for _ in range(LAYERS)
         ]
 
-    def step(self, probabilities, cache, rotary):
-        lanes, rows, _ = probabilities.shape
+    def step(self, given, cache, rotary):
+        """given: probabilities [lanes, rows, vocabulary], or tokens [lanes, rows]."""
+        lanes, rows = given.shape[:2]
         cosine, sine = rotary
-        x = probabilities @ self.embedding
+        x = self.embedding[given] if given.dim() == 2 else given @ self.embedding
         for layer, (context_keys, context_values) in zip(self.layers, cache):
             normed = F.rms_norm(x, (WIDTH,), layer["attention_norm"], EPSILON)
             heads = (normed @ layer["qkv"]).view(lanes, rows, HEADS + 2 * KEY_VALUE_HEADS, HEAD).transpose(1, 2)
@@ -75,7 +76,10 @@ def rotary_tables(rows, dtype):
 
 def measure(decoder, dtype, lanes, rows, seconds):
     vocabulary = decoder.embedding.shape[0]
-    probabilities = torch.softmax(torch.randn(lanes, rows, vocabulary), dim=-1).to(dtype)
+    if rows == 1:
+        given = torch.randint(vocabulary, (lanes, rows))
+    else:
+        given = torch.softmax(torch.randn(lanes, rows, vocabulary), dim=-1).to(dtype)
     shape = (lanes, KEY_VALUE_HEADS, CONTEXT, HEAD)
     cache = [(torch.randn(shape).to(dtype), torch.randn(shape).to(dtype)) for _ in range(LAYERS)]
     rotary = rotary_tables(rows, dtype)
@@ -86,7 +90,7 @@ def measure(decoder, dtype, lanes, rows, seconds):
         cpu_times.clear()
         while len(times) < 3 or time.perf_counter() < end:
             start, cpu_start = time.perf_counter(), time.process_time()
-            logits = decoder.step(probabilities, cache, rotary)
+            logits = decoder.step(given, cache, rotary)
             times.append(1000 * (time.perf_counter() - start))
             cpu_times.append(1000 * (time.process_time() - cpu_start))
     assert logits.shape == (lanes, rows, vocabulary) and bool(torch.isfinite(logits).all())
@@ -114,8 +118,9 @@ def main():
     with torch.inference_mode():
         for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
             decoder = Decoder(options.vocabulary, dtype)
-            for lanes in map(int, options.lanes.split(",")):
-                results.append({"type": name, **measure(decoder, dtype, lanes, ROWS, options.seconds)})
+            for rows in (ROWS, 1):
+                for lanes in map(int, options.lanes.split(",")):
+                    results.append({"type": name, **measure(decoder, dtype, lanes, rows, options.seconds)})
     about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability()}
     print(json.dumps({**about, "context": CONTEXT, "vocabulary": options.vocabulary, "results": results}))
 
