@@ -19,10 +19,13 @@ export interface SchedulerOptions {
   readonly mostLanes?: number;
   /** Passes of others that a request in the background lets go before it, at most. */
   readonly patience?: number;
+  /** Whether a lane's bits are the same in any company; others are answered one by one. By default they are. */
+  readonly isExact?: (lane: LaneStep) => boolean;
 }
 
 interface Waiting extends StepCall {
-  readonly key: string;
+  /** Of those that can go along; none where none can. */
+  readonly key: string | undefined;
   readonly resolve: (answer: StepAnswer) => void;
   readonly reject: (error: unknown) => void;
   passedOver: number;
@@ -39,29 +42,45 @@ const remembered = 1000;
 /**
  * Puts the lanes of several requests into one forward pass, each at its own step: they join at a pass's beginning and leave
  * at its end. Whose lanes were in a pass the longest time ago is first; what nobody waits for goes when nobody waits, or
- * has waited for long. A lane's answer is the same in any company.
+ * has waited for long. A lane's answer is the same in any company: where a pass's size would change its bits, it goes alone.
  */
 export class LaneScheduler {
   readonly #model: StepModel;
   readonly #mostLanes: number;
   readonly #patience: number;
+  readonly #isExact: (lane: LaneStep) => boolean;
   readonly #served = new Map<string, number>();
   #waiting: Waiting[] = [];
   #pass = 0;
   #busy = false;
 
-  constructor(model: StepModel, { mostLanes = usualLanes, patience = usualPatience }: SchedulerOptions = {}) {
+  constructor(
+    model: StepModel,
+    { mostLanes = usualLanes, patience = usualPatience, isExact = () => true }: SchedulerOptions = {},
+  ) {
     this.#model = model;
+    this.#isExact = isExact;
     this.#mostLanes = mostLanes;
     this.#patience = patience;
   }
 
   /** @throws LaneError when a lane does not fit the model */
   denoise(call: StepCall): Promise<StepAnswer> {
+    if (call.lanes.length > 1 && !call.lanes.every(this.#isExact)) return this.#oneByOne(call);
     const { promise, resolve, reject } = Promise.withResolvers<StepAnswer>();
-    this.#waiting.push({ ...call, key: keyOf(call), resolve, reject, passedOver: 0 });
+    const key = call.lanes.every(this.#isExact) ? keyOf(call) : undefined;
+    this.#waiting.push({ ...call, key, resolve, reject, passedOver: 0 });
     if (!this.#busy) void this.#run();
     return promise;
+  }
+
+  async #oneByOne({ lanes, ...rest }: StepCall): Promise<StepAnswer> {
+    const answers = await Promise.all(lanes.map((lane) => this.denoise({ ...rest, lanes: [lane] })));
+    const sum = (part: keyof DenoiserTimings) => answers.reduce((total, { timings }) => total + timings[part], 0);
+    return {
+      envelopes: answers.flatMap(({ envelopes }) => envelopes),
+      timings: { context: sum('context'), noise: sum('noise'), model: sum('model'), compress: sum('compress') },
+    };
   }
 
   async #run(): Promise<void> {
@@ -94,7 +113,11 @@ export class LaneScheduler {
     const calls = [first];
     let lanes = first.lanes.length;
     const others = inTurn.filter(
-      (call) => call !== first && call.key === first.key && (call.background ? first.background : true),
+      (call) =>
+        call !== first &&
+        call.key !== undefined &&
+        call.key === first.key &&
+        (call.background ? first.background : true),
     );
     const byOwner = [...Map.groupBy(others, ({ owner }) => owner).values()];
     // The first has had one already.
@@ -155,4 +178,13 @@ function shareOf(envelopes: LogitsEnvelope[], timings: DenoiserTimings, share: n
       ...{ model: share * model, compress: share * compress },
     },
   };
+}
+
+/**
+ * Which lanes have the same bits in any company on the processors of this machine. With several threads ONNX Runtime cuts the
+ * products of a pass by how many rows that has, which changes how some of the denoiser's sums are rounded; with one thread, and
+ * of next-token logits in any case, nothing changes.
+ */
+export function exactOnCpu(threads: number | undefined): (lane: LaneStep) => boolean {
+  return (lane) => threads === 1 || partsOf(lane) === 'draft';
 }

@@ -4,6 +4,7 @@ import { modelVersion } from '../checkpoint/served-model.ts';
 import { loadStepModel } from '../inference/step-model.ts';
 import { executionProviders } from '../runtime/providers.ts';
 import { firstIssue } from '../zod-issue.ts';
+import { exactOnCpu } from './lane-scheduler.ts';
 import { createModelServer, type ServedModel } from './server.ts';
 import { stagedModel } from './staged-model.ts';
 
@@ -42,7 +43,9 @@ async function serve(mounted: string, bases: string | undefined): Promise<Served
     // With more, a product's sums are cut by how many rows there are, and a lane's answer depends on those beside it.
     threads: environment.SLINGSHOT_THREADS ?? 1,
   });
-  return { denoiser, version: await modelVersion(directory) };
+  const { SLINGSHOT_PROVIDER: provider, SLINGSHOT_THREADS: threads } = environment;
+  const scheduling = provider === 'cpu' ? { isExact: exactOnCpu(threads) } : {};
+  return { denoiser, version: await modelVersion(directory), scheduling };
 }
 
 const model = serve(environment.SLINGSHOT_MODEL_DIRECTORY, environment.SLINGSHOT_BASES);

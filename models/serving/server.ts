@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { LaneError } from '../inference/lane-check.ts';
 import type { StepModel } from '../inference/step-model.ts';
 import { envelopeBytes } from '../ssd2/envelope.ts';
-import { LaneScheduler } from './lane-scheduler.ts';
+import { LaneScheduler, type SchedulerOptions } from './lane-scheduler.ts';
 import { contentType, decodeInvocation, encodeAnswer, ProtocolError } from './protocol.ts';
 
 /** SageMaker's limit on a request, and on an answer. */
@@ -12,6 +12,8 @@ const maxBodyBytes = 6 * 2 ** 20;
 export interface ServedModel {
   readonly denoiser: StepModel;
   readonly version: string;
+  /** How its lanes may go together. */
+  readonly scheduling?: SchedulerOptions;
 }
 
 /** A request that is answered with a status other than 200. */
@@ -36,7 +38,7 @@ export function createModelServer(model: Promise<ServedModel>): Server {
   let served: Scheduled | undefined;
   model.then(
     (loaded) => {
-      served = { ...loaded, scheduler: new LaneScheduler(loaded.denoiser) };
+      served = { ...loaded, scheduler: new LaneScheduler(loaded.denoiser, loaded.scheduling) };
     },
     () => {}, // the caller sees the rejection
   );

@@ -5,7 +5,7 @@ import { Denoiser } from '../../../models/inference/denoiser.ts';
 import { LaneError } from '../../../models/inference/lane-check.ts';
 import { ownerOfLane } from '../../../models/inference/owned-lane.ts';
 import type { StepModel } from '../../../models/inference/step-model.ts';
-import { LaneScheduler, type StepCall } from '../../../models/serving/lane-scheduler.ts';
+import { exactOnCpu, LaneScheduler, type StepCall } from '../../../models/serving/lane-scheduler.ts';
 import type { LaneStep } from '../../../models/ssd2/step.ts';
 import { tinyConfig, tinyModel } from '../../support/tiny-fleet.ts';
 
@@ -120,6 +120,16 @@ describe('the scheduler of lanes', () => {
     const scheduler = new LaneScheduler({ ...watched().model, denoise });
     await expect(scheduler.denoise(call('a'))).rejects.toThrow('is none');
     await expect(scheduler.denoise(call('a'))).rejects.toThrow('is none');
+  });
+
+  test('lets lanes go alone whose bits a pass of another size would change', async () => {
+    const { model, passes, step } = watched();
+    const scheduler = new LaneScheduler(model, { isExact: exactOnCpu(2) });
+    const form = { timesteps: [1], wave: true, denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 };
+    const drafts = (owner: string) => ({ ...call(owner), lanes: [{ ...laneOf(1, 3, 2), form }] });
+    const calls = [call('a', 2), call('b'), drafts('c'), drafts('d')].map((one) => scheduler.denoise(one));
+    await drain(step, calls);
+    expect(passes).toEqual([['a'], ['b'], ['c', 'd'], ['a']]);
   });
 
   test('answers the others when one request is what no model takes', async () => {
