@@ -47,8 +47,9 @@ export class ApiClient {
     return this.#json('/v1/generations', { method: 'POST', body: JSON.stringify(body), signal });
   }
 
+  /** Reaches the service even where the page is about to go. */
   cancel(id: string): Promise<ApiGeneration> {
-    return this.#json(`/v1/generations/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    return this.#json(`/v1/generations/${encodeURIComponent(id)}`, { method: 'DELETE', keepalive: true });
   }
 
   createContext(content: string, seconds: number): Promise<ApiContext> {

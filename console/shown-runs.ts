@@ -60,6 +60,9 @@ function abandon(sides: readonly Side[] = [0, 1]): void {
   }
 }
 
+// What nobody looks at is not paid for.
+addEventListener('pagehide', () => abandon());
+
 /** Runs the settings on one or both sides. */
 export async function runNow(sides: readonly Side[] = [0, 1]): Promise<void> {
   const api = client.value;

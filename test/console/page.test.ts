@@ -202,6 +202,21 @@ describe('a run of one’s own', () => {
     await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
   });
 
+  it('ends when the page is left', async () => {
+    await openWithKey();
+    await fill({ Prompt: 'To create a queue', Tokens: 30, Steps: 900 });
+    const created = page.waitForResponse((response) => response.url().endsWith('/v1/generations'));
+    await run();
+    const { id } = await (await created).json();
+    await page
+      .locator('.column .state.live', { hasText: /step [1-9]/ })
+      .first()
+      .waitFor();
+    await page.goto('about:blank');
+    const status = async () => (await service.json(`/v1/generations/${id}`)).body.status;
+    await expect.poll(status).toBe('cancelled');
+  });
+
   it('goes on where it was when the service was gone and is back', async () => {
     const proxy = await droppingProxy(service.url);
     try {
