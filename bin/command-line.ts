@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { batchCommand } from './commands/batch/index.ts';
 import { configCommand } from './commands/config.ts';
+import { costCommand } from './commands/cost.ts';
 import { demoCommand } from './commands/demo.ts';
 import { evaluateCommand } from './commands/evaluate/index.ts';
 import { experimentCommand } from './commands/experiment.ts';
@@ -35,6 +36,7 @@ export function commandLine(): Command {
     .addCommand(statusCommand())
     .addCommand(modelsCommand())
     .addCommand(configCommand())
+    .addCommand(costCommand())
     .addCommand(tenantsCommand())
     .addCommand(keysCommand())
     .addCommand(usageCommand())

@@ -1,0 +1,165 @@
+/** A fleet, and what is asked of it. Times are in milliseconds. */
+export interface Fleet {
+  /** Generations a second, of all tenants together. */
+  readonly arrivalsPerSecond: number;
+  readonly tenants: number;
+  /** How much more the first asks than the second, the second than the third: 1 / rank^skew. */
+  readonly skew: number;
+  readonly blocks: number;
+  readonly stepsPerBlock: number;
+  readonly copies: number;
+  /** Of a copy of the core: a call of n lanes takes base + n each. */
+  readonly core: { readonly base: number; readonly lane: number; readonly batch: number };
+  /** Of a tenant's component, which serves one call at a time. */
+  readonly tenant: number;
+  /** Until a component is there that nobody asked for so long that it went away. */
+  readonly cold: { readonly idle: number; readonly wake: number };
+  /** A turn of the state machine; a visit of K steps has one. */
+  readonly hop: number;
+  readonly visit: number;
+  readonly reduce: number;
+  readonly seconds: number;
+  readonly seed: number;
+}
+
+export interface Simulated {
+  readonly generations: number;
+  /** Of a whole generation, seconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Of the core's copies' time, the share that they compute in. */
+  readonly busy: number;
+  /** Generations that met a component that had gone away. */
+  readonly cold: number;
+}
+
+interface Event {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+/** A fleet's latency, by discrete events: arrivals are Poisson, calls of the core wait for a copy and go in batches. */
+export function simulate(fleet: Fleet): Simulated {
+  const random = generator(fleet.seed);
+  const events: Event[] = [];
+  let now = 0;
+  const at = (time: number, run: () => void) => push(events, { at: time, run });
+  const end = fleet.seconds * 1000;
+  const latencies: number[] = [];
+  let [busy, cold] = [0, 0];
+
+  const waiting: (() => void)[] = [];
+  let free = fleet.copies;
+  const serve = () => {
+    while (free > 0 && waiting.length > 0) {
+      const batch = waiting.splice(0, fleet.core.batch);
+      const takes = fleet.core.base + batch.length * fleet.core.lane;
+      free--;
+      busy += takes;
+      at(now + takes, () => {
+        free++;
+        for (const done of batch) done();
+        serve();
+      });
+    }
+  };
+  const askCore = (done: () => void) => {
+    waiting.push(done);
+    serve();
+  };
+
+  const lastUsed = new Map<number, number>();
+  const freeAt = new Map<number, number>();
+  const askTenant = (tenant: number, done: () => void) => {
+    const starts = Math.max(now, freeAt.get(tenant) ?? 0);
+    freeAt.set(tenant, starts + fleet.tenant);
+    lastUsed.set(tenant, starts + fleet.tenant);
+    at(starts + fleet.tenant, done);
+  };
+
+  const step = (tenant: number, number: number, began: number) => {
+    if (number === fleet.blocks * fleet.stepsPerBlock) {
+      latencies.push((now - began) / 1000);
+      return;
+    }
+    let left = 2;
+    const both = () => {
+      if (--left > 0) return;
+      const inBlock = (number % fleet.stepsPerBlock) + 1;
+      const turns = inBlock % fleet.visit === 0 || inBlock === fleet.stepsPerBlock;
+      at(now + fleet.reduce + (turns ? fleet.hop : 0), () => step(tenant, number + 1, began));
+    };
+    askCore(both);
+    askTenant(tenant, both);
+  };
+
+  const weights = Array.from({ length: fleet.tenants }, (_, i) => 1 / (i + 1) ** fleet.skew);
+  const cumulative: number[] = [];
+  weights.reduce((sum, weight, i) => {
+    cumulative[i] = sum + weight;
+    return cumulative[i];
+  }, 0);
+  const whole = cumulative[cumulative.length - 1];
+  const arrive = () => {
+    if (now >= end) return;
+    const point = random() * whole;
+    const tenant = cumulative.findIndex((sum) => point < sum);
+    const last = lastUsed.get(tenant);
+    const asleep = last === undefined || now - last > fleet.cold.idle;
+    if (asleep && fleet.cold.wake > 0) cold++;
+    const began = now;
+    const ready = asleep ? fleet.cold.wake : 0;
+    lastUsed.set(tenant, now + ready);
+    at(now + ready, () => step(tenant, 0, began));
+    at(now - (Math.log(1 - random()) * 1000) / fleet.arrivalsPerSecond, arrive);
+  };
+  at(0, arrive);
+  let span = 0;
+  for (let event = pop(events); event; event = pop(events)) {
+    now = event.at;
+    span = now;
+    event.run();
+  }
+  const sorted = latencies.toSorted((a, b) => a - b);
+  const quantile = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
+  return {
+    ...{ generations: sorted.length, p50: quantile(0.5), p99: quantile(0.99) },
+    ...{ busy: busy / (span * fleet.copies), cold: sorted.length === 0 ? 0 : cold / sorted.length },
+  };
+}
+
+/** Uniform in [0, 1), the same for a seed: a linear congruential generator of 48 bits, as drand48's. */
+function generator(seed: number): () => number {
+  let state = (BigInt(seed) << 16n) + 0x330en;
+  return () => {
+    state = (state * 0x5deece66dn + 0xbn) & 0xffffffffffffn;
+    return Number(state) / 2 ** 48;
+  };
+}
+
+/** A binary heap by time. */
+function push(heap: Event[], event: Event): void {
+  let i = heap.push(event) - 1;
+  while (i > 0) {
+    const parent = (i - 1) >> 1;
+    if (heap[parent].at <= heap[i].at) return;
+    [heap[parent], heap[i]] = [heap[i], heap[parent]];
+    i = parent;
+  }
+}
+
+function pop(heap: Event[]): Event | undefined {
+  const [first] = heap;
+  const last = heap.pop();
+  if (heap.length === 0 || last === undefined) return first;
+  heap[0] = last;
+  for (let i = 0; ; ) {
+    const [left, right] = [2 * i + 1, 2 * i + 2];
+    let least = i;
+    if (left < heap.length && heap[left].at < heap[least].at) least = left;
+    if (right < heap.length && heap[right].at < heap[least].at) least = right;
+    if (least === i) return first;
+    [heap[least], heap[i]] = [heap[i], heap[least]];
+    i = least;
+  }
+}
