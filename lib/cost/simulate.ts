@@ -1,7 +1,8 @@
 /** A fleet, and what is asked of it. Times are in milliseconds. */
 export interface Fleet {
-  /** Generations a second, of all tenants together. */
+  /** Generations a second, of all tenants together; or so many at the start, and none after. */
   readonly arrivalsPerSecond: number;
+  readonly atOnce?: number;
   readonly tenants: number;
   /** How much more the first asks than the second, the second than the third: 1 / rank^skew. */
   readonly skew: number;
@@ -113,7 +114,8 @@ export function simulate(fleet: Fleet): Simulated {
     at(now + ready, () => step(tenant, 0, began));
     at(now - (Math.log(1 - random()) * 1000) / fleet.arrivalsPerSecond, arrive);
   };
-  at(0, arrive);
+  if (fleet.atOnce === undefined) at(0, arrive);
+  else for (let tenant = 0; tenant < fleet.atOnce; tenant++) at(0, () => step(tenant, 0, 0));
   let span = 0;
   for (let event = pop(events); event; event = pop(events)) {
     now = event.at;
