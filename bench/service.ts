@@ -8,7 +8,9 @@ import type { Row } from './row.ts';
 import { median } from './timing.ts';
 
 const callers = [1, 8, 32, 128];
-const request = { prompt: 'To create a queue', tokens: 5, seed: 7, steps: 4 };
+let asked = 0;
+/** Never the same twice: models keep what they computed of a prompt. */
+const nextRequest = () => ({ prompt: `To create queue ${++asked}`, tokens: 5, seed: 7, steps: 4 });
 
 interface Timing {
   /** Milliseconds to the first event of a stream, and to its end. */
@@ -50,7 +52,7 @@ async function measure(fleet: Fleet, name: string, count: Count): Promise<Row[]>
   for (let run = 0; run <= count.alone; run++) {
     firstStep = Number.NaN;
     const started = performance.now();
-    await engine.generate(request);
+    await engine.generate(nextRequest());
     if (run > 0) direct.push({ first: firstStep - started, whole: performance.now() - started });
   }
   await engine.stop();
@@ -120,7 +122,7 @@ async function rowsOf(url: string, keys: readonly string[], { at: count, each, a
 /** @returns undefined where the generation failed */
 async function stream(url: string, key: string): Promise<Timing | undefined> {
   const started = performance.now();
-  const { prompt, tokens, seed, steps } = request;
+  const { prompt, tokens, seed, steps } = nextRequest();
   const body = { model: 'core', prompt, max_tokens: tokens, seed, slingshot: { steps }, stream: true, diffusing: true };
   const response = await fetch(`${url}/v1/completions`, {
     method: 'POST',

@@ -1,16 +1,16 @@
 import { Turns } from '../../models/inference/turns.ts';
 
+/** One may wait, for a store that is slow, without keeping all others. */
+export const functionsAtOnce = 2;
+
 type Handler = (input: unknown) => Promise<unknown>;
 
-/** One is at work while another waits for table or bucket. */
-const atOnce = 2;
-
 /**
- * Lets the functions of state machines run a few at a time, in turns by tenant: in the cloud each has a machine of its own,
+ * Lets the functions of state machines run two at a time, in turns of tenants: in the cloud each has a machine of its own,
  * here they share a process, whose time a tenant with many generations would have nearly alone.
  */
 export class FairFunctions {
-  readonly #turns = new Turns(atOnce);
+  readonly #turns = new Turns(functionsAtOnce);
 
   around(handler: Handler): Handler {
     return (input) => this.#turns.take(() => handler(input), tenantIn(input));
