@@ -4,6 +4,7 @@ import type { ApiContext, UsageReport } from '../../functions/contracts/api/reso
 import { client } from '../key.ts';
 import { Keys } from './keys.tsx';
 import { NeedsKey } from './needs-key.tsx';
+import { Scrolling } from './scrolling.tsx';
 
 type Rows = UsageReport['data'];
 
@@ -74,7 +75,7 @@ function UsageTable({ rows }: { rows: Rows }) {
   }
   if (groups.size === 0) return <p class="nothing">Nothing was used in the last {days} days.</p>;
   return (
-    <div class="table">
+    <Scrolling label="Usage by model and key, as a table">
       <table>
         <caption class="visually-hidden">Usage by model and key</caption>
         <thead>
@@ -106,7 +107,7 @@ function UsageTable({ rows }: { rows: Rows }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolling>
   );
 }
 
@@ -120,7 +121,7 @@ function Contexts({ list, forget }: { list: readonly ApiContext[]; forget: (id: 
     );
   }
   return (
-    <div class="table">
+    <Scrolling label="Private documents, as a table">
       <table>
         <caption class="visually-hidden">Private documents</caption>
         <thead>
@@ -152,7 +153,7 @@ function Contexts({ list, forget }: { list: readonly ApiContext[]; forget: (id: 
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolling>
   );
 }
 

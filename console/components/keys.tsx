@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { ApiKeyInfo, ApiNewKey } from '../../functions/contracts/api/keys.ts';
 import { client } from '../key.ts';
 import { Copy } from './copy.tsx';
+import { Scrolling } from './scrolling.tsx';
 
 const day = (seconds: number) => new Date(1000 * seconds).toLocaleDateString('en-GB', { dateStyle: 'medium' });
 
@@ -53,7 +54,7 @@ export function Keys() {
           <Copy text={() => made.value?.key ?? ''} label="Copy the key" />
         </div>
       ) : null}
-      <div class="table">
+      <Scrolling label="Keys, as a table">
         <table>
           <caption class="visually-hidden">Keys</caption>
           <thead>
@@ -92,7 +93,7 @@ export function Keys() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolling>
       <form class="row" onSubmit={make}>
         <label class="field inline">
           <span>A new key for</span>

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { ApiFleet, ApiMachine, TenantList } from '../../functions/contracts/api/operations.ts';
 import { client } from '../key.ts';
 import { NeedsKey } from './needs-key.tsx';
+import { Scrolling } from './scrolling.tsx';
 import { StateGraph } from './state-graph.tsx';
 
 const number = new Intl.NumberFormat('en');
@@ -24,7 +25,7 @@ function Share({ used, limit, name }: { used: number; limit: number | undefined;
 
 function Tenants({ list }: { list: readonly Tenant[] }) {
   return (
-    <div class="table">
+    <Scrolling label="Tenants, as a table">
       <table>
         <caption class="visually-hidden">Tenants</caption>
         <thead>
@@ -65,7 +66,7 @@ function Tenants({ list }: { list: readonly Tenant[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolling>
   );
 }
 
@@ -90,7 +91,7 @@ function Fleet({ fleet: { cores, tenants } }: { fleet: ApiFleet }) {
     ...tenants.map((tenant) => ({ ...tenant, role: 'tenant' })),
   ];
   return (
-    <div class="table">
+    <Scrolling label="Models, as a table">
       <table>
         <caption class="visually-hidden">Models</caption>
         <thead>
@@ -116,7 +117,7 @@ function Fleet({ fleet: { cores, tenants } }: { fleet: ApiFleet }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolling>
   );
 }
 

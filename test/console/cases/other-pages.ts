@@ -27,6 +27,8 @@ describe('the other pages', () => {
     await page.getByRole('button', { name: `Forget ${document.id}` }).click();
     await expect.poll(() => page.getByText(document.id).count()).toBe(0);
     expect(await wrongHere()).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await wrongHere()).toEqual([]);
     expect(faults).toEqual([]);
   });
 
