@@ -1,7 +1,7 @@
 import { useComputed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { cursor, goTo, stopPlaying, timeline } from '../playback.ts';
-import { stepTime } from '../run/parts.ts';
+import { endOfBlock, stepTime } from '../run/parts.ts';
 import { type Kind, kindOf, nameOf, type Run } from '../run/run.ts';
 import { frameAt, type Moment } from '../run/timeline.ts';
 import { columns, runs } from '../state.ts';
@@ -121,7 +121,13 @@ function EntropyNow({ of }: { of: readonly Placed[] }) {
     const frame = run.frames[frameAt(run.frames, timeline.value[cursor.value])];
     return frame ? [`${letter} ${frame.entropy.toFixed(2)}`] : [];
   });
-  return <>mean nats a position: {now.join(', ')}; a dot where a block halts</>;
+  const isCut = of.some(({ run }) => run.frames.some((_, index) => endOfBlock(run, index) === 'early stop'));
+  return (
+    <>
+      mean nats a position: {now.join(', ')}; a dot where a block halts
+      {isCut ? ', a bar where it is stopped early' : ''}
+    </>
+  );
 }
 
 const entropyHeight = 56;
@@ -135,18 +141,22 @@ function Entropy({ of }: { of: readonly Placed[] }) {
       {of.map(({ run, letter, frames }) => {
         let line = '';
         let halts = '';
+        let stops = '';
         let last = -1;
         frames.forEach((index, i) => {
           if (index === undefined) return;
-          const { block, entropy, done } = run.frames[index];
+          const { block, entropy } = run.frames[index];
           line += `${block === last ? 'L' : 'M'}${i + 0.5} ${y(entropy)}`;
-          if (done) halts += `M${i + 0.5} ${y(entropy)}h0`;
+          const end = endOfBlock(run, index);
+          if (end === 'halted') halts += `M${i + 0.5} ${y(entropy)}h0`;
+          else if (end) stops += `M${i + 0.5} 2V${entropyHeight - 2}`;
           last = block;
         });
         return (
           <g key={letter} class={`line side-${letter}`}>
             <path d={line} class="course" />
             <path d={halts} class="halt" />
+            <path d={stops} class="stop" />
           </g>
         );
       })}

@@ -41,3 +41,19 @@ export function paceOf({ frames, commits }: Run): { seconds: number; tokens: num
     tokens: commits.reduce((count, { tokens }) => count + tokens, 0),
   };
 }
+
+/** The timestep at or below which none is run, where a request says nothing of it. */
+const usualStop = 0.4;
+
+/**
+ * How a block ended: it halted by itself, or ran out of timesteps, which an early stop cuts short. Undefined before its
+ * end. A block of which every step has the same t ends only by itself.
+ */
+export function endOfBlock({ frames }: Pick<Run, 'frames'>, index: number): 'halted' | 'early stop' | undefined {
+  const { done, t, block } = frames[index];
+  if (!done) return undefined;
+  const before = frames[index - 1];
+  const stride = before?.block === block ? before.t - t : 0;
+  // Timesteps are N parts of one, less what floating point makes of them.
+  return stride > 0 && t - stride <= usualStop + stride / 2 ? 'early stop' : 'halted';
+}

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Played, placeOfRuns, playerPage } from '../../console/player-page.ts';
 import { asClient, asCommand, asCurl } from '../../console/request-forms.ts';
-import { stepTime } from '../../console/run/parts.ts';
+import { endOfBlock, stepTime } from '../../console/run/parts.ts';
 import { isOfDocument, type Position, textOf } from '../../console/run/run.ts';
 import { fromRunFile, toRunFile } from '../../console/run/run-file.ts';
 import { frameAt, shownTokens, timelineOf } from '../../console/run/timeline.ts';
@@ -66,6 +66,23 @@ describe('a run', () => {
       const { model, transport, reduce, rest, total } = stepTime(runs[1], index);
       expect(model + transport + reduce + rest).toBeCloseTo(total, 6);
     }
+  });
+});
+
+describe('a block', () => {
+  const [{ runs }] = recordings;
+  const [frame] = runs[0].frames;
+  /** By N timesteps from 1, the last of which ends it. */
+  const block = (steps: number, ...times: number[]) => ({
+    frames: times.map((k, step) => ({ ...frame, step, t: 1 - k / steps, done: step === times.length - 1 })),
+  });
+  it('is told to have halted, or to have been stopped early', () => {
+    const early = block(10, 0, 1, 2, 3, 4, 5);
+    expect(early.frames.map((_, index) => endOfBlock(early, index))).toEqual([...Array(5), 'early stop']);
+    const halted = block(10, 0, 1, 2);
+    expect(endOfBlock(halted, 2)).toBe('halted');
+    const fromTheLeft = runs[0].frames.findIndex(({ done }) => done);
+    expect(endOfBlock(runs[0], fromTheLeft)).toBe('halted');
   });
 });
 
