@@ -2,10 +2,11 @@ import { dirname, join, posix } from 'node:path';
 import { type CfnResource, type Duration, type Size, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Construct } from 'constructs';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
+import { bundling, notBundled } from './bundling.ts';
 import { functionFolder } from './function-folder.ts';
 import { logs } from './logs.ts';
 import { serviceRole } from './service-role.ts';
@@ -54,13 +55,8 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
       ...(tokenizerOf ? { SLINGSHOT_MODEL_DIRECTORY: posix.join('/var/task/model', tokenizerOf.model) } : {}),
     },
     bundling: {
-      format: OutputFormat.ESM,
-      target: 'node24',
-      minify: true,
-      sourceMap: true,
-      // The ES module bundle of a CommonJS dependency still calls require.
-      banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      externalModules: ['@aws-sdk/*', ...(tokenizerOf ? ['tokenizers'] : [])],
+      ...bundling,
+      externalModules: notBundled(folder),
       ...(tokenizerOf ? { commandHooks: copyTokenizer(tokenizerOf) } : {}),
     },
   });
