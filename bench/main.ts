@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fairnessRows } from './fairness.ts';
+import { fleetRows } from './fleet.ts';
 import { generationRows } from './generation.ts';
 import { laneRows } from './lanes.ts';
 import { matrixPeak } from './matrix-peak.ts';
@@ -25,6 +26,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
   lanes: () => laneRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
   fairness: fairnessRows,
+  fleet: fleetRows,
   'service-tiny': tinyServiceRows,
   service: () => serviceRows(options.models),
   ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),
