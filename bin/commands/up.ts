@@ -51,7 +51,7 @@ async function up(options: UpOptions): Promise<void> {
     state: options.ephemeral ? 'ephemeral' : { folder: options.state },
     address: { port: options.port, ...(options.host === undefined ? {} : { host: options.host }) },
     ...(options.cors ? { corsOrigins: options.cors } : {}),
-    ...{ provider: options.provider, threads: options.threads },
+    ...{ provider: options.provider, threads: options.threads, logsFailures: true },
     endpointTimeoutMilliseconds: Math.ceil(options.timeout * 1000),
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

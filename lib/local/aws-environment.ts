@@ -4,7 +4,6 @@ import type { LocalService } from './service.ts';
 
 /** Handlers are silent on stdout, which is the caller's. */
 const quiet = {
-  POWERTOOLS_LOG_LEVEL: 'SILENT',
   POWERTOOLS_METRICS_DISABLED: 'true',
   POWERTOOLS_TRACE_ENABLED: 'false',
   // Otherwise X-Ray's SDK follows every asynchronous call of the process.
@@ -24,9 +23,11 @@ export class LocalAws {
   readonly operator = newCredentials('operator');
   readonly #before = Object.entries(process.env).filter(([name]) => replaced(name));
 
-  constructor() {
+  /** @param logsFailures whether functions say on stderr what failed */
+  constructor(logsFailures = false) {
     clear();
     Object.assign(process.env, quiet, {
+      POWERTOOLS_LOG_LEVEL: logsFailures ? 'ERROR' : 'SILENT',
       AWS_ACCESS_KEY_ID: this.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: this.credentials.secretAccessKey,
       AWS_REGION: 'local',

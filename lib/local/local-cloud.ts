@@ -44,6 +44,8 @@ export interface LocalOptions extends EngineOptions {
   readonly state?: { readonly folder: string } | 'ephemeral';
   /** What tenants may use; the usual tiers when absent. */
   readonly tiers?: Tiers;
+  /** Whether functions say on stderr what failed, as they do in the cloud's logs. */
+  readonly logsFailures?: boolean;
   /** Sees what the histories of the executions would have. */
   readonly watch?: Watch;
 }
@@ -153,7 +155,7 @@ export class LocalCloud {
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
     const endpoints = new Map(await starting);
-    const aws = new LocalAws();
+    const aws = new LocalAws(options.logsFailures);
     resources.stopWith(async () => aws.restore());
     const take = (service: LocalService) => {
       resources.stopWith(service.stop);

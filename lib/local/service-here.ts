@@ -56,6 +56,7 @@ export async function startServiceHere(fleet: Fleet, options: ServiceOptions): P
       ...service,
       ...(page ? { page } : {}),
       ...(corsOrigins ? { corsOrigins } : {}),
+      ...(rest.logsFailures ? { onFailure: logFailure } : {}),
       ...(requestMilliseconds === undefined ? {} : { requestMilliseconds }),
     });
     const url = await listen(server, address);
@@ -88,4 +89,8 @@ function administrationOf(
     tiers: Object.keys(JSON.parse(environment.SLINGSHOT_TIERS)),
     actor,
   };
+}
+
+function logFailure({ name, message }: Error, requestId: string): void {
+  console.error(`request ${requestId}: ${name}: ${message.slice(0, 200)}`);
 }

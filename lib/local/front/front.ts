@@ -20,6 +20,8 @@ export interface FrontOptions {
   readonly corsOrigins?: readonly string[];
   /** How long a request may take to arrive. */
   readonly requestMilliseconds?: number;
+  /** Told of what went wrong beside the functions. */
+  readonly onFailure?: (error: Error, requestId: string) => void;
 }
 
 /** API Gateway's limit. */
@@ -55,6 +57,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, options
   } catch (thrown) {
     const error =
       thrown instanceof ApiError ? thrown : new ApiError('internal_error', 'the gateway failed', { cause: thrown });
+    if (error !== thrown && !response.destroyed) options.onFailure?.(thrown as Error, requestId);
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
