@@ -106,7 +106,9 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
   usagePlans(scope, made.deploymentStage, quotas);
   if (network.firewall) firewall(scope, made);
   else
-    acknowledge(made.deploymentStage, { APIG3: 'AWS WAF stands before the gateway where the setting firewall is on.' });
+    acknowledge(made.deploymentStage, {
+      APIG3: 'AWS WAF stands before the gateway where the setting network.firewall is on.',
+    });
   return made;
 }
 
