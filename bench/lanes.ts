@@ -6,20 +6,18 @@ import { readFleet, shippedModels } from '../lib/fleet.ts';
 import { loadServedConfig, loadServedTokenizer } from '../models/checkpoint/served-model.ts';
 import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
 import { isDone, type Step } from '../models/ssd2/generation.ts';
-import { type Quality, qualities } from '../models/ssd2/quality.ts';
 import type { Row } from './row.ts';
 import { laneStep, pytorchRows } from './step.ts';
 import { median } from './timing.ts';
 
 const core = 'core';
 const laneCounts = [1, 4, 16, 64];
+/** Of the published form's step, which reads a whole block of each. */
+const stepLanes = [1, 4, 16];
 /** Lanes that are made one by one, as what others are compared with; their texts must be the same. */
 const alone = 3;
 const kept = 256;
 const stepRuns = 2;
-const measured: readonly Quality[] = ['default', 'published'];
-/** Of the published form some, which takes a pass of the whole block for each. */
-const publishedSteps = 2;
 
 /** Prompts of unequal length, so that lanes of a pass have contexts of unequal length. */
 const promptOf = (lane: number) => `To create queue ${lane},${' then another one,'.repeat(lane % 9)}`;
@@ -39,13 +37,10 @@ export async function laneRows(python: string | undefined): Promise<Row[]> {
     readFleet(),
   ]);
   const deployment = { config, tokenizer, catalog, kept };
-  const rows: Row[] = [];
-  for (const quality of qualities.filter((name) => measured.includes(name))) {
-    rows.push(...(await decodingRows(model, deployment, quality)));
-  }
-  const baselines = python === undefined ? [] : await pytorchRows(python, config.vocabulary, laneCounts);
+  const rows = await decodingRows(model, deployment);
+  const baselines = python === undefined ? [] : await pytorchRows(python, config.vocabulary, stepLanes);
   rows.push(...baselines);
-  for (const lanes of laneCounts) {
+  for (const lanes of stepLanes) {
     const steps = Array.from({ length: lanes }, (_, lane) => laneStep(lane, config.block, config.vocabulary));
     await model.denoise(steps, kept, '');
     const times: number[] = [];
@@ -61,19 +56,19 @@ export async function laneRows(python: string | undefined): Promise<Row[]> {
   return rows;
 }
 
-async function decodingRows(model: StepModel, deployment: Deployment, quality: Quality): Promise<Row[]> {
-  const make = (first: number, lanes: number) => decode(model, deployment, quality, first, lanes);
+async function decodingRows(model: StepModel, deployment: Deployment): Promise<Row[]> {
+  const make = (first: number, lanes: number) => decode(model, deployment, first, lanes);
   await make(0, 1);
   const single = [];
   for (let lane = 0; lane < alone; lane++) single.push(await make(lane, 1));
   const tokens = single.reduce((sum, one) => sum + one.tokens, 0);
   const baseline = tokens / single.reduce((sum, { seconds }) => sum + seconds, 0);
-  const rows: Row[] = [{ name: `${quality}, one by one`, value: baseline, unit: 'tokens/s' }];
+  const rows: Row[] = [{ name: `blocks of ${core}, one by one`, value: baseline, unit: 'tokens/s' }];
   for (const lanes of laneCounts) {
     const { texts, tokens, seconds } = await make(0, lanes);
     const alike = single.slice(0, lanes).every((one, lane) => one.texts[0] === texts[lane]);
     const value = tokens / seconds;
-    const name = `${quality}, ${lanes} lanes side by side${alike ? '' : ', other texts'}`;
+    const name = `blocks of ${core}, ${lanes} lanes side by side${alike ? '' : ', other texts'}`;
     rows.push({
       ...{ name, value, unit: 'tokens/s' },
       ...{ baseline: 'one by one', ratio: value / baseline },
@@ -82,19 +77,16 @@ async function decodingRows(model: StepModel, deployment: Deployment, quality: Q
   return rows;
 }
 
+let decoded = 0;
+
 /** A block of each of some lanes. */
-async function decode(model: StepModel, deployment: Deployment, quality: Quality, first: number, count: number) {
+async function decode(model: StepModel, deployment: Deployment, first: number, count: number) {
   const { block } = deployment.config;
-  const request = oneLane(
-    requestSchema.parse({
-      ...{ prompt: '-', tokens: block, quality },
-      ...(quality === 'published' ? { steps: publishedSteps, stopAt: 0, patience: publishedSteps } : {}),
-    }),
-  );
+  const request = oneLane(requestSchema.parse({ prompt: '-', tokens: block }));
   const lanes = Array.from({ length: count }, (_, i) => ({ prompt: promptOf(first + i), seed: first + i }));
   const { generation, prompts } = await prepare({ ...request, lanes }, deployment);
   // What is kept of answers is kept for their owner: nothing is measured that was answered before.
-  const owner = `${quality} ${first} ${count}`;
+  const owner = `run ${++decoded}`;
   const ask: Ask = async (_, steps) => {
     const { envelopes, timings } = await model.denoise(steps, kept, owner);
     return { envelopes, milliseconds: { ...timings } };

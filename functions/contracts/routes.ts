@@ -265,7 +265,7 @@ export const routes = {
   },
   listBatches: {
     ...{ method: 'GET', path: '/v1/batches', scope: 'batch', function: 'api' },
-    summary: 'The batches, the newest first',
+    summary: 'The batches',
     query: pageQuerySchema,
     answers: { 200: { description: 'Some of the batches', body: batchListSchema } },
     errors: [],

@@ -7,7 +7,7 @@ import { saveModel } from '../../models/checkpoint/model-directory.ts';
 import { program } from '../support/command-line.ts';
 import { tinyConfig, tinyTokenizer, tinyWeights } from '../support/tiny-fleet.ts';
 
-const config = { ...tinyConfig, block: 25, positions: 120 };
+const config = { ...tinyConfig, block: 25, positions: 125 };
 const tokens = 25;
 const steps = 6;
 /** Of a chunk. */
@@ -96,7 +96,7 @@ class Run {
   async done(rows: number, state: string): Promise<void> {
     for (;;) {
       let chunks = 0;
-      for await (const _ of glob('**/chunks/*.data', { cwd: join(state, 's3') })) chunks++;
+      for await (const _ of glob('**/chunks*/*.jsonl*', { cwd: join(state, 's3') })) chunks++;
       if (chunks * lanes >= rows || this.#seconds > 0) return;
       await sleep(200);
     }
