@@ -7,24 +7,26 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { setting } from './environment.ts';
-import { attempt, isMissing, type Owner, putObject, s3 } from './object-store.ts';
+import { attempt, getObject, isMissing, type Owner, objectSize, putObject, s3 } from './object-store.ts';
 
 const place = (key: string) => ({ Bucket: setting('SLINGSHOT_BUCKET'), Key: key });
 
-/** An object's bytes as they come. @throws StoreUnavailable, StoreRejected */
+/** Bytes of an object that are asked for at a time. */
+const rangeBytes = 4 * 2 ** 20;
+
+/**
+ * An object's bytes, part by part: a connection that is held while its reader is busy with something else may be hung up on.
+ *
+ * @throws StoreUnavailable, StoreRejected
+ */
 export async function* streamObject(owner: Owner, key: string): AsyncGenerator<Uint8Array> {
-  const { Body } = await attempt(key, () => s3(owner).send(new GetObjectCommand(place(key))));
-  const chunks = (Body as AsyncIterable<Uint8Array> | undefined)?.[Symbol.asyncIterator]();
-  if (!chunks) return;
-  try {
-    for (;;) {
-      const { value, done } = await attempt(key, () => chunks.next());
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await chunks.return?.();
+  const size = (await objectSize(owner, key)) ?? 0;
+  if (size === 0) {
+    // Says that there is none, where there is none.
+    yield await getObject(owner, { bucket: setting('SLINGSHOT_BUCKET'), key });
+    return;
   }
+  for (let at = 0; at < size; at += rangeBytes) yield await getRange(owner, key, at, Math.min(rangeBytes, size - at));
 }
 
 /** A part of an object. @throws StoreUnavailable, StoreRejected */
