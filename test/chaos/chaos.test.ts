@@ -46,6 +46,8 @@ describe('200 runs of two tenants at once, under random faults', () => {
     );
     // A run meets three faults at most, and a call is made four times.
     expect(wrong).toEqual([]);
+    const others = outcomes.filter(({ outage, detail }) => !outage && byOthers.test(detail));
+    expect(others.length).toBeLessThan(outcomes.length / 10);
     expect(outcomes.filter(({ outage, faults }) => !outage && faults.length > 0).length).toBeGreaterThan(0);
   });
 

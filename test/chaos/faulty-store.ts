@@ -31,7 +31,8 @@ export function faultyStore(bucket: string, next: () => StoreFault | undefined):
       for await (const part of answer) parts.push(part);
       const body = Buffer.concat(parts);
       if (kind === 'loses the answer') return void incoming.socket.destroy();
-      outgoing.writeHead(answer.statusCode ?? 500, { ...answer.headers, 'content-length': body.length });
+      const { 'transfer-encoding': _, ...kept } = answer.headers;
+      outgoing.writeHead(answer.statusCode ?? 500, { ...kept, 'content-length': body.length });
       if (kind !== 'answers in part' || body.length < 2) return void outgoing.end(body);
       outgoing.write(body.subarray(0, Math.floor(body.length / 2)), () => outgoing.destroy());
     });
