@@ -5,6 +5,7 @@ import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
 import { type KeptLayer, type KeptPiece, type KeptPieces, lengthOf, pieceLength } from './kept-piece.ts';
+import { ContextStacker } from './stacked-contexts.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
 
@@ -44,11 +45,13 @@ export class BaseRunner {
   readonly #cache = new TokenCache<KeptPiece>(cacheBytes);
   /** Calls take turns: each uses all threads. */
   readonly #turns = new Turns();
+  readonly #stacker: ContextStacker;
 
   private constructor(base: LlamaBase, clean: Session, makeAdapted: () => Promise<Session>) {
     this.base = base;
     this.#clean = clean;
     this.#makeAdapted = makeAdapted;
+    this.#stacker = new ContextStacker(base.shape.layers, this.#heads);
   }
 
   /** @param adapter the shape of those that will be on; none where nothing is denoised */
@@ -145,13 +148,7 @@ export class BaseRunner {
     const [{ positions }] = lanes;
     const rows = positions.length;
     const count = lanes.length;
-    // A context of nothing is one column that nobody sees.
-    const columns = lanes.map(({ context }) => lengthOf(context));
-    const length = Math.max(1, ...columns);
-    const contextBias = new Float32Array(count * length);
-    columns.forEach((used, lane) => {
-      contextBias.fill(masked, lane * length + used, (lane + 1) * length);
-    });
+    const { length, keys, values, bias } = this.#stacker.stack(lanes.map(({ context }) => context));
     const asked = lanes.flatMap((lane, index) => lane.asked.map((row) => index * rows + row));
     const integers = (values: readonly number[]) => ({
       data: BigInt64Array.from(values, BigInt),
@@ -166,18 +163,11 @@ export class BaseRunner {
       positions: integers(lanes.flatMap((lane) => lane.positions)),
       asked: integers(asked),
       ownBias: { data: ownBias(lanes, rows, heads / groups), shape: [count, 1, 1, (heads / groups) * rows, rows] },
-      contextBias: { data: contextBias, shape: [count, 1, 1, 1, length] },
+      contextBias: { data: bias, shape: [count, 1, 1, 1, length] },
     };
     for (let layer = 0; layer < layers; layer++) {
-      const stacked = (which: 'keys' | 'values', runs: number, width: number) =>
-        stack(
-          lanes.map(({ context }) => context.map(({ layers }) => layers[layer][which])),
-          runs,
-          length * width,
-        );
-      const [keys, values] = [stacked('keys', groups * headWidth, 1), stacked('values', groups, headWidth)];
-      feeds[`keys${layer}`] = { data: keys, shape: [count, groups, headWidth, length] };
-      feeds[`values${layer}`] = { data: values, shape: [count, groups, length, headWidth] };
+      feeds[`keys${layer}`] = { data: keys[layer], shape: [count, groups, headWidth, length] };
+      feeds[`values${layer}`] = { data: values[layer], shape: [count, groups, length, headWidth] };
     }
     if (denoised) this.#adapted ??= this.#makeAdapted();
     const session = denoised ? await this.#adapted : this.#clean;
@@ -241,25 +231,4 @@ function ownBias(lanes: readonly LaneRows[], rows: number, perGroup: number): Fl
     for (let copy = 1; copy < perGroup; copy++) bias.copyWithin(first + copy * size, first, first + size);
   });
   return bias;
-}
-
-/** Of each lane tensors of `runs` runs each, side by side run by run, padded behind every run to `width`. */
-function stack(lanes: readonly (readonly Float32Array[])[], runs: number, width: number): Float32Array {
-  const [[only, ...others] = []] = lanes;
-  if (lanes.length === 1 && others.length === 0 && only?.length === runs * width) return only;
-  const out = new Float32Array(lanes.length * runs * width);
-  lanes.forEach((parts, lane) => {
-    let start = 0;
-    for (const part of parts) {
-      const own = part.length / runs;
-      for (let run = 0; run < runs; run++) {
-        const to = (lane * runs + run) * width + start;
-        // For single numbers a call costs more than the copy.
-        if (own === 1) out[to] = part[run];
-        else out.set(part.subarray(run * own, (run + 1) * own), to);
-      }
-      start += own;
-    }
-  });
-  return out;
 }
