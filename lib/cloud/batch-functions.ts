@@ -9,15 +9,18 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { tenantsPartition } from '../../functions/contracts/tenant.ts';
 import { dropFolder } from '../../functions/shared/batches/batch-paths.ts';
+import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
-import { batchObjects } from './batch.ts';
 import { mayUseKey } from './customer-key.ts';
 import { type LambdaFunctionProps, lambdaFunction } from './lambda-function.ts';
 import { arnInFindings } from './logical-id.ts';
 import type { Tenancy } from './tenancy.ts';
 import type { TimeBudget } from './time-budget.ts';
+
+/** What batches keep in the bucket that has no words of any tenant's. */
+export const batchObjects = `${ownerPrefix(null)}/batches/*`;
 
 export interface BatchFunctionsProps {
   readonly budget: TimeBudget;

@@ -20,9 +20,8 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2 } from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
-import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import { acknowledge } from './acknowledge.ts';
-import type { BatchFunctions } from './batch-functions.ts';
+import { type BatchFunctions, batchObjects } from './batch-functions.ts';
 import { blockLoop } from './block-loop.ts';
 import { arnInFindings, logicalId } from './logical-id.ts';
 import { runOf, tenantPath } from './run-of.ts';
@@ -36,9 +35,6 @@ export interface BatchProps {
   readonly denoiseBlock: StateMachine;
   readonly budget: TimeBudget;
 }
-
-/** What batches keep in the bucket that has no words of any tenant's. */
-export const batchObjects = `${ownerPrefix(null)}/batches/*`;
 
 /** Objects are there for 14 days. */
 const longest = Duration.days(13);

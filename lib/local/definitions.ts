@@ -3,27 +3,13 @@ import { isDistributed, readDistributedMap } from './distributed-map/map-state.t
 import type { Statement } from './iam/policy.ts';
 import { readRoles, readServiceStatements } from './iam/roles.ts';
 import { resolver } from './references.ts';
+import type { Definition } from './states-language.ts';
 import type { Template } from './template.ts';
 
 export interface LocalStateMachine {
   readonly arn: string;
   readonly type: 'EXPRESS' | 'STANDARD';
   readonly definition: Definition;
-}
-
-/** An Amazon States Language document. */
-export interface Definition {
-  readonly StartAt: string;
-  readonly States: Readonly<Record<string, State>>;
-  readonly [key: string]: unknown;
-}
-
-export interface State {
-  readonly Type: string;
-  readonly Resource?: string;
-  readonly ItemProcessor?: Definition & { ProcessorConfig?: { Mode?: string } };
-  readonly Branches?: readonly Definition[];
-  readonly [key: string]: unknown;
 }
 
 export interface LocalFunction {

@@ -1,6 +1,6 @@
 import { StateMachine } from 'aws-local-stepfunctions';
-import type { Definition } from './definitions.ts';
 import { checkStateSize, isMeasured } from './state-limit.ts';
+import type { Definition } from './states-language.ts';
 
 type Run = ReturnType<StateMachine['run']>;
 type RunOptions = NonNullable<Parameters<StateMachine['run']>[1]>;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { StateMachine } from 'aws-local-stepfunctions';
-import { type Definition, type LocalStateMachine, tasksOf } from './definitions.ts';
+import { type LocalStateMachine, tasksOf } from './definitions.ts';
 import { type DistributedMapState, isDistributed, readDistributedMap, standIn } from './distributed-map/map-state.ts';
 import { bucketStore } from './distributed-map/map-store.ts';
 import { runDistributedMap } from './distributed-map/run-map.ts';
@@ -10,6 +10,7 @@ import { close, listen } from './listen.ts';
 import { readBody } from './read-body.ts';
 import type { LocalService } from './service.ts';
 import { checkStateSize, markMeasured } from './state-limit.ts';
+import type { Definition } from './states-language.ts';
 
 /** What a Task's resource does, by resource ARN. */
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;

@@ -1,8 +1,9 @@
 import type { App } from 'aws-cdk-lib';
 import { NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { readTemplate, type State } from '../../lib/local/definitions.ts';
+import { readTemplate } from '../../lib/local/definitions.ts';
 import { mergeTemplates } from '../../lib/local/merge-templates.ts';
+import type { State } from '../../lib/local/states-language.ts';
 import type { Resource } from './stacks.ts';
 
 /** What a person wants to see of the stacks in a diff: what there is, who may do what, and the definitions. */

@@ -1,4 +1,4 @@
-import type { Definition, State } from '../definitions.ts';
+import type { Definition, State } from '../states-language.ts';
 
 /** A Distributed Map, as far as it is run here: a JSONL reader, a batcher, tolerated failures and a writer. */
 export interface DistributedMapState {

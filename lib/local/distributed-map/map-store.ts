@@ -3,7 +3,13 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { bucketOptions } from '../../../functions/shared/tenant-clients.ts';
 import { failure } from './map-state.ts';
-import type { MapStore } from './run-map.ts';
+
+/** The bucket, as the Map uses it. */
+export interface MapStore {
+  /** The lines of an object. */
+  lines(bucket: string, key: string): AsyncIterable<string>;
+  put(bucket: string, key: string, body: string): Promise<void>;
+}
 
 /** The bucket of the local cloud, with what its functions may do by themselves. */
 export function bucketStore(): MapStore {

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from '../execution.ts';
-import type { MapStore } from './run-map.ts';
+import type { MapStore } from './map-store.ts';
 
 /** A child that ended. */
 export interface Child {

@@ -2,14 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Execution } from '../execution.ts';
 import { checkStateSize } from '../state-limit.ts';
 import { type DistributedMapState, failure, type Known, resolveArgument, resolveTemplate } from './map-state.ts';
+import type { MapStore } from './map-store.ts';
 import { type Child, ResultFiles } from './result-files.ts';
-
-/** The bucket, as the Map uses it. */
-export interface MapStore {
-  /** The lines of an object. */
-  lines(bucket: string, key: string): AsyncIterable<string>;
-  put(bucket: string, key: string, body: string): Promise<void>;
-}
 
 export interface MapRun {
   readonly store: MapStore;

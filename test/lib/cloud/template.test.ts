@@ -3,7 +3,8 @@ import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionFolder } from '../../../lib/cloud/function-folder.ts';
 import { sessionRole } from '../../../lib/cloud/session-role.ts';
-import { type Definition, readTemplate, tasksOf } from '../../../lib/local/definitions.ts';
+import { readTemplate, tasksOf } from '../../../lib/local/definitions.ts';
+import type { Definition } from '../../../lib/local/states-language.ts';
 import { functionCount, type Resource, resourcesOf, Stacks, statementsOf, templates } from '../../support/stacks.ts';
 
 let stacks: Stacks;

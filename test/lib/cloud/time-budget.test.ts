@@ -6,7 +6,8 @@ import { timeoutRetries } from '../../../functions/settle-block/settle-block.ts'
 import { returnAfterMilliseconds } from '../../../functions/shared/express-time.ts';
 import { defaultEndpointTimeout } from '../../../lib/cloud/time-budget.ts';
 import { engineDefaults } from '../../../lib/engine.ts';
-import { type Definition, readTemplate, type State } from '../../../lib/local/definitions.ts';
+import { readTemplate } from '../../../lib/local/definitions.ts';
+import type { Definition, State } from '../../../lib/local/states-language.ts';
 import { synthesise } from '../../../lib/local/synthesise.ts';
 import { tinyFleet } from '../../support/tiny-fleet.ts';
 

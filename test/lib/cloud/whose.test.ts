@@ -6,7 +6,8 @@ import {
 } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalAws } from '../../../lib/local/aws-environment.ts';
-import { type Definition, readTemplate, type State, tasksOf } from '../../../lib/local/definitions.ts';
+import { readTemplate, tasksOf } from '../../../lib/local/definitions.ts';
+import type { Definition, State } from '../../../lib/local/states-language.ts';
 import { startStepFunctions } from '../../../lib/local/step-functions.ts';
 import { Stacks, templates } from '../../support/stacks.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Definition, refuseUnsupported } from '../../../lib/local/definitions.ts';
+import { refuseUnsupported } from '../../../lib/local/definitions.ts';
+import type { Definition } from '../../../lib/local/states-language.ts';
 import { LocalStepFunctions } from '../../../lib/local/step-functions.ts';
 
 const task = { Type: 'Task', Resource: 'arn:aws:lambda:local:000000000000:function:Known', End: true };

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Definition, State } from '../../../lib/local/definitions.ts';
 import { readDistributedMap } from '../../../lib/local/distributed-map/map-state.ts';
-import { type MapStore, runDistributedMap } from '../../../lib/local/distributed-map/run-map.ts';
+import type { MapStore } from '../../../lib/local/distributed-map/map-store.ts';
+import { runDistributedMap } from '../../../lib/local/distributed-map/run-map.ts';
 import { Execution } from '../../../lib/local/execution.ts';
+import type { Definition, State } from '../../../lib/local/states-language.ts';
 
 const machineArn = 'arn:aws:states:local:000000000000:stateMachine:Multiply';
 

@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runGeneration } from '../../../lib/generate.ts';
-import type { Definition } from '../../../lib/local/definitions.ts';
 import { close, listen } from '../../../lib/local/listen.ts';
+import type { Definition } from '../../../lib/local/states-language.ts';
 import { LocalStepFunctions, type TaskHandlers } from '../../../lib/local/step-functions.ts';
 
 const arn = 'arn:aws:states:local:000000000000:stateMachine:Test';
