@@ -56,11 +56,11 @@ export async function submit(submission: Submission): Promise<Submitted> {
   const { request, prepared } = await prepareAsked(caller, asked);
   const { id, known } = await identify(submission);
   if (known) return { record: known, headers: {} };
-  // The request's object lies under its content's digest: where there is no place, it is nothing that has to go away.
-  const storing = storeRequest(caller.tenant, request);
-  storing.catch(() => {});
+  // Only then is anything stored: of a tenant that was deleted a moment ago nothing must be left.
   const { headers } = await takePlace(caller, prepared, id);
-  const made = await orGiveBack(caller.tenant, id, async () => record(submission, prepared, id, await storing));
+  const made = await orGiveBack(caller.tenant, id, async () =>
+    record(submission, prepared, id, await storeRequest(caller.tenant, request)),
+  );
   if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
   return { record: made, headers };
 }

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
@@ -17,6 +16,7 @@ import { promoted, rolledBack } from '../../functions/shared/models/shares.ts';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import { findTenant } from '../../functions/shared/operating.ts';
 import { checkModel, packModel } from '../../models/checkpoint/model-archive.ts';
+import { Resources } from '../local/resources.ts';
 import { type Administration, tenantPartition } from './administration.ts';
 
 /** A version as an operator sees it. */
@@ -44,9 +44,9 @@ export async function addModel(
   await checkModel({ name: tenant, directory }, { name: 'core', directory: models.core });
   await tryAnswer(directory);
   const table = tenantPartition(administration, tenant);
-  const folder = await mkdtemp(join(tmpdir(), 'slingshot-model-'));
+  const resources = new Resources();
   try {
-    const path = join(folder, 'model.tar.gz');
+    const path = join(resources.folder('slingshot-model-'), 'model.tar.gz');
     await packModel(directory, path);
     const upload = `${ownerPrefix(tenant)}/uploads/${Date.now()}.tar.gz`;
     const { record, input } = newModel(tenant, { upload, share }, models);
@@ -67,7 +67,7 @@ export async function addModel(
     }
     return rowOf(made, await getServing(tenant, table));
   } finally {
-    await rm(folder, { recursive: true });
+    await resources.stop();
   }
 }
 

@@ -67,7 +67,9 @@ export class Resources {
   /** Ends children and folders at once, without waiting: for a process that is about to end, and a start that failed. */
   abandon(): void {
     for (const child of this.#children) child.kill('SIGKILL');
-    for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
+    // Somebody may be putting a last file into it.
+    const options = { recursive: true, force: true, maxRetries: 5, retryDelay: 20 };
+    for (const folder of this.#folders) rmSync(folder, options);
     this.#folders.clear();
     Resources.#live.delete(this);
     if (Resources.#live.size > 0) return;

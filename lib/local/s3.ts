@@ -1,12 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Identities } from './iam/identities.ts';
 import { guardBucket } from './iam/s3-guard.ts';
 import { Refused } from './iam/signature.ts';
 import { close, listen } from './listen.ts';
+import { Resources } from './resources.ts';
 import { deleteObjects, listBuckets, listObjects, postObject } from './s3/bucket-requests.ts';
 import { MultipartUploads } from './s3/multipart-requests.ts';
 import { ObjectFolder, type ObjectPlace } from './s3/object-folder.ts';
@@ -33,8 +32,9 @@ export async function startS3({
   folder,
   onCreated = () => {},
 }: LocalS3Options): Promise<LocalService> {
-  const own = folder ?? (await mkdtemp(join(tmpdir(), 'slingshot-s3-')));
-  const store = await ObjectFolder.open(own);
+  const resources = new Resources();
+  if (folder !== undefined) await mkdir(folder, { recursive: true });
+  const store = await ObjectFolder.open(folder ?? resources.folder('slingshot-s3-'));
   for (const bucket of [...buckets, ...objects.map(({ bucket }) => bucket)]) await store.makeBucket(bucket);
   for (const { bucket, key, body } of objects) {
     const draft = await store.draft(Readable.from([Buffer.from(body)]));
@@ -56,7 +56,7 @@ export async function startS3({
     environment: { AWS_ENDPOINT_URL_S3: await listen(server) },
     async stop() {
       await close(server);
-      if (folder === undefined) await rm(own, { recursive: true, force: true });
+      await resources.stop();
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 
@@ -38,9 +38,10 @@ export class ObjectFolder {
     this.#folder = folder;
   }
 
+  /** @param folder which is there */
   static async open(folder: string): Promise<ObjectFolder> {
     await rm(join(folder, unfinished), { recursive: true, force: true });
-    await mkdir(join(folder, unfinished), { recursive: true });
+    await mkdir(join(folder, unfinished));
     return new ObjectFolder(folder);
   }
 
@@ -49,7 +50,7 @@ export class ObjectFolder {
   }
 
   async makeBucket(bucket: string): Promise<void> {
-    await mkdir(join(this.#folder, bucket), { recursive: true });
+    await this.#makeFolders(join(this.#folder, bucket));
   }
 
   /** Writes bytes beside the objects; whoever gets the draft keeps it, or discards it. */
@@ -107,8 +108,8 @@ export class ObjectFolder {
     await file.write(start, 0, start.length, 0).finally(() => file.close());
     const path = this.#pathOf(at);
     for (let attempt = 0; ; attempt++) {
-      await mkdir(dirname(path), { recursive: true });
       try {
+        await this.#makeFolders(dirname(path));
         if (!onlyNew) await rename(draft.path, path);
         else await link(draft.path, path).then(() => unlink(draft.path));
         return true;
@@ -160,6 +161,17 @@ export class ObjectFolder {
     const names = await readdir(join(this.#folder, bucket), { recursive: true }).catch(missing);
     const keys = names?.filter((name) => name.endsWith('%o')).map(keyOf);
     return keys?.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  }
+
+  /** Of the objects' own folder none: where that was removed, as a process ends, it is not made again. */
+  async #makeFolders(path: string): Promise<void> {
+    let at = this.#folder;
+    for (const name of relative(this.#folder, path).split(sep)) {
+      at = join(at, name);
+      await mkdir(at).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+    }
   }
 
   #pathOf({ bucket, key }: ObjectPlace): string {
