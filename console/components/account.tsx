@@ -4,7 +4,7 @@ import type { ApiContext, UsageReport } from '../../functions/contracts/api/reso
 import { client } from '../key.ts';
 import { Keys } from './keys.tsx';
 import { NeedsKey } from './needs-key.tsx';
-import { Scrolling } from './scrolling.tsx';
+import { Table } from './table.tsx';
 
 type Rows = UsageReport['data'];
 
@@ -75,39 +75,28 @@ function UsageTable({ rows }: { rows: Rows }) {
   }
   if (groups.size === 0) return <p class="nothing">Nothing was used in the last {days} days.</p>;
   return (
-    <Scrolling label="Usage by model and key, as a table">
-      <table>
-        <caption class="visually-hidden">Usage by model and key</caption>
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            <th scope="col">Key</th>
-            <th scope="col" class="number">
-              Generations
-            </th>
-            <th scope="col" class="number">
-              Tokens
-            </th>
-            <th scope="col" class="number">
-              Steps
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {[...groups].map(([name, { model, key, generations, tokens, steps }]) => (
-            <tr key={name}>
-              <td>{model}</td>
-              <td>
-                <code>{key}</code>
-              </td>
-              <td class="number">{number.format(generations)}</td>
-              <td class="number">{number.format(tokens)}</td>
-              <td class="number">{number.format(steps)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scrolling>
+    <Table
+      name="Usage by model and key"
+      columns={[
+        'Model',
+        'Key',
+        { name: 'Generations', number: true },
+        { name: 'Tokens', number: true },
+        { name: 'Steps', number: true },
+      ]}
+    >
+      {[...groups].map(([name, { model, key, generations, tokens, steps }]) => (
+        <tr key={name}>
+          <td>{model}</td>
+          <td>
+            <code>{key}</code>
+          </td>
+          <td class="number">{number.format(generations)}</td>
+          <td class="number">{number.format(tokens)}</td>
+          <td class="number">{number.format(steps)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -121,39 +110,25 @@ function Contexts({ list, forget }: { list: readonly ApiContext[]; forget: (id: 
     );
   }
   return (
-    <Scrolling label="Private documents, as a table">
-      <table>
-        <caption class="visually-hidden">Private documents</caption>
-        <thead>
-          <tr>
-            <th scope="col">Document</th>
-            <th scope="col" class="number">
-              Tokens
-            </th>
-            <th scope="col">Kept until</th>
-            <th scope="col">
-              <span class="visually-hidden">Forget</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map(({ id, tokens, expires }) => (
-            <tr key={id}>
-              <td>
-                <code>{id}</code>
-              </td>
-              <td class="number">{number.format(tokens)}</td>
-              <td>{moment(expires)}</td>
-              <td class="number">
-                <button type="button" class="quiet" aria-label={`Forget ${id}`} onClick={() => forget(id)}>
-                  Forget
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scrolling>
+    <Table
+      name="Private documents"
+      columns={['Document', { name: 'Tokens', number: true }, 'Kept until', { name: 'Forget', hidden: true }]}
+    >
+      {list.map(({ id, tokens, expires }) => (
+        <tr key={id}>
+          <td>
+            <code>{id}</code>
+          </td>
+          <td class="number">{number.format(tokens)}</td>
+          <td>{moment(expires)}</td>
+          <td class="number">
+            <button type="button" class="quiet" aria-label={`Forget ${id}`} onClick={() => forget(id)}>
+              Forget
+            </button>
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

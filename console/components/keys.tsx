@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { ApiKeyInfo, ApiNewKey } from '../../functions/contracts/api/keys.ts';
 import { client } from '../key.ts';
 import { Copy } from './copy.tsx';
-import { Scrolling } from './scrolling.tsx';
+import { Table } from './table.tsx';
 
 const day = (seconds: number) => new Date(1000 * seconds).toLocaleDateString('en-GB', { dateStyle: 'medium' });
 
@@ -54,46 +54,30 @@ export function Keys() {
           <Copy text={() => made.value?.key ?? ''} label="Copy the key" />
         </div>
       ) : null}
-      <Scrolling label="Keys, as a table">
-        <table>
-          <caption class="visually-hidden">Keys</caption>
-          <thead>
-            <tr>
-              <th scope="col">Key</th>
-              <th scope="col">For</th>
-              <th scope="col">May</th>
-              <th scope="col">Standing</th>
-              <th scope="col">
-                <span class="visually-hidden">Disable</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {keys.value?.map((key) => (
-              <tr key={key.id}>
-                <td>
-                  <code>{key.id}</code>
-                </td>
-                <td>{key.label ?? ''}</td>
-                <td>{key.scopes.join(', ')}</td>
-                <td>{standing(key)}</td>
-                <td class="number">
-                  {key.disabled ? null : (
-                    <button
-                      type="button"
-                      class="quiet"
-                      aria-label={`Disable ${key.id}`}
-                      onClick={() => void attempt(async () => api?.disableKey(key.id))}
-                    >
-                      Disable
-                    </button>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scrolling>
+      <Table name="Keys" columns={['Key', 'For', 'May', 'Standing', { name: 'Disable', hidden: true }]}>
+        {keys.value?.map((key) => (
+          <tr key={key.id}>
+            <td>
+              <code>{key.id}</code>
+            </td>
+            <td>{key.label ?? ''}</td>
+            <td>{key.scopes.join(', ')}</td>
+            <td>{standing(key)}</td>
+            <td class="number">
+              {key.disabled ? null : (
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-label={`Disable ${key.id}`}
+                  onClick={() => void attempt(async () => api?.disableKey(key.id))}
+                >
+                  Disable
+                </button>
+              )}
+            </td>
+          </tr>
+        ))}
+      </Table>
       <form class="row" onSubmit={make}>
         <label class="field inline">
           <span>A new key for</span>

@@ -3,8 +3,8 @@ import { useEffect } from 'preact/hooks';
 import type { ApiFleet, ApiMachine, TenantList } from '../../functions/contracts/api/operations.ts';
 import { client } from '../key.ts';
 import { NeedsKey } from './needs-key.tsx';
-import { Scrolling } from './scrolling.tsx';
 import { StateGraph } from './state-graph.tsx';
+import { Table } from './table.tsx';
 
 const number = new Intl.NumberFormat('en');
 const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
@@ -25,48 +25,41 @@ function Share({ used, limit, name }: { used: number; limit: number | undefined;
 
 function Tenants({ list }: { list: readonly Tenant[] }) {
   return (
-    <Scrolling label="Tenants, as a table">
-      <table>
-        <caption class="visually-hidden">Tenants</caption>
-        <thead>
-          <tr>
-            <th scope="col">Tenant</th>
-            <th scope="col">Tier</th>
-            <th scope="col" class="number">
-              Keys
-            </th>
-            <th scope="col">Requests today</th>
-            <th scope="col">Tokens today</th>
-            <th scope="col">Steps today</th>
-            <th scope="col">In flight</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map(({ name, tier, status, keys, today, limits, generations }) => (
-            <tr key={name}>
-              <th scope="row">
-                {name}
-                {status === 'active' ? null : <span class="status"> {status}</span>}
-              </th>
-              <td>{tier}</td>
-              <td class="number">{number.format(keys)}</td>
-              <td>
-                <Share name="Requests" used={today.requests} limit={limits?.requests} />
-              </td>
-              <td>
-                <Share name="Tokens" used={today.tokens} limit={limits?.tokens} />
-              </td>
-              <td>
-                <Share name="Steps" used={today.steps} limit={limits?.steps} />
-              </td>
-              <td>
-                <Share name="Generations" used={generations.length} limit={limits?.generations} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scrolling>
+    <Table
+      name="Tenants"
+      columns={[
+        'Tenant',
+        'Tier',
+        { name: 'Keys', number: true },
+        'Requests today',
+        'Tokens today',
+        'Steps today',
+        'In flight',
+      ]}
+    >
+      {list.map(({ name, tier, status, keys, today, limits, generations }) => (
+        <tr key={name}>
+          <th scope="row">
+            {name}
+            {status === 'active' ? null : <span class="status"> {status}</span>}
+          </th>
+          <td>{tier}</td>
+          <td class="number">{number.format(keys)}</td>
+          <td>
+            <Share name="Requests" used={today.requests} limit={limits?.requests} />
+          </td>
+          <td>
+            <Share name="Tokens" used={today.tokens} limit={limits?.tokens} />
+          </td>
+          <td>
+            <Share name="Steps" used={today.steps} limit={limits?.steps} />
+          </td>
+          <td>
+            <Share name="Generations" used={generations.length} limit={limits?.generations} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -91,33 +84,21 @@ function Fleet({ fleet: { cores, tenants } }: { fleet: ApiFleet }) {
     ...tenants.map((tenant) => ({ ...tenant, role: 'tenant' })),
   ];
   return (
-    <Scrolling label="Models, as a table">
-      <table>
-        <caption class="visually-hidden">Models</caption>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Role</th>
-            <th scope="col">Who answers, by timestep</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ name, role, routes }) => (
-            <tr key={`${role} ${name}`}>
-              <th scope="row">{name}</th>
-              <td>{role}</td>
-              <td>
-                {routes.map(({ from, to, model }) => (
-                  <span key={from} class={`route by-${role}`}>
-                    <code>{model}</code> {from === 0 && to === 1 ? 'always' : `(${from}, ${to}]`}
-                  </span>
-                ))}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scrolling>
+    <Table name="Models" columns={['Name', 'Role', 'Who answers, by timestep']}>
+      {rows.map(({ name, role, routes }) => (
+        <tr key={`${role} ${name}`}>
+          <th scope="row">{name}</th>
+          <td>{role}</td>
+          <td>
+            {routes.map(({ from, to, model }) => (
+              <span key={from} class={`route by-${role}`}>
+                <code>{model}</code> {from === 0 && to === 1 ? 'always' : `(${from}, ${to}]`}
+              </span>
+            ))}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
