@@ -21,6 +21,11 @@ export interface DenoiserTimings {
   readonly compress: number;
 }
 
+export function sumTimings(all: readonly DenoiserTimings[]): DenoiserTimings {
+  const sum = (part: keyof DenoiserTimings) => all.reduce((total, timings) => total + timings[part], 0);
+  return { context: sum('context'), noise: sum('noise'), model: sum('model'), compress: sum('compress') };
+}
+
 interface KeptContext {
   readonly encoded: EncodedContext;
   readonly bytes: number;

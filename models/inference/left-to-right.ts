@@ -1,7 +1,7 @@
 import { compress, compressEach, copyPosition, emptyEnvelope, type LogitsEnvelope } from '../ssd2/envelope.ts';
-import { askedPositions } from '../ssd2/form.ts';
+import { isNextToken } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
-import type { DenoiserTimings } from './denoiser.ts';
+import { type DenoiserTimings, sumTimings } from './denoiser.ts';
 import { ownerOfLane } from './owned-lane.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 
@@ -60,8 +60,7 @@ export class LeftToRight<Memory> {
 
   /** Whether a step asks about the first open position of its block alone. */
   answers(lane: LaneStep): boolean {
-    const settled = lane.tokens === null ? 0 : lane.settled;
-    return settled !== undefined && askedPositions(lane.form, { tokens: [], settled: 0 }, this.#block) < this.#block;
+    return isNextToken(lane.form) && (lane.tokens === null || lane.settled !== undefined);
   }
 
   /** @param kept entries a position that the answers keep */
@@ -99,10 +98,13 @@ export class LeftToRight<Memory> {
   /** The answers from the block's first position on, as far as they are there and asked for. */
   #known(lane: LaneStep, kept: number, owner: string): Answer<Memory>[] {
     const found: Answer<Memory>[] = [];
+    const whose = ownerOf(lane, kept, owner);
+    const text = textBefore(lane, 0);
     for (let position = 0; position <= (lane.settled ?? 0); position++) {
-      const answer = this.#answers.get(textBefore(lane, position), ownerOf(lane, kept, owner));
+      const answer = this.#answers.get(text, whose);
       if (!answer) break;
       found.push(answer);
+      if (lane.tokens) text.push(lane.tokens[position][0]);
     }
     return found;
   }
@@ -152,11 +154,6 @@ export async function runApart(
   const answers = [a.envelopes.values(), b.envelopes.values()];
   return {
     envelopes: lanes.map((lane) => answers[isFirst(lane) ? 0 : 1].next().value as LogitsEnvelope),
-    timings: {
-      context: a.timings.context + b.timings.context,
-      noise: a.timings.noise + b.timings.noise,
-      model: a.timings.model + b.timings.model,
-      compress: a.timings.compress + b.timings.compress,
-    },
+    timings: sumTimings([a.timings, b.timings]),
   };
 }

@@ -1,5 +1,5 @@
 import { partsOf } from '../inference/adapted-denoiser.ts';
-import type { DenoiserTimings } from '../inference/denoiser.ts';
+import { type DenoiserTimings, sumTimings } from '../inference/denoiser.ts';
 import type { OwnedLane } from '../inference/owned-lane.ts';
 import type { StepModel } from '../inference/step-model.ts';
 import type { LogitsEnvelope } from '../ssd2/envelope.ts';
@@ -76,10 +76,9 @@ export class LaneScheduler {
 
   async #oneByOne({ lanes, ...rest }: StepCall): Promise<StepAnswer> {
     const answers = await Promise.all(lanes.map((lane) => this.denoise({ ...rest, lanes: [lane] })));
-    const sum = (part: keyof DenoiserTimings) => answers.reduce((total, { timings }) => total + timings[part], 0);
     return {
       envelopes: answers.flatMap(({ envelopes }) => envelopes),
-      timings: { context: sum('context'), noise: sum('noise'), model: sum('model'), compress: sum('compress') },
+      timings: sumTimings(answers.map(({ timings }) => timings)),
     };
   }
 

@@ -52,7 +52,7 @@ export const nextTokenForm: Form = {
 };
 
 /** Whether a block settles from the left by next-token logits alone. */
-function isNextToken(form: Form | undefined): boolean {
+export function isNextToken(form: Form | undefined): boolean {
   return form?.wave === true && form.denoiser === 0 && form.evidence === 0;
 }
 
