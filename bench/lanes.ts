@@ -7,28 +7,21 @@ import { loadServedConfig, loadServedTokenizer } from '../models/checkpoint/serv
 import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
 import { isDone, type Step } from '../models/ssd2/generation.ts';
 import type { Row } from './row.ts';
-import { laneStep, pytorchRows } from './step.ts';
-import { median } from './timing.ts';
+import { laneStep } from './step.ts';
 
 const core = 'core';
 const laneCounts = [1, 4, 16, 64];
-/** Of the published form's step, which reads a whole block of each. */
-const stepLanes = [1, 4, 16];
 /** Lanes that are made one by one, as what others are compared with; their texts must be the same. */
 const alone = 3;
 const kept = 256;
-const stepRuns = 2;
 
 /** Prompts of unequal length, so that lanes of a pass have contexts of unequal length. */
 const promptOf = (lane: number) => `To create queue ${lane},${' then another one,'.repeat(lane % 9)}`;
 
 /**
- * Tokens a second of blocks of the shipped core, for some lanes side by side, beside the same lanes one by one; and a step
- * of as many lanes beside PyTorch's.
- *
- * @param python a Python that has torch, where PyTorch is to be measured
+ * Tokens a second of blocks of the shipped core, for some lanes side by side, beside the same lanes one by one.
  */
-export async function laneRows(python: string | undefined): Promise<Row[]> {
+export async function laneRows(): Promise<Row[]> {
   const directory = join(shippedModels, core);
   const [model, config, tokenizer, { catalog }] = await Promise.all([
     loadStepModel(directory),
@@ -38,20 +31,6 @@ export async function laneRows(python: string | undefined): Promise<Row[]> {
   ]);
   const deployment = { config, tokenizer, catalog, kept };
   const rows = await decodingRows(model, deployment);
-  const baselines = python === undefined ? [] : await pytorchRows(python, config.vocabulary, stepLanes);
-  rows.push(...baselines);
-  for (const lanes of stepLanes) {
-    const steps = Array.from({ length: lanes }, (_, lane) => laneStep(lane, config.block, config.vocabulary));
-    await model.denoise(steps, kept, '');
-    const times: number[] = [];
-    for (let run = 0; run < stepRuns; run++) times.push((await model.denoise(steps, kept, '')).timings.model);
-    const value = median(times);
-    const baseline = baselines.find(({ name }) => name.endsWith(`${lanes} x ${config.block} rows, bf16`));
-    rows.push({
-      ...{ name: `step of ${core}, ${lanes} x ${config.block} rows`, value, unit: 'ms' },
-      ...(baseline ? { baseline: 'PyTorch in bf16', ratio: value / baseline.value } : {}),
-    });
-  }
   await model.release();
   return rows;
 }

@@ -24,7 +24,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   training: trainingRows,
   generation: generationRows,
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
-  lanes: () => laneRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
+  lanes: laneRows,
   fairness: fairnessRows,
   fleet: fleetRows,
   'service-tiny': tinyServiceRows,

@@ -92,7 +92,7 @@ const answerSchema = z.object({
 });
 
 /** A denoise step in PyTorch, for some lanes at once. */
-export async function pytorchRows(python: string, vocabulary: number, lanes: readonly number[]): Promise<Row[]> {
+async function pytorchRows(python: string, vocabulary: number, lanes: readonly number[]): Promise<Row[]> {
   const shape = ['--vocabulary', String(vocabulary), '--lanes', lanes.join(',')];
   const { stdout } = await promisify(execFile)(python, [script, ...shape]);
   const { torch, threads, results } = answerSchema.parse(JSON.parse(stdout));
