@@ -1,21 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DirectEngine } from '../../lib/direct-engine.ts';
-import { messagesOf, short, type TinyService, tinyService } from '../support/service.ts';
-import { tinyFleet } from '../support/tiny-fleet.ts';
+import type { DirectEngine } from '../../lib/direct-engine.ts';
+import { messagesOf, serviceAndLoop, short, type TinyService } from '../support/service.ts';
 
 let service: TinyService;
 let direct: DirectEngine;
-let tiny: Awaited<ReturnType<typeof tinyFleet>>;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  tiny = await tinyFleet();
-  service = await tinyService();
-  direct = await DirectEngine.start(tiny.fleet, { kept: 64 });
+  ({ service, direct, stop } = await serviceAndLoop());
 });
-afterAll(async () => {
-  await service.stop();
-  await direct.stop();
-  await tiny.remove();
-});
+afterAll(() => stop());
 
 const json: TinyService['json'] = (path, options) => service.json(path, options);
 const errorOf: TinyService['errorOf'] = (path, options) => service.errorOf(path, options);

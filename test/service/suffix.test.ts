@@ -1,21 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DirectEngine } from '../../lib/direct-engine.ts';
-import { messagesOf, type TinyService, tinyService } from '../support/service.ts';
+import type { DirectEngine } from '../../lib/direct-engine.ts';
+import { messagesOf, serviceAndLoop, type TinyService } from '../support/service.ts';
 import { tinyAdaptedFleet } from '../support/tiny-adapted-fleet.ts';
 
-let tiny: Awaited<ReturnType<typeof tinyAdaptedFleet>>;
 let service: TinyService;
 let direct: DirectEngine;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  service = await tinyService({}, tinyAdaptedFleet);
-  tiny = await tinyAdaptedFleet();
-  direct = await DirectEngine.start(tiny.fleet, { kept: 64 });
+  ({ service, direct, stop } = await serviceAndLoop(tinyAdaptedFleet));
 });
-afterAll(async () => {
-  await service.stop();
-  await direct.stop();
-  await tiny.remove();
-});
+afterAll(() => stop());
 
 const gap = { prompt: 'To create a queue', suffix: ' for another worker to read.', seed: 7 };
 const body = { model: 'core', ...gap, max_tokens: 4, top_p: 1 };

@@ -2,6 +2,8 @@ import type { Scope } from '../../functions/contracts/caller.ts';
 import type { Problem } from '../../functions/contracts/problem.ts';
 import { addKey } from '../../functions/shared/keys/key-store.ts';
 import { addTenant } from '../../lib/administration/tenants.ts';
+import { DirectEngine } from '../../lib/direct-engine.ts';
+import type { Fleet } from '../../lib/fleet.ts';
 import { type ServiceHere, type ServiceOptions, startServiceHere } from '../../lib/local/service-here.ts';
 import { checkedFetch } from './openapi-check.ts';
 import { tinyFleet } from './tiny-fleet.ts';
@@ -9,6 +11,7 @@ import { tinyFleet } from './tiny-fleet.ts';
 export interface TinyService extends ServiceHere {
   /** The folder of its models. */
   readonly models: string;
+  readonly fleet: Fleet;
   /** Of the tenant `acme`, which has a model of its own, and of `other`, which has none. */
   readonly keys: { readonly acme: string; readonly other: string };
   /** A key of acme for some things alone. */
@@ -53,7 +56,7 @@ export async function tinyService(
       ...(signal ? { signal } : {}),
     });
   return {
-    ...{ ...service, models: tiny.folder, keys, call },
+    ...{ ...service, models: tiny.folder, fleet: tiny.fleet, keys, call },
     keyFor: (scopes) => keyOf('acme', scopes),
     async errorOf(path, options) {
       const response = await call(path, options);
@@ -69,6 +72,17 @@ export async function tinyService(
       await tiny.remove();
     },
   };
+}
+
+/** The same, and the plain loop over the same models, whose texts it must have. */
+export async function serviceAndLoop(makeFleet?: typeof tinyFleet) {
+  const service = await tinyService({}, makeFleet);
+  const direct = await DirectEngine.start(service.fleet, { kept: 64 });
+  const stop = async () => {
+    await direct.stop();
+    await service.stop();
+  };
+  return { service, direct, stop };
 }
 
 /** Fast to make with the tiny models. */
