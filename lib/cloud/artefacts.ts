@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AssetHashType, BundlingOutput, DockerImage } from 'aws-cdk-lib';
@@ -19,8 +19,8 @@ export interface Artefact {
 
 /** What a stack refers to. Making it takes Docker and reads every weight, so a stack is handed it. */
 export interface Artefacts {
-  /** The container that serves any model. */
-  image(scope: Construct): Artefact;
+  /** The container that serves any model, on GPUs or without. */
+  image(scope: Construct, provider: 'cuda' | 'cpu'): Artefact;
   /** A model's files, as SageMaker unpacks them into /opt/ml/model. */
   weights(scope: Construct, model: FleetModel): Artefact;
   /** Who serves what, as JSON. */
@@ -29,13 +29,15 @@ export interface Artefacts {
 
 /** Artefacts that `cdk deploy` builds and uploads. */
 export const builtArtefacts: Artefacts = {
-  image(scope) {
-    const { imageUri, repository } = new DockerImageAsset(scope, 'ServingImage', {
-      directory: join(import.meta.dirname, '..', '..'),
-      file: 'models/serving/Dockerfile',
-      platform: Platform.LINUX_AMD64,
-      // Only what the Dockerfile copies, so that nothing else changes the image's digest.
-      exclude: ['*', '!package.json', '!package-lock.json', '!.npmrc', '!models', 'models/weights', 'models/training'],
+  image(scope, provider) {
+    const directory = join(import.meta.dirname, '..', '..');
+    const file = 'models/serving/Dockerfile';
+    const { imageUri, repository } = new DockerImageAsset(scope, `ServingImage-${provider}`, {
+      ...{ directory, file, platform: Platform.LINUX_AMD64, buildArgs: { VARIANT: provider } },
+      // Docker reads it itself where it is the one that builds, the CDK reads none of this name.
+      exclude: readFileSync(join(directory, `${file}.dockerignore`), 'utf8')
+        .trim()
+        .split('\n'),
     });
     return {
       uri: imageUri,

@@ -40,10 +40,11 @@ export class ModelsStack extends Stack {
     const { prefix, fleet, artefacts, settings, data, ...stackProps } = props;
     super(scope, id, stackProps);
     surround(this, data.surroundings);
-    const image = artefacts.image(this);
     const cores = fleet.models.filter(({ role }) => role === 'core');
     const core = { name: physicalName(prefix, 'core'), models: cores };
-    const provider = providerOf(settings.core);
+    const [provider, tenantProvider] = [providerOf(settings.core), providerOf(settings.tenants)];
+    const image = artefacts.image(this, provider);
+    const tenantImage = tenantProvider === provider ? image : artefacts.image(this, tenantProvider);
     const { concurrentRequests } = settings.scaling;
     new ModelEndpoint(this, 'Core', {
       ...{ ...core, artefacts, image, provider },
@@ -61,7 +62,7 @@ export class ModelsStack extends Stack {
     );
     // Tenants may bring models of their own.
     if (tenants.length === 0) tenants.push({ name: physicalName(prefix, 'tenants0'), models: [] });
-    for (const tenant of tenants) tenantStack(this, tenant, { artefacts, image, settings });
+    for (const tenant of tenants) tenantStack(this, tenant, { artefacts, image: tenantImage, settings });
     const places = new Map<FleetModel, Endpoint>();
     for (const { name, models } of [core, ...tenants]) {
       for (const model of models) {
@@ -70,7 +71,7 @@ export class ModelsStack extends Stack {
     }
     this.tenantEndpoints = tenants.map(({ name }) => name);
     this.registered = registeredContainer(this, {
-      ...{ image, prefix, modelStore: data.modelStore, provider: providerOf(settings.tenants) },
+      ...{ image: tenantImage, prefix, modelStore: data.modelStore, provider: tenantProvider },
       base: artefacts.weights(new Construct(this, 'Base'), fleet.core),
       core: fleet.core,
     });
