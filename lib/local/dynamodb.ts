@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { AbstractKeyIterator, AbstractValueIterator } from 'abstract-level';
 import dynalite from 'dynalite';
 import { guardTable } from './iam/dynamodb-guard.ts';
 import type { Identities } from './iam/identities.ts';
@@ -16,6 +17,18 @@ export interface LocalDynamoDbOptions {
   readonly identities: Identities;
   /** Where the tables are kept; in memory when absent. */
   readonly folder?: string;
+}
+
+/**
+ * dynalite ends what it reads of its files by `return`, which iterators of theirs do not have: each stayed open, and kept
+ * in memory what had been written until then.
+ */
+for (const { prototype } of [AbstractKeyIterator, AbstractValueIterator]) {
+  Object.assign(prototype, {
+    return(this: typeof prototype) {
+      return this.close();
+    },
+  });
 }
 
 /** DynamoDB on loopback: dynalite behind a guard that asks IAM's rules. */
