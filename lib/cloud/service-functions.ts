@@ -11,7 +11,6 @@ import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact } from './artefacts.ts';
 import { mayUseKey } from './customer-key.ts';
-import { deliveredEnds } from './delivered-ends.ts';
 import { type LambdaFunctionProps, lambdaFunction } from './lambda-function.ts';
 import { logicalId } from './logical-id.ts';
 import type { Tenancy } from './tenancy.ts';
@@ -40,6 +39,9 @@ export interface ServiceFunctionsProps {
 }
 
 export type ServiceFunctions = Readonly<Record<'api' | 'stream' | 'operate', NodejsFunction>>;
+
+/** How an execution ends that has not put its own end down. */
+const untoldEnds = ['FAILED', 'TIMED_OUT', 'ABORTED'];
 
 /** As long as API Gateway waits for a buffered answer, and as long as it lets one stream. */
 export const apiSeconds = 29;
@@ -114,7 +116,7 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
       detailType: ['Step Functions Execution Status Change'],
       detail: {
         stateMachineArn: [generation.stateMachineArn, batch.stateMachineArn],
-        status: deliveredEnds,
+        status: untoldEnds,
       },
     },
     targets: [new LambdaFunction(ending, { retryAttempts: 185, maxEventAge: Duration.hours(24) })],

@@ -20,6 +20,16 @@ export interface LocalFunction {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** What a rule of EventBridge is about, as far as the local cloud delivers that. */
+interface EventPattern {
+  readonly source?: readonly string[];
+  readonly detail?: {
+    readonly object?: { readonly key?: readonly { readonly wildcard: string }[] };
+    readonly stateMachineArn?: readonly unknown[];
+    readonly status?: readonly string[];
+  };
+}
+
 /** What the local cloud runs of a template. */
 export interface LocalStack {
   /** By logical id. */
@@ -36,6 +46,8 @@ export interface LocalStack {
   readonly ownRights: readonly Statement[];
   /** What the keys of objects are like whose making is told to a function, with `*` for anything. */
   readonly announcedKeys: readonly string[];
+  /** State machines of whose executions' ends a function is told, by ARN, with the statuses that it is told of. */
+  readonly announcedEnds: ReadonlyMap<string, readonly string[]>;
   /** The stack's outputs, by name. */
   readonly outputs: ReadonlyMap<string, string>;
 }
@@ -52,10 +64,17 @@ export function readTemplate({ Resources, Outputs = {} }: Template): LocalStack 
   const buckets: string[] = [];
   const tables: string[] = [];
   const announcedKeys: string[] = [];
+  const announcedEnds = new Map<string, readonly string[]>();
   for (const [logicalId, { Type, Properties, Metadata }] of Object.entries(Resources)) {
     const arn = arnOf(logicalId);
     if (Type === 'AWS::S3::Bucket') buckets.push(resolve({ Ref: logicalId }));
-    if (Type === 'AWS::Events::Rule') announcedKeys.push(...announcedBy(Properties.EventPattern));
+    if (Type === 'AWS::Events::Rule') {
+      const { source, detail = {} } = Properties.EventPattern as EventPattern;
+      if (source?.includes('aws.s3')) announcedKeys.push(...(detail.object?.key ?? []).map(({ wildcard }) => wildcard));
+      if (source?.includes('aws.states')) {
+        for (const machine of detail.stateMachineArn ?? []) announcedEnds.set(resolve(machine), detail.status ?? []);
+      }
+    }
     if (Type === 'AWS::DynamoDB::Table') tables.push(resolve({ Ref: logicalId }));
     if (Type === 'AWS::StepFunctions::StateMachine') {
       const definition: Definition = JSON.parse(resolve(Properties.DefinitionString));
@@ -72,13 +91,7 @@ export function readTemplate({ Resources, Outputs = {} }: Template): LocalStack 
   }
   const outputs = new Map(Object.entries(Outputs).map(([name, { Value }]) => [name, resolve(Value)]));
   const [roles, ownRights] = [readRoles(Resources, resolve), readServiceStatements(Resources, resolve)];
-  return { machines, functions, buckets, tables, announcedKeys, roles, ownRights, outputs };
-}
-
-/** The keys that a rule of EventBridge is about, where it is about new objects. */
-function announcedBy(pattern: unknown): string[] {
-  const { source, detail } = pattern as { source?: string[]; detail?: { object?: { key?: { wildcard: string }[] } } };
-  return source?.includes('aws.s3') ? (detail?.object?.key ?? []).map(({ wildcard }) => wildcard) : [];
+  return { machines, functions, buckets, tables, announcedKeys, announcedEnds, roles, ownRights, outputs };
 }
 
 /**

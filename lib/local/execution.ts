@@ -1,6 +1,6 @@
 import { StateMachine } from 'aws-local-stepfunctions';
 import { checkStateSize, isMeasured } from './state-limit.ts';
-import type { Definition } from './states-language.ts';
+import { type Definition, withoutUsualLimits } from './states-language.ts';
 
 type Run = ReturnType<StateMachine['run']>;
 type RunOptions = NonNullable<Parameters<StateMachine['run']>[1]>;
@@ -45,9 +45,9 @@ export class Execution {
 
   constructor(definition: Definition, input: string, options: ExecutionOptions) {
     this.input = input;
-    this.#definition = definition;
+    this.#definition = withoutUsualLimits(definition);
     this.#options = options;
-    this.ended = this.#run(definition);
+    this.ended = this.#run(this.#definition);
   }
 
   get result(): ExecutionResult | { readonly status: 'RUNNING' } {

@@ -10,7 +10,6 @@ import { InvalidRequest } from '../../functions/shared/errors.ts';
 import { type ReportSink, replaceReportSink } from '../../functions/shared/report-store.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
 import type { Administration } from '../administration/administration.ts';
-import { deliveredEnds } from '../cloud/delivered-ends.ts';
 import { type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from '../engine.ts';
 import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
@@ -151,7 +150,8 @@ export class LocalCloud {
     const template = folder
       ? await cachedTemplate(pinned, options, folder.template, outdir)
       : (await import('./synthesise.ts')).synthesise(pinned, options, outdir);
-    const { machines, functions, buckets, tables, announcedKeys, roles, ownRights, outputs } = readTemplate(template);
+    const { machines, functions, buckets, tables, announcedKeys, announcedEnds, roles, ownRights, outputs } =
+      readTemplate(template);
     const generateArn = outputs.get('GenerateArn');
     if (!generateArn) throw new Error('the template has no output GenerateArn');
     const endpoints = new Map(await starting);
@@ -215,11 +215,10 @@ export class LocalCloud {
             authorise: localAuthoriser(await load(named('authorise'))),
           };
     const endGeneration = behind && (await load(named('end-generation')));
-    const generations = generateArn.replace(':stateMachine:', ':execution:');
     const onEnd: OnEnd | undefined =
       endGeneration &&
-      (async (executionArn, status) => {
-        if (!deliveredEnds.includes(status) || !executionArn.startsWith(`${generations}:`)) return;
+      (async (stateMachineArn, executionArn, status) => {
+        if (!announcedEnds.get(stateMachineArn)?.includes(status)) return;
         await delivered(endGeneration, { detail: { executionArn } });
       });
     if (options.onStep) replaceReportSink(inOrder(options.onStep));

@@ -16,7 +16,7 @@ import type { Definition } from './states-language.ts';
 export type TaskHandlers = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
 
 /** What EventBridge delivers when a Standard execution has ended. */
-export type OnEnd = (executionArn: string, status: ExecutionResult['status']) => Promise<void>;
+export type OnEnd = (stateMachineArn: string, executionArn: string, status: ExecutionResult['status']) => Promise<void>;
 
 /** Sees every event of every execution. */
 export type Watch = (executionArn: string, event: ExecutionEvent) => void;
@@ -77,7 +77,10 @@ export class LocalStepFunctions {
           const arn = executionArn(`${machine.arn}/${state.label}`, name);
           return { arn, execution: this.#execute({ arn, name, definition, tasks }, childInput) };
         },
-        isStopped: () => this.#execution(known.execution.Id).isAborted,
+        isOver: () => {
+          const { isAborted, result } = this.#execution(known.execution.Id);
+          return isAborted || result.status !== 'RUNNING';
+        },
       });
     };
   }
@@ -186,7 +189,7 @@ export class LocalStepFunctions {
 
   /** Says when the execution has ended. */
   #announce(arn: string): void {
-    void this.#execution(arn).ended.then(({ status }) => this.#onEnd?.(arn, status));
+    void this.#execution(arn).ended.then(({ status }) => this.#onEnd?.(machineArn(arn), arn, status));
   }
 
   #start({ stateMachineArn, name = randomUUID(), input = '{}' }: Record<string, string>): {
@@ -230,6 +233,10 @@ function tasksWith(definition: Definition, handlers: TaskHandlers): TaskFunction
 
 function executionArn(stateMachineArn: string, name: string): string {
   return `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+}
+
+function machineArn(arn: string): string {
+  return arn.slice(0, arn.lastIndexOf(':')).replace(':execution:', ':stateMachine:');
 }
 
 /** A Task's work, its input and its result held to the limit; the result is what is left of it as JSON. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TinyService, tinyService } from '../support/service.ts';
@@ -158,6 +159,18 @@ describe('a batch', () => {
     expect((await linesOf(resumed.output_file_id)).map((line) => line.id)).toEqual(
       Array.from({ length: 80 }, (_, i) => `row-${i}`),
     );
+  });
+
+  test('ends with its execution, however that ends', async () => {
+    const { id } = await start(text([plain('a', { slingshot: { steps: 200 }, max_tokens: 20 })]));
+    const step = new SFNClient({ disableHostPrefix: true });
+    const machine = service.cloud.environment.SLINGSHOT_BATCH_ARN;
+    await step.send(
+      new StopExecutionCommand({ executionArn: `${machine.replace(':stateMachine:', ':execution:')}:${id}-0` }),
+    );
+    const batch = await ended(id);
+    expect(batch).toMatchObject({ status: 'cancelled', errors: { data: [{ message: 'the run ended as ABORTED' }] } });
+    expect(await resume(id)).toMatchObject({ status: 'completed', request_counts: { completed: 1, failed: 0 } });
   });
 
   test('is another tenant’s to nobody', async () => {

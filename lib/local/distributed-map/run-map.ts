@@ -11,8 +11,8 @@ export interface MapRun {
   readonly machineArn: string;
   /** Starts a child: an execution of the Map's own workflow, under a name. */
   readonly start: (name: string, input: string) => { readonly arn: string; readonly execution: Execution };
-  /** Whether the execution that the Map is a state of was stopped. */
-  readonly isStopped: () => boolean;
+  /** Whether the execution that the Map is a state of is over, stopped or out of time. */
+  readonly isOver: () => boolean;
 }
 
 /**
@@ -34,7 +34,7 @@ export async function runDistributedMap(state: DistributedMapState, known: Known
   const children: Execution[] = [];
   for await (const input of batches(state, known, run.store)) {
     checkStateSize(`${state.label}: a child's input`, input);
-    if (run.isStopped() || broken) break;
+    if (run.isOver() || broken) break;
     const name = randomUUID();
     const { arn, execution } = run.start(name, input);
     children.push(execution);
@@ -52,10 +52,10 @@ export async function runDistributedMap(state: DistributedMapState, known: Known
     // Zero is no limit, as in the service, of which there are 10,000 at once.
     while (running.size >= (mostAtOnce || 10_000)) await Promise.race(running);
   }
-  if (run.isStopped()) for (const child of children) child.abort();
+  if (run.isOver()) for (const child of children) child.abort();
   await Promise.all(running);
   if (broken) throw failure('States.ResultWriterFailed', String(broken));
-  if (run.isStopped()) throw failure('States.TaskFailed', 'the Map was stopped');
+  if (run.isOver()) throw failure('States.TaskFailed', 'the execution of the Map is over');
   const key = await files.end(mapRunArn);
   if (100 * failed > state.toleratedFailurePercentage * ended) {
     const message = `${failed} of ${ended} children failed, ${state.toleratedFailurePercentage} % are tolerated`;

@@ -57,7 +57,7 @@ async function run(act: (batch: Batch) => Promise<unknown>, { most = 2, items = 
     readDistributedMap({ ...state, ToleratedFailurePercentage: tolerated }, 'here'),
     known,
     {
-      ...{ store, machineArn, isStopped: () => false },
+      ...{ store, machineArn, isOver: () => false },
       start: (name, input) => {
         inputs.push(JSON.parse(input));
         const { ProcessorConfig, ...definition } = processor;

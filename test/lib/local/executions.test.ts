@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import { SFNClient, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runGeneration } from '../../../lib/generate.ts';
+import { Execution } from '../../../lib/local/execution.ts';
 import { close, listen } from '../../../lib/local/listen.ts';
 import type { Definition } from '../../../lib/local/states-language.ts';
 import { LocalStepFunctions, type TaskHandlers } from '../../../lib/local/step-functions.ts';
@@ -90,5 +91,35 @@ describe('a generation that its caller aborts', () => {
     // Long enough for the second state, which without the stop starts in the same millisecond.
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(ran).toEqual(['first']);
+  });
+});
+
+describe('a Task', () => {
+  /** An execution of one Task that goes on for so many seconds. */
+  async function running(seconds: number, limit: object) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    stops.push(() => void vi.useRealTimers());
+    const gate = Promise.withResolvers<object>();
+    const task = { Type: 'Task', Resource: 'act', ...limit, End: true };
+    const branch: Definition = { StartAt: 'Inner', States: { Inner: task } };
+    const execution = new Execution(
+      { StartAt: 'Both', States: { Both: { Type: 'Parallel', Branches: [branch], End: true } } },
+      '{}',
+      { arn, name: 'one', tasks: { Inner: () => gate.promise as never } },
+    );
+    await vi.advanceTimersByTimeAsync(1000 * seconds);
+    return { execution, finish: () => gate.resolve({ done: true }) };
+  }
+
+  it('without a limit takes as long as it takes', async () => {
+    const { execution, finish } = await running(86_400, {});
+    expect(execution.result).toEqual({ status: 'RUNNING' });
+    finish();
+    expect(await execution.ended).toEqual({ status: 'SUCCEEDED', output: '[{"done":true}]' });
+  });
+
+  it('with one is ended by it', async () => {
+    const { execution } = await running(91, { TimeoutSeconds: 90 });
+    expect(await execution.ended).toMatchObject({ status: 'FAILED', error: 'States.Timeout' });
   });
 });
