@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
 import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
@@ -9,8 +6,6 @@ import { readTexts } from '../models/data/documents.ts';
 import { formatEstimate, meanOf } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { trainJudge } from '../models/evaluation/train-judge.ts';
-import { writeAtomically } from '../models/files/atomic-write.ts';
-import { makeFolder } from '../models/files/make-folder.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
 import type { NgramModel } from '../models/ngram/ngram-model.ts';
 import type { Form } from '../models/ssd2/form.ts';
@@ -75,36 +70,38 @@ async function fillAll(lab: Lab, model: AdaptedModel, chosen: readonly Gap[]): P
   const fillers = { short: new GapFiller(short, config.endOfText), whole: new GapFiller(whole, config.endOfText) };
   const ways = waysOf(model);
   const version = await modelVersion(join(shippedModels, 'core'));
-  const folder = join(lab.options.folder, 'gaps');
-  await makeFolder(folder);
   const all: Written[][] = [];
   for (const [i, gap] of chosen.entries()) {
     lab.progress(`gaps: ${i} of ${chosen.length} filled`);
     const seed = 1000 * lab.seeds[0] + i;
-    const key = JSON.stringify([gap, ways, seed, looks, version]);
-    const path = join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}.json`);
-    if (existsSync(path)) {
-      all.push(JSON.parse(await readFile(path, 'utf8')));
-      continue;
-    }
-    const own: Written[] = [];
-    const add = async (way: string, passes: number, ids: readonly number[]) => {
-      const same = own.find((one) => String(one.ids) === String(ids));
-      const core = same?.core ?? -(await fillers.short.rightLogProbability(gap, ids));
-      own.push({ way, passes, ids, text: await tokenizer.decode([...ids]), core });
-    };
-    await add(realText, 0, gap.middle);
-    for (const way of ways) {
-      const filled = way.wave
-        ? await fillers.whole.byWave(gap, way.form, seed, way.candidates, looks)
-        : await fillers.short.fromLeft(gap, way.form, seed, way.candidates, looks);
-      for (const [name, passes, ids] of textsOf(way, filled)) await add(name, passes, ids);
-    }
-    await writeAtomically(path, JSON.stringify(own));
-    all.push(own);
+    const fill = () => fillGap(gap, seed, ways, fillers, tokenizer);
+    all.push(await lab.kept('gaps', [gap, ways, seed, looks, version], fill));
   }
   await Promise.all([short.release(), whole.release()]);
   return all;
+}
+
+async function fillGap(
+  gap: Gap,
+  seed: number,
+  ways: readonly Way[],
+  fillers: { readonly short: GapFiller; readonly whole: GapFiller },
+  tokenizer: Tokenizer,
+): Promise<Written[]> {
+  const own: Written[] = [];
+  const add = async (way: string, passes: number, ids: readonly number[]) => {
+    const same = own.find((one) => String(one.ids) === String(ids));
+    const core = same?.core ?? -(await fillers.short.rightLogProbability(gap, ids));
+    own.push({ way, passes, ids, text: await tokenizer.decode([...ids]), core });
+  };
+  await add(realText, 0, gap.middle);
+  for (const way of ways) {
+    const filled = way.wave
+      ? await fillers.whole.byWave(gap, way.form, seed, way.candidates, looks)
+      : await fillers.short.fromLeft(gap, way.form, seed, way.candidates, looks);
+    for (const [name, passes, ids] of textsOf(way, filled)) await add(name, passes, ids);
+  }
+  return own;
 }
 
 function judged(judge: NgramModel, { left, right }: Gap, written: Written): Outcome {

@@ -181,14 +181,13 @@ export class Lab {
   async train(training: Training): Promise<Trained> {
     const { domain, from } = training;
     const recipe = recipeOf(training);
-    const key = JSON.stringify([recipe, domain, from?.directory]);
-    const digest = createHash('sha256').update(key).digest('hex').slice(0, 16);
-    const directory = join(this.options.folder, 'models', digest);
+    const key = [recipe, domain, from?.directory];
+    const directory = join(this.options.folder, 'models', digestOf(key));
     const summary = join(directory, 'summary.json');
     if (!existsSync(summary)) {
       await makeFolder(directory);
       await withFolderLock(directory, async () => {
-        if (!existsSync(summary)) await this.#train(training, recipe, directory, summary, key);
+        if (!existsSync(summary)) await this.#train(training, recipe, directory, summary, JSON.stringify(key));
       });
     }
     const { seconds } = JSON.parse(readFileSync(summary, 'utf8'));
@@ -214,12 +213,32 @@ export class Lab {
     await writeAtomically(summary, JSON.stringify({ key, seconds }));
   }
 
+  /**
+   * What was computed before in the lab's folder, or computes it, so that a stopped experiment goes on.
+   *
+   * @param kind the experiment's folder
+   * @param key all that the value depends on
+   */
+  async kept<T>(kind: string, key: unknown, compute: () => Promise<T>): Promise<T> {
+    const folder = join(this.options.folder, kind);
+    const path = join(folder, `${digestOf(key)}.json`);
+    if (existsSync(path)) return JSON.parse(await readFile(path, 'utf8'));
+    await makeFolder(folder);
+    const value = await compute();
+    await writeAtomically(path, JSON.stringify(value));
+    return value;
+  }
+
   /** One training a seed. */
   async trainSeeds(training: Omit<Training, 'seed'>): Promise<Trained[]> {
     const trained: Trained[] = [];
     for (const seed of this.seeds) trained.push(await this.train({ ...training, seed }));
     return trained;
   }
+}
+
+function digestOf(key: unknown): string {
+  return createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16);
 }
 
 function describe({ model, domain, seed, objective }: Training): string {
