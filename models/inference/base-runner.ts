@@ -166,8 +166,8 @@ export class BaseRunner {
       contextBias: { data: bias, shape: [count, 1, 1, 1, length] },
     };
     for (let layer = 0; layer < layers; layer++) {
-      feeds[`keys${layer}`] = { data: keys[layer], shape: [count, groups, headWidth, length] };
-      feeds[`values${layer}`] = { data: values[layer], shape: [count, groups, length, headWidth] };
+      feeds[`keys${layer}`] = { data: keys[layer], shape: [count, groups, 1, headWidth, length] };
+      feeds[`values${layer}`] = { data: values[layer], shape: [count, groups, 1, length, headWidth] };
     }
     if (denoised) this.#adapted ??= this.#makeAdapted();
     const session = denoised ? await this.#adapted : this.#clean;

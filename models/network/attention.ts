@@ -19,7 +19,7 @@ export interface HeadShape {
   readonly headWidth: number;
 }
 
-/** Rows of a stream: `lanes` sequences of `blocks` blocks of `rows` rows, [lanes, blocks * rows, width] as a tensor. */
+/** Rows of a stream: `lanes` sequences of `blocks` blocks of `rows` rows, [lanes * blocks * rows, width] as a tensor. */
 export interface RowShape {
   readonly lanes: Dimension;
   readonly blocks: number;
@@ -32,13 +32,13 @@ export interface KeysAndValues {
   readonly values: Value;
 }
 
-/** Kept keys [lanes, groups, head width, context] and values [lanes, groups, context, head width]. */
+/** Kept keys [lanes, groups, 1, head width, context] and values [lanes, groups, 1, context, head width]. */
 export interface Context extends KeysAndValues {
   /** Added to the scores, broadcast to [lanes, groups, blocks, heads a group * rows, context]. */
   readonly bias: Value;
 }
 
-/** [lanes, blocks * rows, heads * head width] -> [lanes, groups, blocks, heads a group * rows, head width] */
+/** [.., heads * head width] -> [lanes, groups, blocks, heads a group * rows, head width] */
 export function splitQueries(
   x: Value,
   { lanes, blocks, rows }: RowShape,
@@ -58,7 +58,7 @@ export function splitValues(x: Value, { lanes, blocks, rows }: RowShape, { group
 }
 
 /**
- * What each row reads from the rows of its block and from a kept context -> [lanes, blocks * rows, heads * head width].
+ * What each row reads from the rows of its block and from a kept context -> [lanes * blocks * rows, heads * head width].
  *
  * The block's own columns stand first, so that a longer context behind them moves no number of a shorter one.
  *
@@ -81,25 +81,25 @@ export function attend(
     ? attendBoth(queries, toOwn, own.values, context, rowShape)
     : matmul(softmax(toOwn), own.values);
   const whole = transpose(reshape(mixed, [lanes, groups, blocks, perGroup, rows, headWidth]), [0, 2, 4, 1, 3, 5]);
-  return reshape(whole, [lanes, times(blocks, rows), heads * headWidth]);
+  return reshape(whole, [times(lanes, blocks, rows), heads * headWidth]);
 }
 
 function attendBoth(queries: Value, toOwn: Value, ownValues: Value, context: Context, rowShape: RowShape): Value {
   const { blocks, rows } = rowShape;
   const border = typeof rows === 'number' ? rows : (queries.graph.symbolSize(rows) as Value);
-  const columns = context.keys.shape[3];
+  const columns = context.keys.shape[4];
   const toContext = add(overBlocks(queries, context.keys, blocks), context.bias);
   const weights = softmax(concat([toOwn, toContext], 4));
   const fromOwn = matmul(slice(weights, 4, 0, border, rows), ownValues);
   return add(fromOwn, overBlocks(slice(weights, 4, border, undefined, columns), context.values, blocks));
 }
 
-/** x [lanes, groups, blocks, m, k] times y [lanes, groups, k, n], the same for all blocks. */
+/** x [lanes, groups, blocks, m, k] times y [lanes, groups, 1, k, n], the same for all blocks. */
 function overBlocks(x: Value, y: Value, blocks: number): Value {
   const [lanes, groups, , m, k] = x.shape;
-  const n = y.shape[3];
-  if (blocks === 1) return matmul(x, reshape(y, [lanes, groups, 1, k, n]));
-  return reshape(matmul(reshape(x, [lanes, groups, times(blocks, m), k]), y), [lanes, groups, blocks, m, n]);
+  if (blocks === 1) return matmul(x, y);
+  const product = matmul(reshape(x, [lanes, groups, 1, times(blocks, m), k]), y);
+  return reshape(product, [lanes, groups, blocks, m, y.shape[4]]);
 }
 
 function times(...factors: Dimension[]): Dimension {

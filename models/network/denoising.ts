@@ -86,7 +86,7 @@ export function cleanStream(
     graph.project,
     {
       shape: { lanes: sequences, blocks: 1, rows: length },
-      embedded: reshape(gather(graph.embedding, tokens), [sequences, length, shape.width]),
+      embedded: gather(graph.embedding, tokens),
       rotation: graph.rotation(positions, sequences, length),
       ownBias: bias,
       context: () => undefined,
@@ -152,12 +152,11 @@ export function noisedStream(
   }
   const { rows: out } = decoder(shape, graph.gains, graph.adapted(parameters), {
     shape: { lanes: sequences, blocks, rows },
-    embedded: reshape(embedded, [sequences, -1, width]),
+    embedded: reshape(embedded, [-1, width]),
     rotation: graph.rotation(positions, sequences, blocks * rows),
     ownBias: undefined,
     context,
   });
-  const perBlock = reshape(out, [-1, rows, width]);
-  const asked = adapter.shift ? slice(perBlock, 1, 0, adapter.block) : perBlock;
-  return add(graph.head(reshape(asked, [-1, width])), x);
+  const asked = adapter.shift ? reshape(slice(reshape(out, [-1, rows, width]), 1, 0, adapter.block), [-1, width]) : out;
+  return add(graph.head(asked), x);
 }

@@ -1,14 +1,14 @@
-import { type FrozenMatrix, frozenLinear, reshape, type Value } from '../graph/index.ts';
+import { type FrozenMatrix, frozenLinear, type Value } from '../graph/index.ts';
 
 /** Looks a tensor up by its name. */
 export type Parameters = (name: string) => Value;
 
-/** One of a network's products with a weight matrix, by the matrix' name: x [.., from] -> [.., to]. */
+/** One of a network's products with a weight matrix, by the matrix' name: x [rows, from] -> [rows, to]. */
 export type Project = (name: string, x: Value) => Value;
 
 /** Products with a base's frozen matrices in eight bits. */
 export function frozenProject(matrix: (name: string) => FrozenMatrix): Project {
-  return (name, x) => overRows(x, (rows) => frozenLinear(rows, name, matrix(name)));
+  return (name, x) => frozenLinear(x, name, matrix(name));
 }
 
 /**
@@ -19,11 +19,6 @@ export function frozenProject(matrix: (name: string) => FrozenMatrix): Project {
 export function adaptedProject(matrix: (name: string) => FrozenMatrix, parameters: Parameters, gate?: Value): Project {
   return (name, x) => {
     const adapter = { a: parameters(`${name}.a`), b: parameters(`${name}.b`), ...(gate ? { gate } : {}) };
-    return overRows(x, (rows) => frozenLinear(rows, name, matrix(name), adapter));
+    return frozenLinear(x, name, matrix(name), adapter);
   };
-}
-
-function overRows(x: Value, f: (rows: Value) => Value): Value {
-  const y = f(reshape(x, [-1, x.shape[x.shape.length - 1]]));
-  return reshape(y, x.shape.with(-1, y.shape[1]));
 }

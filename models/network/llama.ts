@@ -1,4 +1,4 @@
-import { add, type RotaryTables, rmsNorm, rotary, split, swiglu, type Value } from '../graph/index.ts';
+import { add, type RotaryTables, reshape, rmsNorm, rotary, split, swiglu, type Value } from '../graph/index.ts';
 import {
   attend,
   type Context,
@@ -49,7 +49,7 @@ export interface Rotation {
 /** Rows passing through the layers. */
 export interface LlamaRows {
   readonly shape: RowShape;
-  /** [lanes, blocks * rows, width] */
+  /** [lanes * blocks * rows, width] */
   readonly embedded: Value;
   readonly rotation: Rotation;
   readonly ownBias: Value | undefined;
@@ -78,11 +78,12 @@ export function decoder(
   for (let layer = 0; layer < shape.layers; layer++) {
     const name = `layers.${layer}`;
     const normal = rmsNorm(x, norms(`${name}.attentionNorm`), shape.normEpsilon);
-    const [turning, straight] = split(project(`${name}.qkv`, normal), 2, [
+    const [turning, straight] = split(project(`${name}.qkv`, normal), 1, [
       (shape.heads + groups) * headWidth,
       groups * headWidth,
     ]);
-    const turned = rotary(turning, rotation.positions, rotation.tables, headWidth);
+    const byLane = reshape(turning, [...rotation.positions.shape, turning.shape[1]]);
+    const turned = rotary(byLane, rotation.positions, rotation.tables, headWidth);
     const [queryRows, keyRows] = split(turned, 2, [shape.width, groups * headWidth]);
     const own = { keys: splitKeys(keyRows, rowShape, heads), values: splitValues(straight, rowShape, heads) };
     layers.push(own);

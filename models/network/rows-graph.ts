@@ -16,11 +16,11 @@ import type { LlamaBase } from './llama-base.ts';
  *   [lanes * simplexRows, 1], as noisedStream takes them
  * - gate [lanes * rows, 1], 1 where the adapter is on; positions int64 [lanes * rows]
  * - ownBias [lanes, 1, 1, heads a group * rows, rows], contextBias [lanes, 1, 1, 1, context]
- * - keysN [lanes, groups, head width, context], valuesN [lanes, groups, context, head width]
+ * - keysN [lanes, groups, 1, head width, context], valuesN [lanes, groups, 1, context, head width]
  * - lanes.size, rows.size int64 [1]
  * - asked int64 [asked], rows counted over all lanes; the adapter's tensors by their names
  *
- * -> logits [asked, vocabulary], the network's own; newKeysN, newValuesN, of all rows
+ * -> logits [asked, vocabulary], the network's own; newKeysN, newValuesN, of all rows, in the shape of keysN and valuesN
  *
  * Without an adapter it has no simplex rows, and neither their inputs nor gate nor tensors of an adapter: the same numbers as
  * where no row has one on, for less work.
@@ -38,7 +38,7 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape | undefined, po
 
   for (const symbol of ['lanes', 'rows']) graph.sizeInput(symbol);
   const tokens = graph.input('tokens', [adapter ? 'lanes*tokenRows' : 'lanes*rows'], 'int64');
-  const looked = (rows: string) => reshape(gather(inside.embedding, tokens), ['lanes', rows, width]);
+  const looked = gather(inside.embedding, tokens);
   const withSimplexes = () => {
     const simplexRows = 'lanes*simplexRows';
     const noised = embedSimplexes(inside, parameters, {
@@ -49,15 +49,16 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape | undefined, po
       },
       timesteps: graph.input('timesteps', [simplexRows, 1]),
     });
-    return concat([looked('tokenRows'), reshape(noised, ['lanes', 'simplexRows', width])], 1, 'rows');
+    const byLane = (rows: Value, count: string) => reshape(rows, ['lanes', count, width]);
+    return reshape(concat([byLane(looked, 'tokenRows'), byLane(noised, 'simplexRows')], 1, 'rows'), [-1, width]);
   };
-  const embedded = adapter ? withSimplexes() : looked('rows');
+  const embedded = adapter ? withSimplexes() : looked;
 
   const ownBias = graph.input('ownBias', ['lanes', 1, 1, `${heads / groups}*rows`, 'rows']);
   const contextBias = graph.input('contextBias', ['lanes', 1, 1, 1, 'context']);
   const kept = Array.from({ length: layers }, (_, layer) => ({
-    keys: graph.input(`keys${layer}`, ['lanes', groups, headWidth, 'context']),
-    values: graph.input(`values${layer}`, ['lanes', groups, 'context', headWidth]),
+    keys: graph.input(`keys${layer}`, ['lanes', groups, 1, headWidth, 'context']),
+    values: graph.input(`values${layer}`, ['lanes', groups, 1, 'context', headWidth]),
     bias: contextBias,
   }));
   const { rows, layers: fresh } = decoder(
@@ -72,11 +73,11 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape | undefined, po
       context: (layer) => kept[layer],
     },
   );
-  const asked = gather(reshape(rows, [-1, width]), graph.input('asked', ['asked'], 'int64'));
+  const asked = gather(rows, graph.input('asked', ['asked'], 'int64'));
   graph.output('logits', inside.head(asked));
   fresh.forEach(({ keys, values }, layer) => {
-    graph.output(`newKeys${layer}`, reshape(keys, ['lanes', groups, headWidth, 'rows']));
-    graph.output(`newValues${layer}`, reshape(values, ['lanes', groups, 'rows', headWidth]));
+    graph.output(`newKeys${layer}`, keys);
+    graph.output(`newValues${layer}`, values);
   });
   return graph;
 }

@@ -1,5 +1,5 @@
-import { type Value, withGradient } from '../graph.ts';
-import { formatShape, sizeOf } from '../shape.ts';
+import { type Graph, onnxType, type Value, withGradient } from '../graph.ts';
+import { type Dimension, formatShape, sizeOf } from '../shape.ts';
 import { mul } from './elementwise.ts';
 import { reshape } from './layout.ts';
 import { gemm } from './product.ts';
@@ -101,20 +101,34 @@ function quantiseRows(x: Value): QuantisedRows {
   const floored = graph.node('Max', { inputs: [magnitude, graph.scalar(1e-30)], shape: [count, 1] });
   const rowScale = mul(floored, 1 / 127);
   const scales = reshape(rowScale, [sizeOf([count])]);
-  // Every row's zero is 128, as a vector of the rows' number.
-  const zeros = graph.node('Cast', {
-    inputs: [graph.node('Max', { inputs: [mul(scales, 0), graph.scalar(128)], shape: [count] })],
-    shape: [count],
-    type: 'uint8',
-    attributes: { to: 2 },
-  });
   const rows = graph.node('QuantizeLinear', {
-    inputs: [x, scales, zeros],
+    inputs: [x, scales, middles(scales)],
     shape,
     type: 'uint8',
     attributes: { axis: 0 },
   });
   const made = { rows, rowScale, middle: graph.constant(Uint8Array.of(128), [], 'middle') };
   roundedRows.set(x, made);
+  return made;
+}
+
+/** By graph and number of rows. */
+const middlesOf = new WeakMap<Graph, Map<Dimension, Value>>();
+
+/** Every row's zero, 128, as a vector of the rows' number; one for all matrices of as many rows. */
+function middles(scales: Value): Value {
+  const { graph, shape } = scales;
+  const all = middlesOf.get(graph) ?? new Map<Dimension, Value>();
+  middlesOf.set(graph, all);
+  const [count] = shape;
+  const known = all.get(count);
+  if (known) return known;
+  const made = graph.node('Cast', {
+    inputs: [graph.node('Max', { inputs: [mul(scales, 0), graph.scalar(128)], shape })],
+    shape,
+    type: 'uint8',
+    attributes: { to: onnxType.uint8 },
+  });
+  all.set(count, made);
   return made;
 }

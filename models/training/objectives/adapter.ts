@@ -14,7 +14,6 @@ import {
   type Value,
 } from '../../graph/index.ts';
 import { type AdapterShape, blockRows } from '../../network/adapter.ts';
-import type { KeysAndValues } from '../../network/attention.ts';
 import { BaseGraph, cleanStream, noisedStream } from '../../network/denoising.ts';
 import type { Parameters } from '../../network/linear.ts';
 import type { LlamaBase } from '../../network/llama-base.ts';
@@ -173,7 +172,7 @@ export class AdapterObjective implements Objective {
         timesteps,
         before,
         positions,
-        context: (layer) => ({ ...oneBlock(clean.layers[layer]), bias }),
+        context: (layer) => ({ ...clean.layers[layer], bias }),
         ...(previous ? { previous: { probabilities: previous } } : {}),
       });
     const logits = variant === 'self-conditioned' ? run(stopGradient(softmax(run()))) : run();
@@ -250,10 +249,4 @@ function tile(copies: number, rows: number, columns: number, visible: (row: numb
 
 function addConstant(x: Value, data: Float32Array, shape: Shape, name: string): Value {
   return add(x.graph.constant(data, shape, name), x);
-}
-
-/** Keys and values of a stream of one block, as a context. */
-function oneBlock({ keys, values }: KeysAndValues): KeysAndValues {
-  const whole = (value: Value) => reshape(value, [...value.shape.slice(0, 2), ...value.shape.slice(3)]);
-  return { keys: whole(keys), values: whole(values) };
 }
