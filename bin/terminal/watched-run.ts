@@ -29,7 +29,7 @@ export class WatchedRun {
     tokenizer: Tokenizer,
     { prompt, core = 'core', tenant, weight = 0.5, seed = 0, context }: WatchedRequest,
   ) {
-    this.#texts = new TokenTexts(tokenizer);
+    this.#texts = TokenTexts.of(tokenizer);
     const model = tenant === undefined ? core : `${core}+${tenant}`;
     this.#settings = { ...usual, prompt, left: model, weight, seed };
     this.#run = newRun({ model, prompt, seed, private: context !== undefined });

@@ -1,4 +1,6 @@
 import { type GenerationRecord, lastSequence } from '../contracts/generation-record.ts';
+import { ApiError } from '../contracts/problem.ts';
+import { setting } from '../shared/environment.ts';
 import { Announcements, areAnnounced } from '../shared/generations/announcements.ts';
 import { eventsAfter, type Numbered } from '../shared/generations/event-store.ts';
 import { getRecord, renewReader } from '../shared/generations/record-store.ts';
@@ -12,9 +14,9 @@ const latest = 400;
 const latestAnnounced = 2_000;
 const firstWait = () => (areAnnounced() ? latestAnnounced : soonest);
 const nextWait = (wait: number) => (areAnnounced() ? latestAnnounced : Math.min(latest, wait * growth));
-/** An edge endpoint ends a connection that says nothing for 30 seconds. */
-const heartbeatMilliseconds = 15_000;
 const renewalMilliseconds = 15_000;
+/** How long nothing is to be expected of a generation that was just begun; what is announced before is heard. */
+const quietMilliseconds = 30;
 /** How long after the last event the record is asked whether there was an end that left none. */
 const silenceMilliseconds = 3_000;
 
@@ -23,6 +25,13 @@ export interface Followed {
   readonly id: string;
   /** Whether the generation belongs to this reader. */
   readonly attached: boolean;
+  /** When it was begun, ISO 8601. */
+  readonly createdAt: string;
+}
+
+async function untilExpected({ createdAt }: Followed, news: Announcements): Promise<void> {
+  const left = Date.parse(createdAt) + quietMilliseconds - Date.now();
+  if (left > 0) await news.wait(Math.min(left, quietMilliseconds));
 }
 
 /** Keeps a generation's reader known while it waits. */
@@ -41,9 +50,10 @@ export async function awaitEnd(followed: Followed, { gone, until }: Reader): Pro
   const renew = renewal(followed);
   const news = new Announcements(id, gone);
   try {
+    await untilExpected(followed, news);
     for (let wait = firstWait(); ; wait = nextWait(wait)) {
       const record = await getRecord(tenant, id);
-      if (!record) throw new Error(`generation ${id} is gone`);
+      if (!record) throw new ApiError('not_ready', `generation ${id} was not begun; try again`);
       const left = until - Date.now();
       if (record.status !== 'running' || left <= 0 || gone.aborted) return record;
       await news.wait(Math.min(wait, left));
@@ -54,16 +64,10 @@ export async function awaitEnd(followed: Followed, { gone, until }: Reader): Pro
   }
 }
 
-/**
- * A generation's events as they come, until its end; undefined where there was nothing for a while.
- *
- * @param heartbeat how long a while is, in milliseconds
- */
-export async function* follow(
-  followed: Followed,
-  heartbeat = heartbeatMilliseconds,
-): AsyncGenerator<Numbered | undefined> {
+/** A generation's events as they come, until its end; undefined where there was nothing for a heartbeat's time. */
+export async function* follow(followed: Followed): AsyncGenerator<Numbered | undefined> {
   const { tenant, id } = followed;
+  const heartbeat = setting('SLINGSHOT_HEARTBEAT_MS');
   const renew = renewal(followed);
   const news = new Announcements(id);
   let last = -1;
@@ -71,6 +75,7 @@ export async function* follow(
   let asked = told;
   let wait = firstWait();
   try {
+    await untilExpected(followed, news);
     for (;;) {
       const events = await eventsAfter(tenant, id, last);
       for (const numbered of events) {
@@ -93,7 +98,7 @@ export async function* follow(
         if (status !== 'running') yield { sequence: lastSequence, event: { kind: 'end', status } };
         if (status !== 'running') return;
       }
-      await news.wait(wait);
+      await news.wait(Math.min(wait, Math.max(1, told + heartbeat - Date.now())));
       wait = nextWait(wait);
       await renew();
     }

@@ -29,12 +29,13 @@ export const createGeneration: HandlerOf<'createGeneration'> = async ({ caller, 
     digestOf: { route: 'generations', body },
     ...{ idempotencyKey: headers['idempotency-key'], attached: false, metadata },
   });
-  const followed = { tenant: caller.tenant, id: record.id, attached: false };
+  const { id, createdAt } = record;
+  const followed = { tenant: caller.tenant, id, createdAt, attached: false };
   const now = wait > 0 ? await awaitEnd(followed, { ...reader, until: Date.now() + 1000 * wait }) : record;
   return {
     status: now.status === 'running' ? 202 : 200,
     headers: {
-      location: `/v1/generations/${record.id}`,
+      location: `/v1/generations/${id}`,
       ...(wait > 0 ? { 'preference-applied': `wait=${wait}` } : {}),
       ...limits,
     },
@@ -62,12 +63,12 @@ export const cancelledGeneration: HandlerOf<'cancelGeneration'> = async ({ calle
 
 export const getGenerationEvents: HandlerOf<'getGenerationEvents'> = async ({ caller, params, headers, requestId }) => {
   const { tenant } = caller;
-  const { id } = found(await getRecord(tenant, params.id), params.id);
+  const { id, createdAt } = found(await getRecord(tenant, params.id), params.id);
   const after = headers['last-event-id'] === undefined ? -1 : Number(headers['last-event-id']);
-  const texts = new TokenTexts((await loadDeployment()).tokenizer);
+  const texts = TokenTexts.of((await loadDeployment()).tokenizer);
   const ended = async () => resourceOf(found(await getRecord(tenant, id), id), requestId);
   // From the beginning, since an item may hold steps on both sides of the number.
-  const events = follow({ tenant, id, attached: false });
+  const events = follow({ tenant, id, createdAt, attached: false });
   return { status: 200, headers: eventStreamHeaders, events: namedEvents(events, after, texts, ended) };
 };
 

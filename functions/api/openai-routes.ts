@@ -62,10 +62,11 @@ async function answer(wanted: Wanted): Promise<ApiResponse> {
     digestOf: { route: form.object, body },
     ...{ idempotencyKey, attached: true },
   });
-  const followed = { tenant: caller.tenant, id: record.id, attached: true };
-  const texts = new TokenTexts((await loadDeployment()).tokenizer);
+  const { id, createdAt } = record;
+  const followed = { tenant: caller.tenant, id, createdAt, attached: true };
+  const texts = TokenTexts.of((await loadDeployment()).tokenizer);
   if (body.stream) {
-    const left = () => cancelGeneration(caller.tenant, record.id);
+    const left = () => cancelGeneration(caller.tenant, id);
     const events = openAiStream(whenLeft(follow(followed), left), {
       ...{ form, record, drafts, logprobs, texts, requestId },
       includeUsage: body.stream_options?.include_usage === true,

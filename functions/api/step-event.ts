@@ -15,7 +15,7 @@ export async function draftOf(report: StepMessage, texts: TokenTexts): Promise<o
   const { routes, milliseconds, positions } = report;
   const answered = Object.entries(routes).map(([member, endpoint]) => [member, endpointName(endpoint)]);
   const named = async (likely: LikelyTokens) =>
-    Promise.all(likely.map(async ([id, value]) => ({ token: await texts.of(id), logprob: value })));
+    Promise.all(likely.map(async ([id, value]) => ({ token: await texts.text(id), logprob: value })));
   const details = positions?.map(async ({ logProbability, mover, merged, members }) => {
     const each = Object.entries(members).map(async ([name, likely]) => [name, await named(likely)] as const);
     return {

@@ -4,17 +4,17 @@ import { stepsToRun } from '../../models/ssd2/halting.ts';
 import type { Caller } from '../contracts/caller.ts';
 import type { GenerationRecord } from '../contracts/generation-record.ts';
 import { ApiError } from '../contracts/problem.ts';
-import type { ServiceInput } from '../contracts/request.ts';
+import type { ServiceInput, ServiceRequest } from '../contracts/request.ts';
 import type { Stored } from '../contracts/stored.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { admit, release } from '../shared/admission.ts';
 import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
-import { createRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
+import { createRecord, forgetRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
 import { logger } from '../shared/lambda.ts';
 import { observeThrottle } from '../shared/observe.ts';
-import { storeRequest } from '../shared/request-store.ts';
+import { storableRequest } from '../shared/request-store.ts';
 import { expiryAttribute } from '../shared/table/partition.ts';
 import { TenantTable } from '../shared/table/tenant-table.ts';
 import type { Headers } from './http.ts';
@@ -58,22 +58,42 @@ export async function submit(submission: Submission): Promise<Submitted> {
   if (known) return { record: known, headers: {} };
   // Only then is anything stored: of a tenant that was deleted a moment ago nothing must be left.
   const { headers } = await takePlace(caller, prepared, id);
-  const made = await orGiveBack(caller.tenant, id, async () =>
-    record(submission, prepared, id, await storeRequest(caller.tenant, request)),
-  );
+  const made = await orGiveBack(caller.tenant, id, () => putDown(submission, prepared, id, request));
   if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
   return { record: made, headers };
 }
 
-/** Puts a generation down. @returns its record, or that of another request under the same idempotency key */
-async function record(
+/**
+ * Stores a request and its generation's record, side by side: of a record without its request nothing is left.
+ *
+ * @returns the record, or that of another request under the same idempotency key
+ */
+async function putDown(
+  submission: Submission,
+  prepared: Prepared,
+  id: string,
+  request: ServiceRequest,
+): Promise<GenerationRecord> {
+  const { tenant } = submission.caller;
+  const { stored, store } = storableRequest(tenant, request);
+  const made = recordOf(submission, prepared, id, stored);
+  const [storing, creating] = await Promise.allSettled([store(), createRecord(tenant, made)]);
+  if (creating.status === 'rejected') throw creating.reason;
+  if (storing.status === 'rejected') {
+    if (creating.value) await forgetRecord(tenant, id);
+    throw storing.reason;
+  }
+  return creating.value ? made : ((await getRecord(tenant, id)) ?? made);
+}
+
+function recordOf(
   { caller, asked, attached, metadata }: Submission,
   { generation, prompts }: Prepared,
   id: string,
   request: Stored,
-): Promise<GenerationRecord> {
+): GenerationRecord {
   const now = Date.now();
-  const made: GenerationRecord = {
+  return {
     ...{ id, status: 'running', keyId: caller.keyId, createdAt: new Date(now).toISOString(), model: asked.model },
     request,
     seed: generation.lanes[0].seed,
@@ -86,8 +106,6 @@ async function record(
     ...(attached ? { readerUntil: now + readerMilliseconds } : {}),
     expires: Math.floor(now / 1000) + recordSeconds,
   };
-  if (await createRecord(caller.tenant, made)) return made;
-  return (await getRecord(caller.tenant, id)) ?? made;
 }
 
 /** Gives a generation's place back where it comes no further. */

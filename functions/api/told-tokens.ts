@@ -12,16 +12,26 @@ export interface ToldToken {
   readonly likely: readonly (readonly [token: string, logProbability: number])[];
 }
 
+const textsOf = new WeakMap<Tokenizer, TokenTexts>();
+
 /** The texts of tokens, each by itself: a part of a character has the replacement character's. */
 export class TokenTexts {
   readonly #tokenizer: Tokenizer;
+  /** At most as many as the tokenizer has. */
   readonly #known = new Map<number, string>();
 
-  constructor(tokenizer: Tokenizer) {
+  private constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
   }
 
-  async of(id: number): Promise<string> {
+  /** Those of a tokenizer, which a function that stays warm goes on knowing. */
+  static of(tokenizer: Tokenizer): TokenTexts {
+    const known = textsOf.get(tokenizer) ?? new TokenTexts(tokenizer);
+    textsOf.set(tokenizer, known);
+    return known;
+  }
+
+  async text(id: number): Promise<string> {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
     const text = await this.#tokenizer.decode([id]);
@@ -35,7 +45,7 @@ export class TokenTexts {
   }
 
   all(ids: readonly number[]): Promise<string[]> {
-    return Promise.all(ids.map((id) => this.of(id)));
+    return Promise.all(ids.map((id) => this.text(id)));
   }
 }
 
@@ -61,8 +71,8 @@ function place({ lane, block }: { readonly lane: number; readonly block: number 
 }
 
 async function told(id: number, { logProbability, merged }: PositionDetail, texts: TokenTexts): Promise<ToldToken> {
-  const likely = merged.map(async ([other, value]) => [await texts.of(other), value] as const);
-  return { token: await texts.of(id), logProbability, likely: await Promise.all(likely) };
+  const likely = merged.map(async ([other, value]) => [await texts.text(other), value] as const);
+  return { token: await texts.text(id), logProbability, likely: await Promise.all(likely) };
 }
 
 /** What is told of all tokens of each lane, once a generation has ended. */

@@ -15,7 +15,7 @@ import { lambdaHandler } from '../shared/lambda.ts';
 import { catalogFor } from '../shared/models/registered.ts';
 import { loadRequest } from '../shared/request-store.ts';
 import { loadDeployment } from './load-deployment.ts';
-import { oneLane, prepare, type Wanted } from './prepare.ts';
+import { type Deployment, oneLane, prepare, type Wanted } from './prepare.ts';
 
 /** The execution's input, unchecked, and its name. */
 const eventSchema = z.strictObject({ request: z.unknown(), id: z.string().min(1) });
@@ -32,14 +32,22 @@ async function prepareForOperator(request: unknown, id: string): Promise<State> 
   const tenant = wanted.tenant ?? null;
   // Whoever watches here may see all.
   const run = { id, tenant, watched, detailed: watched, recorded: false };
-  return stateOf(run, oneLane(wanted), context);
+  // An operator's own request goes by what is deployed.
+  return stateOf(run, oneLane(wanted), context, await loadDeployment());
 }
 
 async function prepareForService({ tenant, generation, request: stored }: ServiceInput): Promise<State> {
-  const parsed = serviceRequestSchema.safeParse(await loadRequest(tenant, stored));
+  const [loaded, deployment] = await Promise.all([loadRequest(tenant, stored), deploymentFor(tenant, generation)]);
+  const parsed = serviceRequestSchema.safeParse(loaded);
   if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
   const { context, watched, detailed, ...wanted } = parsed.data;
-  return stateOf({ id: generation, tenant, watched, detailed, recorded: true }, wanted, context);
+  return stateOf({ id: generation, tenant, watched, detailed, recorded: true }, wanted, context, deployment);
+}
+
+/** With what the service's table says of models. */
+async function deploymentFor(tenant: string, generation: string): Promise<Deployment> {
+  const deployment = await loadDeployment();
+  return { ...deployment, catalog: await catalogFor(deployment.catalog, tenant, generation) };
 }
 
 /** @param stored the private context's text */
@@ -47,15 +55,12 @@ async function stateOf(
   run: Omit<Run, 'contract' | 'visit' | 'stop'>,
   wanted: Wanted,
   stored: Stored | undefined,
+  deployment: Deployment,
 ): Promise<State> {
   const { tenant } = run;
   if (stored && tenant === null) throw new InvalidRequest('context: needs a tenant');
   const context = stored && tenant !== null ? { context: await loadContextText(tenant, stored) } : {};
-  const deployment = await loadDeployment();
-  // What a service's table says of models; an operator's own request goes by what is deployed.
-  const catalog =
-    run.recorded && tenant !== null ? await catalogFor(deployment.catalog, tenant, run.id) : deployment.catalog;
-  const { generation, stop, prompts, contexts } = await prepare({ ...wanted, ...context }, { ...deployment, catalog });
+  const { generation, stop, prompts, contexts } = await prepare({ ...wanted, ...context }, deployment);
   const store = (ids: readonly number[] | null) =>
     ids === null || tenant === null ? null : storeContextTokens(tenant, ids);
   return {

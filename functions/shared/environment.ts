@@ -42,6 +42,8 @@ const schema = z.object({
   SLINGSHOT_BATCH_ARN: z.string().min(1),
   /** The state machine of a whole generation. */
   SLINGSHOT_GENERATE_ARN: z.string().min(1),
+  /** How long a stream may say nothing, in milliseconds, before it says that it is there. */
+  SLINGSHOT_HEARTBEAT_MS: z.coerce.number().int().positive(),
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),
 });
 

@@ -35,10 +35,15 @@ export function ownerPrefix(tenant: Owner): string {
  * @throws StoreUnavailable, StoreRejected
  */
 export async function storeObject(owner: Owner, kind: string, bytes: Uint8Array): Promise<Stored> {
+  const stored = storedAs(owner, kind, bytes);
+  await putObject(owner, stored.key, bytes);
+  return stored;
+}
+
+/** Where bytes lie once they are stored. */
+export function storedAs(owner: Owner, kind: string, bytes: Uint8Array): Stored {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const key = `${ownerPrefix(owner)}/${kind}/${sha256}`;
-  await putObject(owner, key, bytes);
-  return { key, sha256 };
+  return { key: `${ownerPrefix(owner)}/${kind}/${sha256}`, sha256 };
 }
 
 /** @throws StoreUnavailable, StoreRejected */

@@ -33,6 +33,8 @@ export interface ServiceFunctionsProps {
   /** Rows of a batch that are run side by side. */
   readonly batchLanes: number;
   readonly kept: number;
+  /** How long a stream may say nothing. */
+  readonly heartbeat: Duration;
   /** Texts that one generation may make side by side. */
   readonly mostLanes: number;
   readonly tokenizerOf: ServedFiles;
@@ -56,6 +58,7 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
     SLINGSHOT_BUCKET: bucket.bucketName,
     SLINGSHOT_CATALOG: catalog.uri,
     SLINGSHOT_KEPT: String(props.kept),
+    SLINGSHOT_HEARTBEAT_MS: String(props.heartbeat.toMilliseconds()),
     SLINGSHOT_MOST_LANES: String(props.mostLanes),
     SLINGSHOT_GENERATE_ARN: generation.stateMachineArn,
     SLINGSHOT_BATCH_ARN: batch.stateMachineArn,

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
@@ -83,6 +83,7 @@ export class ServiceStack extends Stack {
       ...{ ...shared, generation, deploying, batch: rows, batchLanes },
       ...{ tenantEndpoints: models.tenantEndpoints, cores: endpoints.slice(0, 1) },
       mostLanes: mostLanes({ catalog, shape: fleet.shape }),
+      heartbeat: Duration.seconds(settings.network.heartbeatSeconds),
     });
     this.gateway = api(this, { functions: behind, authorizer: authoriser(this, { tenancy, budget }), settings });
     if (site !== undefined) consoleSite(this, { folder: site, gateway: this.gateway });

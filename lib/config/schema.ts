@@ -79,6 +79,8 @@ const sections = {
       /** What the gateway lets through of all callers together. */
       requestsPerSecond: count.default(100),
       requestBurst: count.default(200),
+      /** How long a stream may say nothing before it says that it is there; some gateways end one after 30. */
+      heartbeatSeconds: z.number().min(0.1).max(25).default(15),
       /** Whether AWS WAF stands before the gateway. */
       firewall: z.boolean().default(false),
     })

@@ -35,10 +35,11 @@ export async function cachedTemplate(
 }
 
 async function digestOf({ catalog, models, shape }: Fleet, options: TemplateOptions): Promise<string> {
-  const { kept, endpointTimeoutMilliseconds, tiers } = options;
+  const { kept, endpointTimeoutMilliseconds, tiers, heartbeatSeconds } = options;
   const hash = createHash('sha256');
   const served = models.map(({ name, role, endpoint }) => ({ name, role, endpoint }));
-  hash.update(JSON.stringify({ catalog, served, shape, kept, endpointTimeoutMilliseconds, tiers }));
+  const settings = { kept, endpointTimeoutMilliseconds, tiers, heartbeatSeconds };
+  hash.update(JSON.stringify({ catalog, served, shape, ...settings }));
   for (const maker of makers) {
     for (const file of await filesOf(join(root, maker))) hash.update(file).update(await readFile(file));
   }

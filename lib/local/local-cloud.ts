@@ -43,6 +43,8 @@ export interface LocalOptions extends EngineOptions {
   readonly state?: { readonly folder: string } | 'ephemeral';
   /** What tenants may use; the usual tiers when absent. */
   readonly tiers?: Tiers;
+  /** How long a stream may say nothing; as long as usual when absent. */
+  readonly heartbeatSeconds?: number;
   /** Whether functions say on stderr what failed, as they do in the cloud's logs. */
   readonly logsFailures?: boolean;
   /** Sees what the histories of the executions would have. */

@@ -31,7 +31,7 @@ export const unbuiltArtefacts: Artefacts = {
  */
 export function synthesise(
   fleet: Fleet,
-  { kept, endpointTimeoutMilliseconds, tiers }: TemplateOptions,
+  { kept, endpointTimeoutMilliseconds, tiers, heartbeatSeconds }: TemplateOptions,
   outdir: string,
 ): Template {
   const app = new App({
@@ -41,7 +41,8 @@ export function synthesise(
     // Takes seconds, and `cdk synth` does it before anything is deployed.
     builtinCloudFormationValidation: false,
   });
-  const settings = settingsSchema.parse({ kept, ...(tiers ? { quotas: tiers } : {}) });
+  const network = { heartbeatSeconds };
+  const settings = settingsSchema.parse({ kept, network, ...(tiers ? { quotas: tiers } : {}) });
   const { data, models, service } = deployment(app, {
     ...{ prefix: localPrefix, fleet, settings, artefacts: unbuiltArtefacts },
     endpointTimeout: Duration.millis(endpointTimeoutMilliseconds),

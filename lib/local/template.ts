@@ -5,6 +5,8 @@ import type { EngineOptions } from '../engine.ts';
 export type TemplateOptions = Pick<EngineOptions, 'kept' | 'endpointTimeoutMilliseconds'> & {
   /** The usual ones when absent. */
   readonly tiers?: Tiers;
+  /** How long a stream may say nothing; as long as usual when absent. */
+  readonly heartbeatSeconds?: number;
 };
 
 /** A CloudFormation template, as far as the local cloud reads it. */

@@ -10,13 +10,16 @@ let proxy: Server;
 /** When the core's container was called. */
 let calls: number[] = [];
 let isBroken = false;
+/** How long the core takes before it answers, in milliseconds. */
+let pause = 0;
 beforeAll(async () => {
-  service = await tinyService();
+  service = await tinyService({ heartbeatSeconds: 0.1 });
   const container = service.cloud.endpoints.get(core);
   proxy = createServer(async (request, response) => {
     calls.push(Date.now());
     const body: Buffer[] = [];
     for await (const chunk of request) body.push(chunk);
+    await sleep(pause);
     if (isBroken) {
       response.writeHead(500).end('broken');
       return;
@@ -70,5 +73,22 @@ describe('no model is asked later than a second after', () => {
     await sleep(4000);
     expect(Math.max(...calls) - answered).toBeLessThan(1000);
     isBroken = false;
+  });
+});
+
+describe('a stream that has nothing to tell', () => {
+  it('says now and then that it is there, so that no gateway thinks it idle', async () => {
+    pause = 350;
+    const body = { ...short, max_tokens: 5, stream: true, slingshot: { steps: 2 } };
+    const streamed = await (await service.call('/v1/completions', { body })).text();
+    const { body: made } = await service.json('/v1/generations', { body: { ...short, max_tokens: 5 } });
+    const events = await (await service.call(`/v1/generations/${made.id}/events`)).text();
+    pause = 0;
+    for (const told of [streamed, events]) {
+      const [before] = told.split('data: ');
+      expect(before).toMatch(/^: connected\n\n(: waiting\n\n){3,}/);
+    }
+    expect(streamed).toMatch(/\ndata: \[DONE\]\n\n$/);
+    expect(events).toContain('\nevent: done\n');
   });
 });

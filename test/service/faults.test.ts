@@ -1,7 +1,5 @@
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { follow } from '../../functions/api/follow.ts';
-import { comment } from '../../functions/api/sse.ts';
 import { defaultTiers } from '../../functions/contracts/tiers.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
 import { tenantClients } from '../../functions/shared/tenant-clients.ts';
@@ -32,15 +30,15 @@ afterEach(() => {
   bucket.fault = undefined;
 });
 
-async function completion(): Promise<string> {
-  const { status, body } = await service.json('/v1/completions', { body: short });
+async function completion(headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { status, body } = await service.json('/v1/completions', { body: short, headers });
   expect([status, body.detail]).toEqual([200, undefined]);
   return body.choices[0].text;
 }
 
 describe('nothing is lost, and callers are told to try again,', () => {
-  const unavailable = async () => {
-    const { status, headers, body } = await service.json('/v1/completions', { body: short });
+  const unavailable = async (sent: Readonly<Record<string, string>> = {}) => {
+    const { status, headers, body } = await service.json('/v1/completions', { body: short, headers: sent });
     expect([status, body.error.code, headers.get('x-should-retry')]).toEqual([503, 'store_unavailable', 'true']);
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
   };
@@ -57,10 +55,10 @@ describe('nothing is lost, and callers are told to try again,', () => {
     ['has no room on its disk', 500, 'InternalError'],
   ])('while the bucket %s', async (_, status, code) => {
     bucket.fault = (response) => bucketError(response, status, code);
-    await unavailable();
+    await unavailable({ 'idempotency-key': code });
     bucket.fault = undefined;
-    // Its place was given back.
-    expect(await completion()).toBe(text);
+    // Its place was given back, and nothing is known of it by its key.
+    expect(await completion({ 'idempotency-key': code })).toBe(text);
   });
 
   it('where a generation’s record could not be written, though its place was taken', async () => {
@@ -124,16 +122,5 @@ describe('a request that comes byte by byte', () => {
     const drip = setInterval(() => socket.write(' '), 50);
     expect(await promise).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"request_timeout"/);
     clearInterval(drip);
-  });
-});
-
-describe('a stream that has nothing to tell', () => {
-  it('says so now and then, so that no gateway thinks it idle', async () => {
-    const nothing = { tenant: 'acme', id: 'gen_of_nobody', attached: false };
-    const events = withEnvironment(service.cloud.environment, () => follow(nothing, 20));
-    const told = await withEnvironment(service.cloud.environment, () => events.next());
-    expect(told).toEqual({ done: false, value: undefined });
-    await withEnvironment(service.cloud.environment, () => events.return(undefined));
-    expect(comment('waiting')).toBe(': waiting\n\n');
   });
 });

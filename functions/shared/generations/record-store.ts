@@ -9,6 +9,11 @@ export function createRecord(tenant: string, record: GenerationRecord): Promise<
   return TenantTable.of(tenant).create(generationKey(record.id), record);
 }
 
+/** Takes a record away of which nothing was begun. */
+export function forgetRecord(tenant: string, id: string): Promise<void> {
+  return TenantTable.of(tenant).delete(generationKey(id));
+}
+
 /** @returns undefined for one that is another tenant's, never was, or is forgotten */
 export function getRecord(tenant: string, id: string): Promise<GenerationRecord | undefined> {
   return TenantTable.of(tenant).get<GenerationRecord>(generationKey(id));

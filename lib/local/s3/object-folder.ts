@@ -25,8 +25,15 @@ export interface Draft {
   readonly crc32: string;
 }
 
+/** What is known of an object that is there, with its first bytes: most have no others. */
+export interface KnownObject extends ObjectHead {
+  readonly size: number;
+  readonly beginning: Uint8Array;
+}
+
 /** The file's first part is its head as JSON, with its length before it. */
 const headBytes = 4096;
+const readAtOnce = 16_384;
 const unfinished = '.unfinished';
 const longestName = 200;
 
@@ -109,29 +116,31 @@ export class ObjectFolder {
     const path = this.#pathOf(at);
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#makeFolders(dirname(path));
+        // Mostly its folder is there, where its neighbours are.
+        if (attempt > 0) await this.#makeFolders(dirname(path));
         if (!onlyNew) await rename(draft.path, path);
         else await link(draft.path, path).then(() => unlink(draft.path));
         return true;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (onlyNew && code === 'EEXIST') return false;
-        // Somebody who removed the last object beside it removed its folder.
+        // There was none yet; or somebody who removed the last object beside it removed its folder.
         if (code !== 'ENOENT' || attempt === 10) throw error;
       }
     }
   }
 
-  async head(at: ObjectPlace): Promise<(ObjectHead & { readonly size: number }) | undefined> {
+  async head(at: ObjectPlace): Promise<KnownObject | undefined> {
     const file = await open(this.#pathOf(at), 'r').catch(missing);
     if (!file) return undefined;
     try {
-      const [{ size }, { buffer }] = await Promise.all([
+      const [{ size }, { buffer, bytesRead }] = await Promise.all([
         file.stat(),
-        file.read(Buffer.alloc(headBytes), 0, headBytes, 0),
+        file.read(Buffer.alloc(readAtOnce), 0, readAtOnce, 0),
       ]);
       const head = JSON.parse(buffer.subarray(4, 4 + buffer.readUInt32LE()).toString());
-      return { ...head, size: Math.max(0, size - headBytes) };
+      const beginning = buffer.subarray(headBytes, Math.max(headBytes, bytesRead));
+      return { ...head, size: Math.max(0, size - headBytes), beginning };
     } finally {
       await file.close();
     }

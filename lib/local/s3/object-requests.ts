@@ -25,7 +25,8 @@ export async function getObject({ store, request, response, at }: S3Request): Pr
     'content-length': Math.max(0, end - start + 1),
     ...(range ? { 'content-range': `bytes ${start}-${end}/${head.size}` } : {}),
   });
-  if (request.method === 'HEAD' || head.size === 0) response.end();
+  if (request.method === 'HEAD') response.end();
+  else if (end < head.beginning.length) response.end(head.beginning.subarray(start, end + 1));
   else await pipeline(store.read(at, { start, end }), response);
 }
 
@@ -68,11 +69,11 @@ export async function keep(
   try {
     if (await store.keep(draft, at, head, onlyNew)) return onCreated(at);
   } catch (error) {
+    await store.discard(draft);
     if (error instanceof RangeError) throw new Refused('MetadataTooLarge', error.message, 400);
     throw error;
-  } finally {
-    await store.discard(draft);
   }
+  await store.discard(draft);
   throw new Refused('PreconditionFailed', 'At least one of the preconditions you specified did not hold.', 412);
 }
 
