@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundleRows } from './bundles.ts';
 import { fairnessRows } from './fairness.ts';
 import { fleetRows } from './fleet.ts';
 import { generationRows } from './generation.ts';
@@ -27,6 +28,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   lanes: laneRows,
   fairness: fairnessRows,
   fleet: fleetRows,
+  bundles: bundleRows,
   'service-tiny': tinyServiceRows,
   service: () => serviceRows(options.models),
   ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),

@@ -62,7 +62,9 @@ export const builtArtefacts: Artefacts = {
           outputType: BundlingOutput.ARCHIVED,
           local: {
             tryBundle(outputDirectory) {
-              const options = { cwd: all.root, gzip: true, portable: true, sync: true, mtime: new Date(0) } as const;
+              // Weights hardly get smaller, and would take seconds.
+              const gzip = { level: 0 };
+              const options = { cwd: all.root, gzip, portable: true, sync: true, mtime: new Date(0) } as const;
               create({ ...options, file: join(outputDirectory, 'model.tar.gz') }, [...all.files]);
               return true;
             },

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
@@ -35,7 +35,7 @@ export interface BatchFunctionsProps {
   readonly tokenizerOf: ServedFiles;
 }
 
-export type BatchFunctions = Readonly<Record<'batchFile' | 'batchChunk', NodejsFunction>>;
+export type BatchFunctions = Readonly<Record<'batchFile' | 'batchChunk', Lambda>>;
 
 /** The functions that the Batch state machine calls. */
 export function batchFunctions(scope: Construct, props: BatchFunctionsProps): BatchFunctions {
@@ -102,7 +102,7 @@ export function batchEvents(scope: Construct, { budget, bucket, tenancy, machine
     ...{ enforceSSL: true, encryption: QueueEncryption.SQS_MANAGED, retentionPeriod: Duration.days(14) },
   });
   acknowledge(deadLetterQueue, { SQS3: 'It is a dead-letter queue itself.' });
-  const target = (called: NodejsFunction) => new LambdaFunction(called, { ...delivery, deadLetterQueue });
+  const target = (called: Lambda) => new LambdaFunction(called, { ...delivery, deadLetterQueue });
   new Rule(scope, 'BatchDropped', {
     description: 'A file of rows in the folder of a tenant',
     eventPattern: {

@@ -1,6 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
@@ -31,10 +31,7 @@ export interface FunctionsProps {
 }
 
 export type Functions = Readonly<
-  Record<
-    'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'commitBlock' | 'finish' | 'settleBlock',
-    NodejsFunction
-  >
+  Record<'invokeModel' | 'reduce' | 'denoiseVisit' | 'prepare' | 'commitBlock' | 'finish' | 'settleBlock', Lambda>
 >;
 
 /** What functions keep in the bucket that belongs to no tenant; a tenant's takes a session for it. */

@@ -1,17 +1,14 @@
-import { dirname, join, posix } from 'node:path';
+import { posix } from 'node:path';
 import { type CfnResource, type Duration, type Size, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Function as Lambda, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
 import { acknowledge } from './acknowledge.ts';
-import { bundling, notBundled } from './bundling.ts';
+import { functionCode } from './function-code.ts';
 import { functionFolder } from './function-folder.ts';
 import { logs } from './logs.ts';
 import { serviceRole } from './service-role.ts';
-
-const root = join(import.meta.dirname, '..', '..');
 
 export interface LambdaFunctionProps {
   /** Its folder under functions/. */
@@ -26,7 +23,7 @@ export interface LambdaFunctionProps {
 }
 
 /** One folder of functions/ as a Lambda with a role of its own. */
-export function lambdaFunction(scope: Construct, id: string, props: LambdaFunctionProps): NodejsFunction {
+export function lambdaFunction(scope: Construct, id: string, props: LambdaFunctionProps): Lambda {
   const { folder, timeout, tokenizerOf } = props;
   const logGroup = logs(scope, `${id}Logs`);
   const role = serviceRole(scope, `${id}Role`, 'lambda.amazonaws.com', [
@@ -36,10 +33,9 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
   acknowledge(role, {
     'IAM5[Resource::*]': 'X-Ray has no resources to restrict xray:PutTraceSegments and PutTelemetryRecords to.',
   });
-  const made = new NodejsFunction(scope, id, {
-    entry: join(root, 'functions', folder, 'handler.ts'),
-    depsLockFilePath: join(root, 'package-lock.json'),
-    projectRoot: root,
+  const made = new Lambda(scope, id, {
+    code: functionCode(folder, tokenizerOf),
+    handler: 'index.handler',
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.X86_64,
     memorySize: 1769, // one whole virtual CPU
@@ -54,29 +50,7 @@ export function lambdaFunction(scope: Construct, id: string, props: LambdaFuncti
       POWERTOOLS_METRICS_NAMESPACE: Stack.of(scope).stackName,
       ...(tokenizerOf ? { SLINGSHOT_MODEL_DIRECTORY: posix.join('/var/task/model', tokenizerOf.model) } : {}),
     },
-    bundling: {
-      ...bundling,
-      externalModules: notBundled(folder),
-      ...(tokenizerOf ? { commandHooks: copyTokenizer(tokenizerOf) } : {}),
-    },
   });
   (made.node.defaultChild as CfnResource).addMetadata(functionFolder, folder);
   return made;
-}
-
-/** The tokenizer's native module for Lambda's platform only: the npm package carries it for thirteen. */
-function copyTokenizer({ root: models, files: wanted }: ServedFiles) {
-  const files = ['package.json', 'index.js', 'tokenizers.linux-x64-gnu.node'];
-  return {
-    beforeBundling: () => [],
-    beforeInstall: () => [],
-    afterBundling: (_input: string, output: string) => [
-      `mkdir -p "${output}/node_modules/tokenizers" "${output}/model"`,
-      ...files.map((file) => `cp "${root}/node_modules/tokenizers/${file}" "${output}/node_modules/tokenizers/"`),
-      ...wanted.flatMap((file) => [
-        `mkdir -p "${join(output, 'model', dirname(file))}"`,
-        `cp "${join(models, file)}" "${join(output, 'model', file)}"`,
-      ]),
-    ],
-  };
 }

@@ -1,6 +1,6 @@
 import { Size, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { ServedFiles } from '../../models/checkpoint/served-model.ts';
@@ -25,7 +25,7 @@ export interface ModelFunctionsProps {
   readonly tokenizerOf: ServedFiles;
 }
 
-export type ModelFunctions = Readonly<Record<'validateModel' | 'publishModel', NodejsFunction>>;
+export type ModelFunctions = Readonly<Record<'validateModel' | 'publishModel', Lambda>>;
 
 /** What a model that was sent takes on the disk: the archive, its files, and the archive that is made of them. */
 const diskMebibytes = 4096;

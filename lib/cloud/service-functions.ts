@@ -2,7 +2,7 @@ import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
@@ -40,7 +40,7 @@ export interface ServiceFunctionsProps {
   readonly tokenizerOf: ServedFiles;
 }
 
-export type ServiceFunctions = Readonly<Record<'api' | 'stream' | 'operate', NodejsFunction>>;
+export type ServiceFunctions = Readonly<Record<'api' | 'stream' | 'operate', Lambda>>;
 
 /** How an execution ends that has not put its own end down. */
 const untoldEnds = ['FAILED', 'TIMED_OUT', 'ABORTED'];
