@@ -34,6 +34,26 @@ export function apiActs({ foreign, own }: ApiWorld): fc.Arbitrary<ApiAct> {
     about('upload, GET', foreign.upload, 'upl_', (id) => ({ path: `/v1/uploads/${id}` })),
     about('a context of an upload', foreign.upload, 'upl_', (upload) => ({ path: '/v1/contexts', body: { upload } })),
   ];
+  const files = ['GET', 'DELETE', 'content'].map((what) =>
+    about(`file, ${what}`, foreign.file, 'file-', (id) =>
+      what === 'content' ? { path: `/v1/files/${id}/content` } : { path: `/v1/files/${id}`, method: what },
+    ),
+  );
+  const batches = [
+    about('batch, GET', foreign.batch, 'batch_', (id) => ({ path: `/v1/batches/${id}` })),
+    ...['cancel', 'resume'].map((act) =>
+      about(`batch, ${act}`, foreign.batch, 'batch_', (id) => ({ path: `/v1/batches/${id}/${act}`, body: {} })),
+    ),
+    about('a batch of a file', foreign.file, 'file-', (file) => ({
+      path: '/v1/batches',
+      body: { input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
+    })),
+  ];
+  const registered = [
+    about('model, GET', foreign.model, 'mdl-', (id) => ({ path: `/v1/models/${id}` })),
+    about('a model of an upload', foreign.upload, 'upl_', (upload) => ({ path: '/v1/models', body: { upload } })),
+  ];
+  const keys = about('key, DELETE', foreign.keyId, '', (id) => ({ path: `/v1/keys/${id}`, method: 'DELETE' }));
   const used = ['/v1/generations', '/v1/completions'].map((path) =>
     about(`${path} with a context`, foreign.context, 'ctx_', (context) => ({
       path,
@@ -46,7 +66,7 @@ export function apiActs({ foreign, own }: ApiWorld): fc.Arbitrary<ApiAct> {
       ask: (tenant) => ({ key, path: '/v1/completions', body: { ...short, model: `core+${tenant}` } }),
     }),
   );
-  return fc.oneof(...generations, ...contexts, ...uploads, ...used, models);
+  return fc.oneof(...generations, ...contexts, ...uploads, ...files, ...batches, ...registered, keys, ...used, models);
 }
 
 /** An answer without what is another's in every answer, and with the id that was asked for by one name. */

@@ -6,7 +6,7 @@ import { makeApiWorld } from './api-world.ts';
  * Random calls of the API with a tenant's key, about another's things and about what there never was: the answers must
  * be the same. It prints how long both took. `npm run isolation` runs it after the SDK's calls.
  */
-const tries = Number(process.argv[2] ?? 2_000);
+const tries = Number(process.argv[2] ?? 10_000);
 const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
 process.stdout.write(`${tries} pairs of API calls, seed ${seed}\n`);
 

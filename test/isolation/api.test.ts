@@ -42,9 +42,10 @@ describe("with a tenant's key", () => {
 
   it('lists show what is its own', async () => {
     const { service, own, foreign } = world;
-    for (const path of ['/v1/contexts', '/v1/usage', '/v1/models']) {
-      const text = await (await service.call(path)).text();
-      for (const word of [foreign.context, foreign.generation, 'victim', secret])
+    for (const path of ['contexts', 'usage', 'models', 'files', 'batches', 'keys'].map((list) => `/v1/${list}`)) {
+      const text = await (await service.call(path, { key: own.key })).text();
+      const { context, generation, file, batch, keyId } = foreign;
+      for (const word of [context, generation, file, batch, keyId, 'victim', secret])
         expect(text, path).not.toContain(word);
     }
     expect(await (await service.call('/v1/contexts')).text()).toContain(own.context);
