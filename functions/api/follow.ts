@@ -1,8 +1,8 @@
 import { type GenerationRecord, lastSequence } from '../contracts/generation-record.ts';
 import { ApiError } from '../contracts/problem.ts';
 import { setting } from '../shared/environment.ts';
-import { Announcements, areAnnounced } from '../shared/generations/announcements.ts';
-import { eventsAfter, type Numbered } from '../shared/generations/event-store.ts';
+import { Announcements, areAnnounced, type Numbered } from '../shared/generations/announcements.ts';
+import { eventsAfter } from '../shared/generations/event-store.ts';
 import { getRecord, renewReader } from '../shared/generations/record-store.ts';
 import type { Reader } from './http.ts';
 
@@ -74,11 +74,14 @@ export async function* follow(followed: Followed): AsyncGenerator<Numbered | und
   let told = Date.now();
   let asked = told;
   let wait = firstWait();
+  let isHeard = news.fromTheBeginning;
   try {
-    await untilExpected(followed, news);
+    if (!isHeard) await untilExpected(followed, news);
     for (;;) {
-      const events = await eventsAfter(tenant, id, last);
+      const events = isHeard ? news.take() : await eventsAfter(tenant, id, last);
       for (const numbered of events) {
+        // A step that was run again, or was found before it was heard of.
+        if (numbered.sequence <= last) continue;
         yield numbered;
         last = numbered.sequence;
         if (numbered.event.kind === 'end') return;
@@ -98,7 +101,9 @@ export async function* follow(followed: Followed): AsyncGenerator<Numbered | und
         if (status !== 'running') yield { sequence: lastSequence, event: { kind: 'end', status } };
         if (status !== 'running') return;
       }
-      await news.wait(Math.min(wait, Math.max(1, told + heartbeat - Date.now())));
+      // What was put down since the table was last looked into is heard of. That none of it is missed, in spite of
+      // whatever went wrong there, is seen to by looking again after a while.
+      isHeard = await news.wait(Math.min(wait, Math.max(1, told + heartbeat - Date.now())));
       wait = nextWait(wait);
       await renew();
     }

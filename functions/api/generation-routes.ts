@@ -3,7 +3,7 @@ import { type GenerationRecord, lastSequence } from '../contracts/generation-rec
 import { ApiError, problemOf } from '../contracts/problem.ts';
 import { longestWait } from '../contracts/routes.ts';
 import { loadDeployment } from '../prepare/load-deployment.ts';
-import type { Numbered } from '../shared/generations/event-store.ts';
+import type { Numbered } from '../shared/generations/announcements.ts';
 import { getRecord } from '../shared/generations/record-store.ts';
 import { endError } from './api-errors.ts';
 import { generationAsked } from './asked-of.ts';

@@ -1,6 +1,6 @@
 import type { CommittedLane, GenerationRecord } from '../contracts/generation-record.ts';
 import { problemOf } from '../contracts/problem.ts';
-import type { Numbered } from '../shared/generations/event-store.ts';
+import type { Numbered } from '../shared/generations/announcements.ts';
 import { logger } from '../shared/lambda.ts';
 import { logProblem } from '../shared/log-failure.ts';
 import { apiErrorOf, endError } from './api-errors.ts';

@@ -10,6 +10,7 @@ import type { Prepared } from '../prepare/prepare.ts';
 import { admit, release } from '../shared/admission.ts';
 import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
+import { keepForFollower } from '../shared/generations/announcements.ts';
 import { endGeneration } from '../shared/generations/end-generation.ts';
 import { createRecord, forgetRecord, getRecord, readerMilliseconds } from '../shared/generations/record-store.ts';
 import { logger } from '../shared/lambda.ts';
@@ -58,7 +59,8 @@ export async function submit(submission: Submission): Promise<Submitted> {
   if (known) return { record: known, headers: {} };
   // Only then is anything stored: of a tenant that was deleted a moment ago nothing must be left.
   const { headers } = await takePlace(caller, prepared, id);
-  const made = await orGiveBack(caller.tenant, id, () => putDown(submission, prepared, id, request));
+  const { made, isNew } = await orGiveBack(caller.tenant, id, () => putDown(submission, prepared, id, request));
+  if (isNew && submission.attached) keepForFollower(id);
   if (made.status === 'running') await start({ tenant: caller.tenant, generation: id, request: made.request });
   return { record: made, headers };
 }
@@ -66,14 +68,14 @@ export async function submit(submission: Submission): Promise<Submitted> {
 /**
  * Stores a request and its generation's record, side by side: of a record without its request nothing is left.
  *
- * @returns the record, or that of another request under the same idempotency key
+ * @returns the record, and whether it is new, or that of another request under the same idempotency key
  */
 async function putDown(
   submission: Submission,
   prepared: Prepared,
   id: string,
   request: ServiceRequest,
-): Promise<GenerationRecord> {
+): Promise<{ readonly made: GenerationRecord; readonly isNew: boolean }> {
   const { tenant } = submission.caller;
   const { stored, store } = storableRequest(tenant, request);
   const made = recordOf(submission, prepared, id, stored);
@@ -83,7 +85,7 @@ async function putDown(
     if (creating.value) await forgetRecord(tenant, id);
     throw storing.reason;
   }
-  return creating.value ? made : ((await getRecord(tenant, id)) ?? made);
+  return { made: creating.value ? made : ((await getRecord(tenant, id)) ?? made), isNew: creating.value };
 }
 
 function recordOf(

@@ -1,7 +1,7 @@
 import type { PositionDetail } from '../../models/ssd2/step-detail.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import type { StepMessage } from '../contracts/generation.ts';
-import type { Numbered } from '../shared/generations/event-store.ts';
+import type { Numbered } from '../shared/generations/announcements.ts';
 
 /** A committed token with what the block's last merged logits said of it. */
 export interface ToldToken {

@@ -7,6 +7,7 @@ import { connections } from '../../functions/shared/connections.ts';
 import { storeContextText } from '../../functions/shared/context-store.ts';
 import { withEnvironment } from '../../functions/shared/environment.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
+import { shareAnnouncements } from '../../functions/shared/generations/announcements.ts';
 import { type ReportSink, replaceReportSink } from '../../functions/shared/report-store.ts';
 import { endpointName } from '../../models/ssd2/routing.ts';
 import type { Administration } from '../administration/administration.ts';
@@ -223,6 +224,8 @@ export class LocalCloud {
         if (!announcedEnds.get(stateMachineArn)?.includes(status)) return;
         await delivered(endGeneration, { detail: { executionArn } });
       });
+    shareAnnouncements(true);
+    resources.stopWith(async () => shareAnnouncements(false));
     if (options.onStep) replaceReportSink(inOrder(options.onStep));
     let client: SFNClient | undefined;
     for (const [resource, act] of components.tasks()) handlers.set(resource, act);

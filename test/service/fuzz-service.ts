@@ -48,9 +48,9 @@ export async function fuzzService(
     while (next < requests.length && failures.length < 10) {
       const request = requests[next++];
       try {
-        const status = await send(url, request);
+        const { status, text } = await send(url, request);
         statuses[status] = (statuses[status] ?? 0) + 1;
-        if (status >= 500) failures.push(`${status} to ${describe(request)}`);
+        if (status >= 500) failures.push(`${status} ${text.slice(0, 500)} to ${describe(request)}`);
       } catch (error) {
         failures.push(`${(error as Error).message} to ${describe(request)}`);
       }
@@ -60,13 +60,12 @@ export async function fuzzService(
   return { statuses, failures };
 }
 
-async function send(url: string, { method, path, headers, body }: Fuzzed): Promise<number> {
+async function send(url: string, { method, path, headers, body }: Fuzzed): Promise<{ status: number; text: string }> {
   const signal = AbortSignal.timeout(longestMilliseconds);
   const init = { method, headers, signal, ...(body === undefined ? {} : { body: Buffer.from(body) }) };
   // An answer to HEAD has no body to hold to anything.
   const response = await (method === 'HEAD' ? fetch : checkedFetch)(url + path, init);
-  await response.arrayBuffer();
-  return response.status;
+  return { status: response.status, text: await response.text() };
 }
 
 function describe({ method, path, headers, body }: Fuzzed): string {

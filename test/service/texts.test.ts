@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shareAnnouncements } from '../../functions/shared/generations/announcements.ts';
 import type { DirectEngine } from '../../lib/direct-engine.ts';
 import { messagesOf, serviceAndLoop, short, type TinyService } from '../support/service.ts';
 
@@ -91,6 +92,21 @@ describe('the texts of the API', () => {
 });
 
 describe('a stream', () => {
+  it('is the same where its events are found in the table alone, as in the cloud', async () => {
+    const body = { ...short, stream: true, diffusing: true };
+    const told = async () => {
+      const messages = await messagesOf(await service.call('/v1/completions', { body }));
+      const chunks = messages.slice(0, -1).map(({ data }) => JSON.parse(data));
+      return chunks.map(({ choices, slingshot }) => [choices, slingshot?.sequence, slingshot?.draft]);
+    };
+    const heard = await told();
+    shareAnnouncements(false);
+    const found = await told();
+    shareAnnouncements(true);
+    expect(found).toEqual(heard);
+    expect(heard.length).toBeGreaterThan(12);
+  });
+
   it('has drafts only when they are asked for, in chunks that add no text', async () => {
     const body = { ...short, stream: true, stream_options: { include_usage: true } };
     const types = async (more: object) => {

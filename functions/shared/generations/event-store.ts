@@ -10,7 +10,7 @@ import {
 } from '../../contracts/generation-record.ts';
 import { expiryAttribute } from '../table/partition.ts';
 import { TenantTable } from '../table/tenant-table.ts';
-import { announceEvent } from './announcements.ts';
+import { announceEvent, type Numbered } from './announcements.ts';
 
 /** Events are for those who watch, and for those who come back to it within a day. */
 const keptSeconds = 86_400;
@@ -49,8 +49,11 @@ export async function putStepEvents(
     bytes += size;
   }
   items.push([first, part]);
-  // As text: the table's own form of a number in a list takes several times the room.
-  await Promise.all(items.map(([sequence, own]) => putEvent(tenant, id, sequence, { kind: 'steps', reports: own })));
+  await putEvents(
+    tenant,
+    id,
+    items.map(([sequence, own]) => ({ sequence, event: { kind: 'steps', reports: own } })),
+  );
 }
 
 export function putCommitEvent(
@@ -61,7 +64,7 @@ export function putCommitEvent(
   lanes: readonly CommittedLane[],
 ): Promise<void> {
   const sequence = sequenceNumber(decoding, { block, step: 'commit' });
-  return putEvent(tenant, id, sequence, { kind: 'commit', block, lanes });
+  return putEvents(tenant, id, [{ sequence, event: { kind: 'commit', block, lanes } }]);
 }
 
 export function putEndEvent(
@@ -69,22 +72,18 @@ export function putEndEvent(
   id: string,
   status: Extract<GenerationEvent, { kind: 'end' }>['status'],
 ): Promise<void> {
-  return putEvent(tenant, id, lastSequence, { kind: 'end', status });
+  return putEvents(tenant, id, [{ sequence: lastSequence, event: { kind: 'end', status } }]);
 }
 
-async function putEvent(tenant: string, id: string, sequence: number, event: GenerationEvent): Promise<void> {
+/** Once all are there, they are announced in their order. */
+async function putEvents(tenant: string, id: string, events: readonly Numbered[]): Promise<void> {
+  const table = TenantTable.of(tenant);
   const expires = Math.floor(Date.now() / 1000) + keptSeconds;
-  await TenantTable.of(tenant).put(eventKey(id, sequence), {
-    event: JSON.stringify(event),
-    [expiryAttribute]: expires,
-  });
-  announceEvent(id);
-}
-
-/** An event with the number of the first thing that it tells. */
-export interface Numbered {
-  readonly sequence: number;
-  readonly event: GenerationEvent;
+  // As text: the table's own form of a number in a list takes several times the room.
+  const put = ({ sequence, event }: Numbered) =>
+    table.put(eventKey(id, sequence), { event: JSON.stringify(event), [expiryAttribute]: expires });
+  await Promise.all(events.map(put));
+  for (const numbered of events) announceEvent(id, numbered);
 }
 
 /** Events whose number is above `after`, in order. */

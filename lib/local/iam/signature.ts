@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** A request as it came in. */
 export interface SignedRequest {
@@ -123,14 +123,14 @@ export function sign(secret: string, scope: string, text: string): string {
 }
 
 /** Each client signs all that it sends in a day with one key, which takes four times as long to make as to use. */
-const signingKeys = new Map<string, Buffer>();
+const signingKeys = new Map<string, KeyObject>();
 const keptKeys = 1000;
 
-function signingKey(secret: string, scope: string): Buffer {
+function signingKey(secret: string, scope: string): KeyObject {
   const name = `${secret}/${scope}`;
   const known = signingKeys.get(name);
   if (known) return known;
-  const made = scope.split('/').reduce(hmac, Buffer.from(`AWS4${secret}`) as Buffer);
+  const made = createSecretKey(scope.split('/').reduce(hmac, Buffer.from(`AWS4${secret}`)));
   if (signingKeys.size >= keptKeys) signingKeys.delete(signingKeys.keys().next().value as string);
   signingKeys.set(name, made);
   return made;
@@ -178,6 +178,6 @@ function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-function hmac(key: Buffer | string, text: string): Buffer {
+function hmac(key: Buffer | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
