@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { linesOf } from '../../../functions/assemble-batch/lines-of.ts';
 import { bucketOptions } from '../../../functions/shared/tenant-clients.ts';
 import { failure } from './map-state.ts';
 
@@ -26,7 +26,7 @@ export function bucketStore(): MapStore {
         .catch((error) => {
           throw failure('States.ItemReaderFailed', `s3://${bucket}/${key}: ${error.name}`);
         });
-      yield* createInterface({ input: Body as Readable, crlfDelay: Number.POSITIVE_INFINITY });
+      yield* linesOf(Body as Readable);
     },
     async put(bucket, key, body) {
       await s3().send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
