@@ -3,18 +3,15 @@ import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { committedText } from '../commit-block/committed-text.ts';
 import type { ChunkStep } from '../contracts/batch/states.ts';
 import type { StepState } from '../contracts/generation.ts';
-import { getBatch, whyOver } from '../shared/batches/batch-store.ts';
+import { wantedBatch } from '../shared/batches/batch-store.ts';
 import { getPlan } from '../shared/batches/chunk-store.ts';
-import { Cancelled } from '../shared/errors.ts';
 
 /**
  * Between two blocks of a chunk: ends lanes at the stop texts of their rows, and all of it where nobody wants the batch any
  * more.
  */
 export async function commitChunk({ tenant, batch, chunk, step }: ChunkStep, tokenizer: Tokenizer): Promise<StepState> {
-  const record = await getBatch(tenant, batch);
-  const over = record ? whyOver(record) : 'cancelled';
-  if (over) throw new Cancelled(`batch ${batch}: ${over}`);
+  await wantedBatch(tenant, batch);
   const { generation } = step;
   // A block that goes on in another execution has no text yet; nor have candidates.
   if (!chunk.stops || generation.step > 0 || generation.choice) return step;

@@ -37,7 +37,9 @@ const runSchema = z
 export type Run = z.infer<typeof runSchema>;
 const chunkRun = 'chunk_';
 /** The name of a run of a batch's rows. */
-export const chunkRunId = (execution: string) => `${chunkRun}${execution}`;
+export const chunkRunId = (batch: string, execution: string) => `${chunkRun}${batch}_${execution}`;
+/** The batch whose rows a run is of; undefined for any other run. */
+export const batchOfRun = ({ id }: Pick<Run, 'id'>) => /^chunk_(batch_[0-9a-f]+)_/.exec(id)?.[1];
 /** Whether nobody waits for a run's steps: a batch's rows give way to those that somebody waits for. */
 export const isBackground = ({ id }: Pick<Run, 'id'>) => id.startsWith(chunkRun);
 

@@ -1,11 +1,10 @@
 import { callsOf } from '../../models/ssd2/generation.ts';
 import type { ChunkDone, ChunkInput } from '../contracts/batch/states.ts';
 import { chunkRunId, contractVersion, emptyLedger, type State } from '../contracts/generation.ts';
-import { countChunk, getBatch, whyOver } from '../shared/batches/batch-store.ts';
+import { countChunk, wantedBatch } from '../shared/batches/batch-store.ts';
 import { findChunk, loadRows, putChunk, putPlan } from '../shared/batches/chunk-store.ts';
 import { storeContextTokens } from '../shared/context-store.ts';
 import { setting } from '../shared/environment.ts';
-import { Cancelled, InvalidRequest } from '../shared/errors.ts';
 import { planChunk } from './plan-chunk.ts';
 
 /** The state of a chunk's next group of lanes; or that there is nothing to run: the chunk is done, or no row of it can be. */
@@ -18,10 +17,7 @@ export async function prepareChunk({ tenant, batch, id, items, lanes, group }: C
     await countChunk(tenant, batch, chunk, found.head.counts);
     return { chunk, group: 0, more: false };
   }
-  const record = await getBatch(tenant, batch);
-  if (!record) throw new InvalidRequest(`batch ${batch}: there is none`);
-  const over = whyOver(record);
-  if (over) throw new Cancelled(`batch ${batch}: ${over}`);
+  const record = await wantedBatch(tenant, batch);
   const rows = await loadRows(place, items);
   const settings = { tenant, seed: record.seed, mostLanes: setting('SLINGSHOT_MOST_LANES') };
   const { plan, groups } = await planChunk(rows, settings);
@@ -40,7 +36,7 @@ export async function prepareChunk({ tenant, batch, id, items, lanes, group }: C
   };
   return {
     run: {
-      ...{ contract: contractVersion, id: chunkRunId(id), tenant, visit, stop: [] },
+      ...{ contract: contractVersion, id: chunkRunId(batch, id), tenant, visit, stop: [] },
       ...{ watched: false, detailed: false, recorded: false },
     },
     prompts,

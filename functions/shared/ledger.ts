@@ -1,22 +1,26 @@
-import type { Ledger, Run, StepMessage } from '../contracts/generation.ts';
+import { batchOfRun, type Ledger, type Run, type StepMessage } from '../contracts/generation.ts';
+import { wantedBatch } from './batches/batch-store.ts';
 import { Cancelled } from './errors.ts';
 import { isWanted } from './generations/record-store.ts';
 
-/** How long a cancelled generation may go on, in milliseconds: an unwatched step costs no call. */
+/** How long what was cancelled may go on, in milliseconds: an unwatched step costs no call. */
 const checkMilliseconds = 1000;
 
 /**
- * Reads a generation's record, where there is one and the last time is a while ago.
+ * Reads the record of a generation, or of the batch that a run is of, where there is one and the last time is a while ago.
  *
  * @throws Cancelled when nobody wants its text any more
  */
 export async function checkWanted<Checked extends Pick<Ledger, 'checkedAt'>>(
-  { recorded, tenant, id }: Run,
+  run: Run,
   ledger: Checked,
   now = Date.now(),
 ): Promise<Checked> {
-  if (!recorded || tenant === null || now - ledger.checkedAt < checkMilliseconds) return ledger;
-  if (!(await isWanted(tenant, id, now))) throw new Cancelled(`generation ${id} was cancelled`);
+  const { recorded, tenant, id } = run;
+  const batch = batchOfRun(run);
+  if (!(recorded || batch) || tenant === null || now - ledger.checkedAt < checkMilliseconds) return ledger;
+  if (batch) await wantedBatch(tenant, batch);
+  else if (!(await isWanted(tenant, id, now))) throw new Cancelled(`generation ${id} was cancelled`);
   return { ...ledger, checkedAt: now };
 }
 

@@ -74,6 +74,27 @@ describe('no model is asked later than a second after', () => {
     expect(Math.max(...calls) - answered).toBeLessThan(1000);
     isBroken = false;
   });
+
+  it('a batch was cancelled', async () => {
+    const { max_tokens, slingshot } = slow;
+    const rows = Array.from({ length: 20 }, (_, id) => JSON.stringify({ id, prompt: 'To', max_tokens, slingshot }));
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    form.set('file', new Blob([rows.join('\n')]), 'rows.jsonl');
+    const authorization = `Bearer ${service.keys.acme}`;
+    const sent = await fetch(`${service.url}/v1/files`, { method: 'POST', headers: { authorization }, body: form });
+    const { id: input_file_id } = (await sent.json()) as { id: string };
+    const asked = { input_file_id, endpoint: '/v1/completions', completion_window: '24h' };
+    const batch = await service.json('/v1/batches', { body: asked });
+    await calledFirst(3);
+    const path = `/v1/batches/${batch.body.id}`;
+    expect((await service.json(`${path}/cancel`, { method: 'POST' })).body.status).toBe('cancelling');
+    const cancelled = Date.now();
+    await sleep(2500);
+    // A second, and a step of all lanes; the block would take ten times as long.
+    expect(Math.max(...calls) - cancelled).toBeLessThan(2000);
+    await expect.poll(async () => (await service.json(path)).body.status, { timeout: 5_000 }).toBe('cancelled');
+  });
 });
 
 describe('a stream that has nothing to tell', () => {

@@ -6,6 +6,7 @@ import {
   countsPrefix,
   isEnded,
 } from '../../contracts/batch/record.ts';
+import { Cancelled } from '../errors.ts';
 import { expiryAttribute } from '../table/partition.ts';
 import { TenantTable } from '../table/tenant-table.ts';
 
@@ -87,6 +88,14 @@ export function whyOver(
 ): 'cancelled' | 'expired' | undefined {
   if (cancelRequested || status === 'cancelling' || isEnded(status)) return 'cancelled';
   return now >= 1000 * expiresAt ? 'expired' : undefined;
+}
+
+/** @throws Cancelled when a batch's rows are to be run no more */
+export async function wantedBatch(tenant: string, id: string): Promise<BatchRecord> {
+  const record = await getBatch(tenant, id);
+  const over = record ? whyOver(record) : 'forgotten';
+  if (!record || over) throw new Cancelled(`batch ${id}: ${over}`);
+  return record;
 }
 
 /** What the chunks that are done came to. */
