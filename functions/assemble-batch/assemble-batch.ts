@@ -23,19 +23,21 @@ export async function assembleBatch({ tenant, batch: id, run }: BatchInput): Pro
   }
   const over = whyOver(record);
   const from: BatchStatus[] = ['validating', 'in_progress', 'finalizing'];
-  if (!over) await moveBatch(tenant, id, { from, to: 'finalizing', run });
+  const finalizing = over ? undefined : await moveBatch(tenant, id, { from, to: 'finalizing', run });
   const assembled = await assembleFiles(tenant, record, { admitted: record.admitted ?? 0, over });
   const { totals, output, errors } = assembled;
   const outputFileId = await leave(tenant, record, { ...output, name: 'output' });
   const errorFileId = await leave(tenant, record, { ...errors, name: 'errors' });
   await settle(tenant, record, totals);
   const to = endOf(record.summary, totals, over);
-  const ended = await moveBatch(tenant, id, {
+  const times = { ...(finalizing ?? record).times, [to]: Math.floor(Date.now() / 1000) };
+  const manifest = manifestOf({ ...record, status: to, times }, assembled);
+  // Before anybody is told that it is there.
+  await putObject(tenant, manifestPath(tenant, id), `${JSON.stringify(manifest, null, 2)}\n`);
+  await moveBatch(tenant, id, {
     ...{ from: [...from, 'cancelling'], to, run },
     set: { totals, outputFileId, errorFileId },
   });
-  if (ended)
-    await putObject(tenant, manifestPath(tenant, id), `${JSON.stringify(manifestOf(ended, assembled), null, 2)}\n`);
   return { status: to };
 }
 

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { batchKey } from '../../functions/contracts/batch/record.ts';
+import { tenantPartition } from '../../lib/administration/administration.ts';
 import { type TinyService, tinyService } from '../support/service.ts';
 
 let service: TinyService;
@@ -141,28 +144,52 @@ describe('a batch', () => {
     expect(batch.output_file_id).toBeNull();
   });
 
-  test('is cancelled between blocks, keeps what is done, and goes on when it is resumed', async () => {
-    // Long enough that some is left when the first chunk is done.
-    const long = { slingshot: { steps: 20 }, max_tokens: 15 };
-    const rows = text(Array.from({ length: 80 }, (_, i) => plain(`row-${i}`, long)));
-    const { id } = await start(rows);
+  const cancel = (id: string) => client.batches.cancel(id);
+  const letExpire = (id: string) =>
+    tenantPartition(service.administration, 'acme').update(batchKey(id), 'SET expiresAt = :now', {
+      values: { ':now': Math.floor(Date.now() / 1000) },
+    });
+
+  test.each([
+    ['cancelled', cancel],
+    ['expired', letExpire],
+  ] as const)('that is %s keeps what is done, and goes on when it is resumed', async (status, end) => {
+    const long = { slingshot: { steps: 30 }, max_tokens: 15 };
+    const ids = Array.from({ length: 32 }, (_, i) => `row-${i}`);
+    // The first chunk is done long before the other.
+    const { id } = await start(text(ids.map((row, i) => plain(row, i < 16 ? {} : long))));
     while (((await client.batches.retrieve(id)).request_counts?.completed ?? 0) === 0) await sleep(20);
-    await client.batches.cancel(id);
+    await end(id);
     const batch = await ended(id);
-    expect(batch.status).toBe('cancelled');
-    const { completed = 0, failed = 0 } = batch.request_counts ?? {};
-    expect(completed).toBeGreaterThan(0);
-    expect(failed).toBe(80 - completed);
-    expect((await linesOf(batch.error_file_id))[0].error.code).toBe('batch_cancelled');
+    expect(batch).toMatchObject({ status, request_counts: { completed: 16, failed: 16 } });
+    expect((await linesOf(batch.error_file_id))[0].error.code).toBe(`batch_${status}`);
     const resumed = await resume(id);
-    expect(resumed).toMatchObject({ status: 'completed', request_counts: { total: 80, completed: 80, failed: 0 } });
-    expect((await linesOf(resumed.output_file_id)).map((line) => line.id)).toEqual(
-      Array.from({ length: 80 }, (_, i) => `row-${i}`),
-    );
+    expect(resumed).toMatchObject({ status: 'completed', request_counts: { total: 32, completed: 32, failed: 0 } });
+    expect((await linesOf(resumed.output_file_id)).map((line) => line.id)).toEqual(ids);
+  });
+
+  test('leaves a manifest of what there is, and of who made it', async () => {
+    const rows = `${text([plain('a'), '{'])}\n`;
+    const { id, output_file_id: output, error_file_id: errors } = await run(rows);
+    const { environment, operator } = service.cloud;
+    const s3 = new S3Client({ credentials: operator, forcePathStyle: true });
+    const place = { Bucket: environment.SLINGSHOT_BUCKET, Key: `tenants/acme/batches/out/${id}/manifest.json` };
+    const { Body } = await s3.send(new GetObjectCommand(place));
+    const manifest = JSON.parse((await Body?.transformToString()) ?? '');
+    const digestOf = (bytes: string) => createHash('sha256').update(bytes).digest('hex');
+    const content = async (file: string | null | undefined) => (await client.files.content(file ?? '')).text();
+    const [{ tokens, steps }] = await linesOf(output);
+    expect(manifest).toMatchObject({
+      ...{ batch: id, status: 'completed', runs: 1, input: { sha256: digestOf(rows), bytes: rows.length } },
+      ...{ rows: { total: 2, completed: 1, failed: 0, refused: 1 }, usage: { completion_tokens: tokens, steps } },
+      models: { core: { steps, versions: [expect.stringMatching(/^[0-9a-f]{16}$/)] } },
+      output: { lines: 1, sha256: digestOf(await content(output)) },
+      errors: { lines: 1, sha256: digestOf(await content(errors)) },
+    });
   });
 
   test('ends with its execution, however that ends', async () => {
-    const { id } = await start(text([plain('a', { slingshot: { steps: 200 }, max_tokens: 20 })]));
+    const { id } = await start(text([plain('a', { slingshot: { steps: 40 }, max_tokens: 20 })]));
     const step = new SFNClient({ disableHostPrefix: true });
     const machine = service.cloud.environment.SLINGSHOT_BATCH_ARN;
     await step.send(
