@@ -91,11 +91,10 @@ export function batchEvents(scope: Construct, { budget, bucket, tenancy, machine
       SLINGSHOT_TABLE: tenancy.table.tableName,
       SLINGSHOT_BATCH_ARN: machine.stateMachineArn,
     };
-    const made = lambdaFunction(scope, id, { folder, timeout: budget.compute, environment, statements: [] });
-    if (!made.role) return made;
-    // Beside the role: see service-functions.ts.
-    for (const statement of [...statements, ...mayUseKey(scope)]) made.role.addToPrincipalPolicy(statement);
-    return made;
+    return lambdaFunction(scope, id, {
+      ...{ folder, timeout: budget.compute, environment },
+      statements: [...statements, ...mayUseKey(scope)],
+    });
   };
   const of = (actions: string[], resources: string[]) => new PolicyStatement({ actions, resources });
   const deadLetterQueue = new Queue(scope, 'UndeliveredBatchEvents', {

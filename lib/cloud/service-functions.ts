@@ -94,18 +94,12 @@ export function serviceFunctions(scope: Construct, props: ServiceFunctionsProps)
   };
   const make = (
     id: string,
-    {
-      statements,
-      ...own
-    }: Omit<LambdaFunctionProps, 'environment'> & Partial<Pick<LambdaFunctionProps, 'environment'>>,
+    own: Omit<LambdaFunctionProps, 'environment'> & Partial<Pick<LambdaFunctionProps, 'environment'>>,
   ) => {
-    const made = lambdaFunction(scope, id, { environment, ...own, statements: [] });
+    const made = lambdaFunction(scope, id, { environment, ...own });
     if (!made.role) return made;
     acknowledge(made.role, accepted);
     tenancy.actsForTenants(made.role);
-    // Beside the role, not in it: the tenant role trusts it, the state machine's functions take that role on, and these
-    // statements name the state machine.
-    for (const statement of statements) made.role.addToPrincipalPolicy(statement);
     return made;
   };
   const ending = make('EndGeneration', {

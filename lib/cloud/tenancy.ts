@@ -1,5 +1,6 @@
+import { Stack } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
-import { CfnRole, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AccountRootPrincipal, CfnRole, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { Tiers } from '../../functions/contracts/tiers.ts';
@@ -41,17 +42,31 @@ export class Tenancy {
   /** Settings of every function that acts for tenants. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #scope: Construct;
-  /** Who may take the role on: those that actsForTenants names. */
-  readonly #trust = new PolicyDocument();
-  #trusting: PolicyStatement | undefined;
+  /**
+   * Of the roles that may take the tenant role on: those that actsForTenants is given, and no others. A list of them would
+   * pass the 2,048 characters that IAM takes of trust.
+   */
+  readonly #path: string;
   readonly #roleArn: string;
 
   constructor(scope: Construct, { bucket, table, tiers }: TenancyProps) {
     this.#scope = scope;
     this.table = table;
     const own = new PolicyDocument({ statements: tenantStatements(scope, this.table, bucket) });
+    const stack = Stack.of(scope);
+    this.#path = `/slingshot/${stack.stackName}/for-tenants/`;
+    const trusted = stack.formatArn({ service: 'iam', region: '', resource: `role${this.#path}*` });
+    const trust = new PolicyStatement({
+      principals: [new AccountRootPrincipal()],
+      actions: ['sts:AssumeRole', 'sts:TagSession'],
+      conditions: {
+        ArnLike: { 'aws:PrincipalArn': trusted },
+        StringLike: { [`aws:RequestTag/${tenantTag}`]: '?*' },
+        'ForAllValues:StringEquals': { 'aws:TagKeys': [tenantTag] },
+      },
+    });
     const role = new CfnRole(scope, 'TenantRole', {
-      assumeRolePolicyDocument: this.#trust,
+      assumeRolePolicyDocument: new PolicyDocument({ statements: [trust] }),
       policies: [{ policyName: 'Own', policyDocument: own }],
     });
     role.addMetadata(sessionRole, true);
@@ -70,18 +85,7 @@ export class Tenancy {
 
   /** Lets a function act for tenants, for each in a session of its own. */
   actsForTenants(role: IRole): void {
-    // One statement for all of them: IAM takes 2,048 characters of trust.
-    if (!this.#trusting) {
-      this.#trusting = new PolicyStatement({
-        actions: ['sts:AssumeRole', 'sts:TagSession'],
-        conditions: {
-          StringLike: { [`aws:RequestTag/${tenantTag}`]: '?*' },
-          'ForAllValues:StringEquals': { 'aws:TagKeys': [tenantTag] },
-        },
-      });
-      this.#trust.addStatements(this.#trusting);
-    }
-    this.#trusting.addPrincipals(role.grantPrincipal);
+    (role.node.defaultChild as CfnRole).path = this.#path;
     role.addToPrincipalPolicy(
       new PolicyStatement({ actions: ['sts:AssumeRole', 'sts:TagSession'], resources: [this.#roleArn] }),
     );

@@ -177,12 +177,13 @@ describe('the functions', () => {
     expect(new Set(roles).size).toBe(functionCount);
   });
 
-  const statements = (folder: string) => {
+  const roleOf = (folder: string): string => {
     const [fn] = Object.values(template.findResources('AWS::Lambda::Function')).filter(
       ({ Metadata }) => Metadata[functionFolder] === folder,
     );
-    return statementsOf(all, fn.Properties.Role['Fn::GetAtt'][0]);
+    return fn.Properties.Role['Fn::GetAtt'][0];
   };
+  const statements = (folder: string) => statementsOf(all, roleOf(folder));
   const actions = (folder: string) => statements(folder).flatMap(({ Action }) => Action);
 
   it("invoke-model may invoke the stack's endpoints, and no others", () => {
@@ -230,7 +231,6 @@ describe('the functions', () => {
       ([, { Metadata }]) => Metadata?.[sessionRole],
     ) as [string, Resource];
     const mayAssume = { Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: { 'Fn::GetAtt': [tenantRole, 'Arn'] } };
-    const trusted = JSON.stringify(Properties.AssumeRolePolicyDocument);
     const ofTenants = [
       ...['prepare', 'invoke-model', 'denoise-visit', 'reduce', 'commit-block', 'finish'],
       ...['batch-file', 'batch-chunk'],
@@ -240,7 +240,11 @@ describe('the functions', () => {
       expect(statements(folder), folder).toContainEqual(expect.objectContaining(mayAssume));
     }
     for (const folder of ['settle-block', 'drop-batch']) expect(actions(folder)).not.toContain('sts:AssumeRole');
-    expect(trusted.match(/"Fn::GetAtt"/g)).toHaveLength(ofTenants.length + ofService.length);
+    const [trust, ...more] = Properties.AssumeRolePolicyDocument.Statement;
+    expect(more).toEqual([]);
+    const [, path] = /:role(\/.*\/)\*"/.exec(JSON.stringify(trust.Condition.ArnLike['aws:PrincipalArn'])) ?? [];
+    const ofPath = Object.entries(template.findResources('AWS::IAM::Role', { Properties: { Path: path } }));
+    expect(ofPath.map(([id]) => id).sort()).toEqual([...ofTenants, ...ofService].map(roleOf).sort());
   });
 
   it('that need no endpoint and no bucket may use none', () => {
