@@ -25,7 +25,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   training: trainingRows,
   generation: generationRows,
   step: async () => stepRows(pytorch || leaveOut('the step in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
-  lanes: laneRows,
+  lanes: async () => laneRows(pytorch || leaveOut('the lanes in PyTorch', '--pytorch PYTHON or SLINGSHOT_PYTORCH')),
   fairness: fairnessRows,
   fleet: fleetRows,
   bundles: bundleRows,

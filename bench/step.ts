@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { z } from 'zod';
 import { shippedModels } from '../lib/fleet.ts';
 import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
 import { formOf } from '../models/ssd2/quality.ts';
 import type { LaneStep } from '../models/ssd2/step.ts';
+import { pytorchSteps } from './pytorch.ts';
 import type { Row } from './row.ts';
 import { median } from './timing.ts';
 
@@ -81,21 +79,9 @@ export function laneStep(lane: number, block: number, vocabulary: number): LaneS
   };
 }
 
-const script = join(import.meta.dirname, 'baselines', 'pytorch_denoise_step.py');
-
-const answerSchema = z.object({
-  torch: z.string(),
-  threads: z.int(),
-  results: z.array(
-    z.object({ type: z.string(), lanes: z.int(), rows: z.int(), median: z.number(), least: z.number() }),
-  ),
-});
-
 /** A denoise step in PyTorch, for some lanes at once. */
 async function pytorchRows(python: string, vocabulary: number, lanes: readonly number[]): Promise<Row[]> {
-  const shape = ['--vocabulary', String(vocabulary), '--lanes', lanes.join(',')];
-  const { stdout } = await promisify(execFile)(python, [script, ...shape]);
-  const { torch, threads, results } = answerSchema.parse(JSON.parse(stdout));
+  const { torch, threads, results } = await pytorchSteps(python, { vocabulary, lanes });
   return results.flatMap(({ type, lanes, rows, median, least }) => {
     const name = `step in PyTorch ${torch}, ${threads} threads: `;
     const shape = `${lanes} x ${rows} rows, ${type}`;

@@ -16,8 +16,6 @@ import torch.nn.functional as F
 
 LAYERS, WIDTH, HEADS, KEY_VALUE_HEADS, FEED_FORWARD = 30, 576, 9, 3, 1536
 HEAD = WIDTH // HEADS
-CONTEXT = 200
-ROWS = 25
 ROTARY_BASE = 100_000.0
 EPSILON = 1e-5
 SEED = 1
@@ -67,22 +65,22 @@ def rotated(x, cosine, sine):
     return x * cosine + torch.cat((-second, first), dim=-1) * sine
 
 
-def rotary_tables(rows, dtype):
+def rotary_tables(context, rows, dtype):
     frequencies = ROTARY_BASE ** (-torch.arange(0, HEAD, 2, dtype=torch.float32) / HEAD)
-    angles = torch.outer(torch.arange(CONTEXT, CONTEXT + rows, dtype=torch.float32), frequencies)
+    angles = torch.outer(torch.arange(context, context + rows, dtype=torch.float32), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
-def measure(decoder, dtype, lanes, rows, seconds):
+def measure(decoder, dtype, context, lanes, rows, seconds):
     vocabulary = decoder.embedding.shape[0]
     if rows == 1:
         given = torch.randint(vocabulary, (lanes, rows))
     else:
         given = torch.softmax(torch.randn(lanes, rows, vocabulary), dim=-1).to(dtype)
-    shape = (lanes, KEY_VALUE_HEADS, CONTEXT, HEAD)
+    shape = (lanes, KEY_VALUE_HEADS, context, HEAD)
     cache = [(torch.randn(shape).to(dtype), torch.randn(shape).to(dtype)) for _ in range(LAYERS)]
-    rotary = rotary_tables(rows, dtype)
+    rotary = rotary_tables(context, rows, dtype)
     times, cpu_times = [], []
     for warm in (True, False):
         end = time.perf_counter() + (seconds / 4 if warm else seconds)
@@ -109,20 +107,26 @@ def main():
     parser.add_argument("--vocabulary", type=int, default=49_160)
     parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice)")
     parser.add_argument("--seconds", type=float, default=4, help="for each measurement, at least three runs")
-    parser.add_argument("--lanes", default="1,4,16", help="how many at once, with a comma between")
+    numbers = lambda text: list(map(int, text.split(",")))
+    parser.add_argument("--lanes", type=numbers, default="1,4,16", help="how many at once, with a comma between")
+    parser.add_argument("--rows", type=numbers, default="25,1", help="of each lane, with a comma between")
+    parser.add_argument("--context", type=int, default=200, help="cached keys of each lane")
+    parser.add_argument("--types", default="fp32,bf16", help="with a comma between")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(SEED)
     results = []
     with torch.inference_mode():
-        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        for name in options.types.split(","):
+            dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
             decoder = Decoder(options.vocabulary, dtype)
-            for rows in (ROWS, 1):
-                for lanes in map(int, options.lanes.split(",")):
-                    results.append({"type": name, **measure(decoder, dtype, lanes, rows, options.seconds)})
+            for rows in options.rows:
+                for lanes in options.lanes:
+                    measured = measure(decoder, dtype, options.context, lanes, rows, options.seconds)
+                    results.append({"type": name, **measured})
     about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability()}
-    print(json.dumps({**about, "context": CONTEXT, "vocabulary": options.vocabulary, "results": results}))
+    print(json.dumps({**about, "context": options.context, "vocabulary": options.vocabulary, "results": results}))
 
 
 if __name__ == "__main__":
