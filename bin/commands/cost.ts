@@ -7,6 +7,7 @@ interface CostOptions extends Where {
   readonly prices?: string;
   readonly byTenant?: true;
   readonly simulate?: true;
+  readonly picture?: string;
 }
 
 const dollars = (value: number) => value.toFixed(value < 10 ? 2 : 0);
@@ -19,7 +20,11 @@ export function costCommand(): Command {
       .option('--scenario <file>', 'what is asked of it, as JSON')
       .option('--prices <file>', 'prices, each with its date, as JSON')
       .option('--by-tenant', "what each tenant's last 30 days cost, by the service's usage records")
-      .option('--simulate', 'latency of a fleet, by discrete events, for each number of steps a visit'),
+      .option(
+        '--simulate',
+        "a fleet's latency, GPU use and dollars by discrete events, for each number of steps a visit",
+      )
+      .option('--picture <file>', 'with --simulate, the same as an SVG file, and against the share that asks a tenant'),
   )
     .addHelpText('after', '\nExample:\n  slingshot cost --json')
     .action(async (options: CostOptions) => {
@@ -28,25 +33,31 @@ export function costCommand(): Command {
       const [prices, scenario] = [readPrices(options.prices), readScenario(options.scenario)];
       if (options.byTenant) return byTenant(options);
       if (options.simulate) return simulated(options);
-      const { costOf, granularities, idleFloor } = await import('../../lib/cost/cost.ts');
+      const { costOf, granularities, idleFloor, placements } = await import('../../lib/cost/cost.ts');
       if (!options.json) {
-        const unread = Object.entries(prices.prices).filter(([, { confirmed }]) => !confirmed);
-        print(
-          `prices of ${prices.region}, ${unread.length} of them from memory: check ${unread.map(([name]) => name).join(', ')}`,
-        );
+        const read = (where: string) =>
+          Object.entries(prices.prices).flatMap(([name, each]) => (each.read === where ? [name] : []));
+        print(`prices of ${prices.region}; of others' pages, not the vendor's: ${read('elsewhere').join(', ')};`);
+        print(`of none, to be checked before they are relied on: ${read('nowhere').join(', ')}`);
         print(
           `idle: $${dollars(idleFloor(prices, scenario))} a month, of which ${scenario.coreInstance} at $${dollarsOf(prices, scenario.coreInstance)} an hour\n`,
         );
       }
       const rows = [10, 1_000, 100_000].flatMap((tenants) =>
-        granularities.map((granularity) => costOf(prices, scenario, tenants, granularity)),
+        placements.flatMap(({ of }) =>
+          granularities.map((granularity) => ({
+            ...costOf(prices, of(scenario), tenants, granularity),
+            tenantInstance: of(scenario).tenantInstance,
+          })),
+        ),
       );
       const shown = rows.map((row) => ({
         ...row,
+        tenantInstances: row.tenantInstances.toFixed(row.tenantInstances < 10 ? 1 : 0),
         ...{ endpoints: dollars(row.endpoints), functions: dollars(row.functions), states: dollars(row.states) },
         ...{ total: dollars(row.total), dollarsAMonth: dollars(row.dollarsAMonth) },
       }));
-      const columns = ['tenants', 'granularity', 'coreInstances', 'tenantInstances'];
+      const columns = ['tenants', 'tenantInstance', 'tenantInstances', 'coreInstances', 'granularity'];
       printRows(
         options.json ? rows.map((row) => ({ ...row })) : shown,
         [...columns, 'endpoints', 'functions', 'states', 'total', 'dollarsAMonth'],
@@ -79,18 +90,23 @@ async function byTenant(options: CostOptions): Promise<void> {
 }
 
 async function simulated(options: CostOptions): Promise<void> {
-  const { fleetOf } = await import('../../lib/cost/fleets.ts');
+  const { outcomeOf } = await import('../../lib/cost/fleets.ts');
+  const { readPrices } = await import('../../lib/cost/prices.ts');
   const { readScenario } = await import('../../lib/cost/scenario.ts');
-  const { simulate } = await import('../../lib/cost/simulate.ts');
-  const scenario = readScenario(options.scenario);
-  const rows = [1, 2, 4, 8, 24].flatMap((visit) =>
-    [0.5, 1, 2].map((arrivalsPerSecond) => {
-      const { generations, p50, p99, busy, cold } = simulate(fleetOf(scenario, { visit, arrivalsPerSecond }));
-      return {
-        ...{ visit, arrivalsPerSecond, generations, p50: p50.toFixed(2), p99: p99.toFixed(2) },
-        ...{ busy: `${(100 * busy).toFixed(0)} %`, cold: `${(100 * cold).toFixed(1)} %` },
-      };
-    }),
+  const { arrivals, fleetPicture, visits } = await import('../../lib/cost/picture.ts');
+  const [prices, scenario] = [readPrices(options.prices), readScenario(options.scenario)];
+  if (options.picture !== undefined) {
+    const { writeAtomically } = await import('../../models/files/atomic-write.ts');
+    await writeAtomically(options.picture, fleetPicture(prices, scenario));
+    if (!options.json) print(`the picture is in ${options.picture}`);
+  }
+  const rows = visits.flatMap((visit) =>
+    arrivals.map((arrivalsPerSecond) => outcomeOf(prices, scenario, { visit, arrivalsPerSecond })),
   );
-  printRows(rows, ['visit', 'arrivalsPerSecond', 'generations', 'p50', 'p99', 'busy', 'cold'], options);
+  const shown = rows.map(({ warm, p50, p99, busy, cold, dollars: each, ...row }) => ({
+    ...{ ...row, warm: warm.toFixed(2), p50: p50.toFixed(2), p99: p99.toFixed(2), dollars: dollars(each) },
+    ...{ busy: `${(100 * busy).toFixed(0)} %`, cold: `${(100 * cold).toFixed(1)} %` },
+  }));
+  const columns = ['visit', 'arrivalsPerSecond', 'generations', 'warm', 'p50', 'p99', 'busy', 'cold', 'dollars'];
+  printRows(options.json ? rows.map((row) => ({ ...row })) : shown, columns, options);
 }

@@ -16,6 +16,16 @@ export const granularities: readonly Granularity[] = [
   { name: 'a block a visit, Express', machine: 'express', visit: Number.POSITIVE_INFINITY },
 ];
 
+/** Where tenants' components are: as the scenario says, or several on the processors of an instance. */
+export const placements: readonly { readonly name: string; readonly of: (scenario: Scenario) => Scenario }[] = [
+  { name: 'as in the scenario', of: (scenario) => scenario },
+  {
+    name: '15 to an ml.c7i.4xlarge',
+    of: (scenario) => ({ ...scenario, tenantInstance: 'ml.c7i.4xlarge', tenantsPerInstance: 15 }),
+  },
+];
+
+export const secondsAMonth = 30.4 * 86_400;
 const [hoursAMonth, daysAMonth, million] = [730, 30.4, 1e6];
 
 /** Transitions of a step in the definitions: map, call and call, reduce, choice. */
@@ -49,24 +59,26 @@ export function idleFloor(prices: Prices, { coreInstance }: Pick<Scenario, 'core
   return dollarsOf(prices, coreInstance) * hoursAMonth + dollarsOf(prices, 'key.month');
 }
 
-/** Dollars by a million tokens, for so many tenants. */
-export function costOf(prices: Prices, scenario: Scenario, tenants: number, granularity: Granularity): Cost {
-  const { active, generationsPerTenantPerDay, tokensPerGeneration, block, stepsPerBlock, memoryGigabytes } = scenario;
-  const generations = tenants * active * generationsPerTenantPerDay * daysAMonth;
+/** What a month has. */
+export interface Load {
+  readonly generations: number;
+  readonly coreInstances: number;
+  readonly tenantInstances: number;
+}
+
+type CostOfLoad = Omit<Cost, 'tenants' | 'granularity'>;
+
+/** Dollars by a million tokens, of a month's load. */
+export function costOfLoad(prices: Prices, scenario: Scenario, load: Load, granularity: Granularity): CostOfLoad {
+  const { generations, coreInstances, tenantInstances } = load;
+  const { tokensPerGeneration, block, stepsPerBlock, memoryGigabytes } = scenario;
   const blocks = generations * Math.ceil(tokensPerGeneration / block);
   const steps = blocks * stepsPerBlock;
   const tokens = generations * tokensPerGeneration;
   const price = (name: string) => dollarsOf(prices, name);
 
-  const instances = (milliseconds: number) =>
-    Math.max(1, Math.ceil((steps * milliseconds) / 3.6e6 / (hoursAMonth * scenario.utilisation)));
-  const coreInstances = instances(scenario.coreMilliseconds);
-  const tenantInstances = instances(scenario.tenantMilliseconds);
-  // Tenants' instances go away; a core's stay.
-  const tenantHours =
-    tenantInstances > 1 ? tenantInstances * hoursAMonth : hoursAMonth * Math.min(1, tenants * active * 0.05);
   const endpoints =
-    coreInstances * hoursAMonth * price(scenario.coreInstance) + tenantHours * price(scenario.tenantInstance);
+    hoursAMonth * (coreInstances * price(scenario.coreInstance) + tenantInstances * price(scenario.tenantInstance));
 
   const visits = blocks * Math.ceil(stepsPerBlock / Math.min(granularity.visit, stepsPerBlock));
   const asks = scenario.coreMilliseconds + scenario.transportMilliseconds;
@@ -93,10 +105,34 @@ export function costOf(prices: Prices, scenario: Scenario, tenants: number, gran
   const by = (dollars: number) => (dollars / tokens) * million;
   const all = endpoints + functions + states + rest;
   return {
-    ...{ tenants, granularity: granularity.name, tokensAMonth: tokens, coreInstances, tenantInstances },
+    ...{ tokensAMonth: tokens, coreInstances, tenantInstances },
     ...{ endpoints: by(endpoints), functions: by(functions), states: by(states), rest: by(rest) },
     ...{ total: by(all), dollarsAMonth: all },
   };
+}
+
+/** Dollars by a million tokens, for so many tenants. */
+export function costOf(prices: Prices, scenario: Scenario, tenants: number, granularity: Granularity): Cost {
+  const { active, generationsPerTenantPerDay, tokensPerGeneration, block, stepsPerBlock } = scenario;
+  const generations = tenants * active * generationsPerTenantPerDay * daysAMonth;
+  const steps = generations * Math.ceil(tokensPerGeneration / block) * stepsPerBlock;
+  const busyInstances = (milliseconds: number) => (steps * milliseconds) / 3.6e6 / (hoursAMonth * scenario.utilisation);
+  const load = {
+    generations,
+    coreInstances: Math.max(1, Math.ceil(busyInstances(scenario.coreMilliseconds))),
+    // Whichever is more: what holds the components that are awake, or what they compute. Instances come and go.
+    tenantInstances: Math.max(
+      awake(scenario, tenants) / scenario.tenantsPerInstance,
+      busyInstances(scenario.tenantMilliseconds),
+    ),
+  };
+  return { tenants, granularity: granularity.name, ...costOfLoad(prices, scenario, load, granularity) };
+}
+
+/** Tenants whose components are there, on average: with requests at any time, those whose last one was not too long ago. */
+export function awake({ active, generationsPerTenantPerDay, idleMinutes }: Scenario, tenants: number): number {
+  const asleep = Math.exp((-generationsPerTenantPerDay * idleMinutes) / (24 * 60));
+  return tenants * active * (1 - asleep);
 }
 
 /** What a tenant's model time costs: its milliseconds of each part at the hourly price of where that part runs. */

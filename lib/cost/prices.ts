@@ -8,8 +8,10 @@ const priceSchema = z.strictObject({
   per: z.string(),
   /** When it was looked up. */
   date: z.string().regex(/^\d{4}-\d\d(-\d\d)?$/, 'is no month or day, such as 2026-11'),
-  /** Whether somebody read it on the vendor's page; others are of memory. */
-  confirmed: z.boolean(),
+  /** Whose page says so: the vendor's, somebody else's, or nobody's that could be found. */
+  read: z.enum(['vendor', 'elsewhere', 'nowhere']),
+  /** The page, and of what date it is where that is known. */
+  source: z.string().optional(),
 });
 const pricesSchema = z.strictObject({ region: z.string(), prices: z.record(z.string(), priceSchema) });
 export type Prices = z.output<typeof pricesSchema>;

@@ -15,12 +15,18 @@ export const scenarioSchema = z.strictObject({
   stepsPerBlock: count.default(24),
   coreInstance: z.string().default('ml.g5.xlarge'),
   tenantInstance: z.string().default('ml.g4dn.xlarge'),
+  /** Tenants' components that an instance of theirs holds: one on each of its GPUs, one on each but one of its processors. */
+  tenantsPerInstance: count.default(1),
+  /** How long a tenant's component stays that nobody asks. */
+  idleMinutes: positive.default(30),
   coreMilliseconds: positive.default(12),
   tenantMilliseconds: positive.default(8),
   /** Of a step: merging and projecting, and what a call takes beside the model. */
   reduceMilliseconds: positive.default(8),
   transportMilliseconds: positive.default(10),
-  /** Of a state machine's turn. */
+  /** Of a generation before its first step: admission, tokens, its context's pass. */
+  startMilliseconds: positive.default(100),
+  /** Of a state machine's turn: an Express one has one a visit, a Standard one a block. */
   expressHopMilliseconds: positive.default(19),
   standardHopMilliseconds: positive.default(160),
   /** How much of an instance's time may be used on average, so that peaks do not wait long. */
