@@ -2,11 +2,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
-import { AbstractKeyIterator, AbstractValueIterator } from 'abstract-level';
 import dynalite from 'dynalite';
 import { guardTable } from './iam/dynamodb-guard.ts';
 import type { Identities } from './iam/identities.ts';
 import { Refused } from './iam/signature.ts';
+import { mendLevel } from './level-for-dynalite.ts';
 import { close, listen } from './listen.ts';
 import { readBody } from './read-body.ts';
 import type { LocalService } from './service.ts';
@@ -19,20 +19,9 @@ export interface LocalDynamoDbOptions {
   readonly folder?: string;
 }
 
-/**
- * dynalite ends what it reads of its files by `return`, which iterators of theirs do not have: each stayed open, and kept
- * in memory what had been written until then.
- */
-for (const { prototype } of [AbstractKeyIterator, AbstractValueIterator]) {
-  Object.assign(prototype, {
-    return(this: typeof prototype) {
-      return this.close();
-    },
-  });
-}
-
 /** DynamoDB on loopback: dynalite behind a guard that asks IAM's rules. */
 export async function startDynamoDb({ tables, identities, folder }: LocalDynamoDbOptions): Promise<LocalService> {
+  mendLevel();
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, ...(folder ? { path: folder } : {}) });
   const settle = guard(server, identities);
   const url = await listen(server);
