@@ -1,8 +1,10 @@
+import type { Degraded } from '../functions/contracts/generation.ts';
 import { type GenerationRequest, requestSchema } from '../functions/contracts/request.ts';
 import { type Ask, denoiseVisit } from '../functions/denoise-visit/denoise-visit.ts';
 import { finish } from '../functions/finish/finish.ts';
 import { oneLane, prepare } from '../functions/prepare/prepare.ts';
-import { BadAnswer, InvalidRequest } from '../functions/shared/errors.ts';
+import { fallBack, type Loss } from '../functions/shared/degradation/fall-back.ts';
+import { BadAnswer, EndpointUnavailable, InvalidRequest } from '../functions/shared/errors.ts';
 import {
   loadChatTemplate,
   loadServedConfig,
@@ -44,19 +46,24 @@ export class DirectEngine implements Engine {
     this.#options = options;
   }
 
-  static async start(fleet: Fleet, overrides: Partial<EngineOptions> = {}): Promise<DirectEngine> {
+  /** @param load loads a model; tests put faults around it */
+  static async start(
+    fleet: Fleet,
+    overrides: Partial<EngineOptions> = {},
+    load: typeof loadStepModel = loadStepModel,
+  ): Promise<DirectEngine> {
     const options = { ...engineDefaults, ...overrides };
     const denoisers = new Map<string, StepModel>();
     const { directory } = fleet.core;
     const [config, tokenizer] = await Promise.all([loadServedConfig(directory), loadServedTokenizer(directory)]);
     const chat = await loadChatTemplate(directory, tokenizer);
     for (const { endpoint, directory } of fleet.models) {
-      denoisers.set(endpointName(endpoint), await loadStepModel(directory, options));
+      denoisers.set(endpointName(endpoint), await load(directory, options));
     }
     return new DirectEngine(fleet, denoisers, config, tokenizer, chat, options);
   }
 
-  /** @throws InvalidRequest, or BadAnswer when a model's logits are no log-probabilities */
+  /** @throws InvalidRequest, or BadAnswer when a model's logits are no log-probabilities, or a model's own error */
   async generate(request: GenerationRequest): Promise<GenerationResult> {
     const parsed = requestSchema.safeParse(request);
     if (!parsed.success) {
@@ -71,24 +78,43 @@ export class DirectEngine implements Engine {
     });
     const seen = contexts.map((own) => prompts.map((prompt, lane) => [...(own[lane] ?? []), ...prompt]));
     let step: Step = { generation, previous: [null] };
+    let blockStart = generation;
+    let degraded: Degraded | undefined;
     while (!isDone(step.generation)) {
-      const ask = this.#ask(step.generation, parsed.data.tenant ?? '');
-      const { reports, ...next } = await denoiseVisit(step, seen, ask, () => false, this.#options.onStep !== undefined);
-      for (const report of reports) this.#options.onStep?.(report);
-      step = next;
+      let loss: Loss | undefined;
+      const ask = this.#ask(step.generation, parsed.data.tenant ?? '', (first) => {
+        loss ??= first;
+      });
+      try {
+        const visit = await denoiseVisit(step, seen, ask, () => false, this.#options.onStep !== undefined);
+        const { reports, blockDone, ...next } = visit;
+        for (const report of reports) this.#options.onStep?.(report);
+        step = next;
+        if (blockDone) blockStart = next.generation;
+      } catch (error) {
+        const fallen = loss && fallBack(blockStart, loss);
+        if (!fallen) throw error;
+        step = { generation: fallen.generation, previous: [null] };
+        ({ degraded } = fallen);
+      }
     }
-    return onlyLane(await finish(step.generation, this.#tokenizer));
+    return onlyLane(await finish(step.generation, this.#tokenizer, [], degraded));
   }
 
-  #ask({ decoding: { block, vocabulary, kept } }: Generation, owner: string): Ask {
+  /** @param lost told of each call that fails */
+  #ask({ decoding: { block, vocabulary, kept } }: Generation, owner: string, lost: (loss: Loss) => void): Ask {
     return async ({ endpoint }, lanes) => {
       const name = endpointName(endpoint);
       const denoiser = this.#denoisers.get(name);
       if (!denoiser) throw new Error(`no model answers at ${name}`);
-      const { envelopes, timings } = await denoiser.denoise(lanes, kept, owner);
+      const denoising = denoiser.denoise(lanes, kept, owner);
+      // As an endpoint fails whose model does.
+      denoising.catch(() => lost({ endpoint: name, error: EndpointUnavailable.name }));
+      const { envelopes, timings } = await denoising;
       try {
         for (const envelope of envelopes) checkEnvelope(envelope, { positions: block, vocabulary, kept });
       } catch (error) {
+        lost({ endpoint: name, error: BadAnswer.name });
         throw new BadAnswer(`model ${denoiser.name}: its answer: ${(error as Error).message}`);
       }
       return { envelopes, milliseconds: { ...timings } };

@@ -1,4 +1,4 @@
-import type { FinishedGeneration, FinishedLane, StepMessage } from '../functions/contracts/generation.ts';
+import type { DegradedText, FinishedGeneration, FinishedLane, StepMessage } from '../functions/contracts/generation.ts';
 import type { GenerationRequest } from '../functions/contracts/request.ts';
 import type { ExecutionProvider } from '../models/runtime/providers.ts';
 
@@ -8,11 +8,13 @@ export type EngineName = (typeof engines)[number];
 /** A text, and how it came about. */
 export interface GenerationResult extends FinishedLane {
   readonly models: readonly string[];
+  /** How it went on with the core alone, where the tenant's model did not answer. */
+  readonly degraded?: DegradedText;
 }
 
 /** What came of a request, which is for one lane. */
-export function onlyLane({ models, lanes: [lane] }: FinishedGeneration): GenerationResult {
-  return { ...lane, models };
+export function onlyLane({ lanes: [lane], ...rest }: FinishedGeneration): GenerationResult {
+  return { ...lane, ...rest };
 }
 
 /** Something that turns requests into text on this machine; both kinds give the same text. */

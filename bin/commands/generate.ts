@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
-import type { StepMessage } from '../../functions/contracts/generation.ts';
-import { type GenerationRequest, requestSchema, usualGap } from '../../functions/contracts/request.ts';
+import type { DegradedText, StepMessage } from '../../functions/contracts/generation.ts';
+import {
+  type Degradation,
+  degradations,
+  type GenerationRequest,
+  requestSchema,
+  usualGap,
+} from '../../functions/contracts/request.ts';
 import { type EngineName, engines } from '../../lib/engine.ts';
 import { type Fleet, fleetFor, readFleet, shippedModels, withTenant } from '../../lib/fleet.ts';
 import { startEngine } from '../../lib/start-engine.ts';
@@ -18,6 +24,7 @@ import { viewFor } from '../terminal/block-view.ts';
 import {
   checkedRequest,
   count,
+  countOrNone,
   nonNegative,
   positive,
   positiveShare,
@@ -48,6 +55,8 @@ interface GenerateOptions {
   weight?: number;
   contrast?: number;
   context?: string;
+  degradation?: Degradation;
+  tenantBlocks?: number;
   steps: number;
   tokens: number;
   topP: number;
@@ -111,6 +120,13 @@ export function generateCommand(): Command {
       '--context <file>',
       "text that the tenant's model sees before the prompt, and the core does not; - for standard input",
     )
+    .addOption(
+      new Option(
+        '--degradation <choice>',
+        "where the tenant's model does not answer: fail, or go on with the core alone (default: fail)",
+      ).choices(degradations),
+    )
+    .option('--tenant-blocks <n>', 'blocks that the tenant corrects, from the first on (default: all)', countOrNone)
     .option('--tokens <n>', 'tokens to generate', count, defaults.tokens)
     .option('--steps <n>', 'timesteps from t = 1 down to 0', count, defaults.steps)
     .option('--stop-at <t>', 'timesteps at or below this are left out', share, defaults.stopAt)
@@ -179,16 +195,17 @@ async function generate(options: GenerateOptions): Promise<void> {
   try {
     const started = performance.now();
     watched?.begin();
-    const { text, tokens, blocks, steps, models, seed } = await engine.generate(request);
+    const { text, tokens, blocks, steps, models, seed, degraded } = await engine.generate(request);
     const seconds = Math.round(performance.now() - started) / 1000;
     await view?.finish();
-    if (options.json) print(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed }));
+    if (options.json) print(JSON.stringify({ text, tokens, blocks, steps, seconds, models, seed, degraded }));
     else {
       const coloured = oneText ? await settled.coloured({ text, tokens }, tokenizer, process.stdout) : undefined;
       const said = process.stdout.isTTY && coloured !== undefined ? coloured : shown(text, process.stdout);
       print(`${shown(request.prompt, process.stdout)}${said}${shown(request.suffix ?? '', process.stdout)}`);
       grey(`\n${tokens} tokens, ${steps} steps, ${seconds.toFixed(1)} s, ${models.join(' + ')}, seed ${seed}\n`);
     }
+    if (degraded && !options.json) grey(degradedLine(degraded));
     await tracing;
     if (watched) await page?.write(await watched.page(await playerTemplate(), { text, tokens }));
   } catch (error) {
@@ -199,6 +216,11 @@ async function generate(options: GenerateOptions): Promise<void> {
     await trace?.close();
     await page?.close();
   }
+}
+
+function degradedLine({ without, block, error, tokens }: DegradedText): string {
+  const who = without.join(', ');
+  return `${who} did not answer (${error}): ${tokens} tokens are the core's alone, as with --tenant-blocks ${block}\n`;
 }
 
 async function playerTemplate(): Promise<string> {
@@ -249,6 +271,8 @@ async function requestOf(options: GenerateOptions): Promise<Request> {
     ...(weight === undefined ? {} : { weight }),
     ...(contrast === undefined ? {} : { contrast }),
     ...(context === undefined ? {} : { context }),
+    ...(options.degradation === undefined ? {} : { degradation: options.degradation }),
+    ...(options.tenantBlocks === undefined ? {} : { tenantBlocks: options.tenantBlocks }),
   };
   checkedRequest(request);
   return request;

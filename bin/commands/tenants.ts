@@ -1,7 +1,8 @@
 import { Command } from 'commander';
+import type { Degradation } from '../../functions/contracts/request.ts';
 import { administer, administers, printRows, type Where } from './administer.ts';
 
-const columns = ['name', 'tier', 'status', 'keys', 'createdAt'];
+const columns = ['name', 'tier', 'status', 'degradation', 'keys', 'createdAt'];
 
 /** `slingshot tenants`: companies that use the service. */
 export function tenantsCommand(): Command {
@@ -30,6 +31,16 @@ export function tenantsCommand(): Command {
       options,
     );
   });
+  sub('degradation <tenant> <choice>', 'what its generations do whose own model does not answer: fail, or core, alone')
+    .addHelpText('after', '\nA request may say otherwise, in slingshot.degradation.')
+    .action(async (tenant: string, choice: Degradation, options: Where) => {
+      const { changeTenant } = await import('../../lib/administration/tenants.ts');
+      printRows(
+        [{ ...(await administer(options, (operator) => changeTenant(operator, tenant, { degradation: choice }))) }],
+        columns,
+        options,
+      );
+    });
   for (const [name, status, description] of [
     ['disable', 'disabled', 'let no key of the tenant work'],
     ['enable', 'active', 'let its keys work again'],

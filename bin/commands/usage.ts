@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { administer, administers, printRows, type Where } from './administer.ts';
 
-const columns = ['day', 'model', 'keyId', 'requests', 'tokens', 'steps', 'milliseconds'];
+const columns = ['day', 'model', 'keyId', 'requests', 'tokens', 'degradedTokens', 'steps', 'milliseconds'];
 const day = 86_400_000;
 
 /** `slingshot usage`: what a tenant used. */

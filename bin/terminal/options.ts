@@ -26,6 +26,7 @@ export const timeout = parser(
   (value) => value > 0 && value <= longestTimeout,
 );
 export const count = whole(1, Number.MAX_SAFE_INTEGER, 'a whole number of 1 or more');
+export const countOrNone = whole(0, Number.MAX_SAFE_INTEGER, 'a whole number of 0 or more');
 export const threads = whole(1, mostThreads, `a whole number from 1 to ${mostThreads}`);
 export const port = whole(0, 65_535, 'a port from 0, a free one, to 65535');
 export const seed = whole(0, Number.MAX_SAFE_INTEGER, 'a whole number from 0 to 2^53 - 1');

@@ -84,6 +84,11 @@ export function ColumnView({ side }: { side: Side }) {
           {problem}
         </p>
       )}
+      {run?.coreFrom === undefined ? null : (
+        <p class="problem" role="status">
+          The tenant’s model did not answer: from block {run.coreFrom + 1} on the text is the core’s alone.
+        </p>
+      )}
       {run ? <Tokens side={side} label={label} /> : <Empty side={side} />}
       {run ? <Announce side={side} /> : null}
     </section>

@@ -22,13 +22,18 @@ export function withEvent(run: Run, { event, data }: GenerationEvent, at: number
     return choice ? { ...run, frames: [...run.frames, frameOf(choice, at)] } : run;
   }
   if (event === 'commit') {
-    const { block, choices } = JSON.parse(data) as {
+    const { block, choices, degraded } = JSON.parse(data) as {
       block: number;
+      degraded?: { tenantBlocks: number };
       choices: { index: number; text: string; tokens: number }[];
     };
     const choice = choices.find(({ index }) => index === lane);
     if (!choice) return run;
-    return { ...run, commits: [...run.commits, { block, text: choice.text, tokens: choice.tokens }] };
+    return {
+      ...run,
+      commits: [...run.commits, { block, text: choice.text, tokens: choice.tokens }],
+      ...(degraded ? { coreFrom: degraded.tenantBlocks } : {}),
+    };
   }
   if (event === 'done' || event === 'error') {
     const { status, error } = JSON.parse(data) as { status: RunStatus; error: { message: string } | null };

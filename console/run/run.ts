@@ -62,6 +62,8 @@ export interface Run {
   /** Whether the tenant's model was given a document. */
   readonly private: boolean;
   readonly error: string | null;
+  /** The first block that is the core's alone, since the tenant's model did not answer. */
+  readonly coreFrom?: number;
 }
 
 export function newRun(given: Pick<Run, 'model' | 'prompt' | 'seed'> & { readonly private?: boolean }): Run {

@@ -9,10 +9,10 @@ const publicNames: Readonly<Record<string, string>> = {
   tenant: 'model',
   topP: 'top_p',
   ...Object.fromEntries(
-    ['weight', 'contrast', 'context', 'steps', 'quality', 'selfConditioning', 'visit'].map((name) => [
-      name,
-      `slingshot.${name}`,
-    ]),
+    [
+      ...['weight', 'contrast', 'context', 'degradation', 'tenantBlocks'],
+      ...['steps', 'quality', 'selfConditioning', 'visit'],
+    ].map((name) => [name, `slingshot.${name}`]),
   ),
 };
 
@@ -63,6 +63,11 @@ const failures: Readonly<Record<string, Told>> = {
   StoreUnavailable: ['store_unavailable', 'the store did not answer as it should'],
   StoreRejected: ['store_unavailable', 'the store did not answer as it should'],
 };
+
+/** The code by which callers know an error of a generation. */
+export function failureCode(name: string): ProblemCode {
+  return (failures[name] ?? (isOfService(name) ? unavailable : failed))[0];
+}
 
 /** Why a generation that ended has no whole text; undefined when it has. */
 export function endError({

@@ -12,7 +12,7 @@ import { secondsOf } from './openai-form.ts';
 const usualModel = 'core';
 
 export const createdBatch: HandlerOf<'createBatch'> = async ({ caller, body }) => {
-  const { tenant, keyId, tier } = caller;
+  const { tenant, keyId, tier, degradation } = caller;
   const { input_file_id: fileId, endpoint, completion_window: window, metadata, slingshot = {} } = body;
   const file = await getFile(tenant, fileId);
   if (!file) {
@@ -21,7 +21,7 @@ export const createdBatch: HandlerOf<'createBatch'> = async ({ caller, body }) =
     });
   }
   const record = await startBatch(tenant, {
-    ...{ id: newId(), keyId, tier, endpoint, fileId, inputKey: file.key, metadata, window },
+    ...{ id: newId(), keyId, tier, degradation, endpoint, fileId, inputKey: file.key, metadata, window },
     defaults: { model: usualModel, ...defined(slingshot.defaults ?? {}) },
     seed: slingshot.seed ?? 0,
     dryRun: slingshot.dryRun ?? false,

@@ -8,6 +8,7 @@ import { getRecord } from '../shared/generations/record-store.ts';
 import { endError } from './api-errors.ts';
 import { generationAsked } from './asked-of.ts';
 import { cancelGeneration } from './cancel.ts';
+import { degradedHeaders, toldDegraded } from './degraded.ts';
 import { awaitEnd, follow } from './follow.ts';
 import type { HandlerOf } from './http.ts';
 import { secondsOf, stepsOf, usageOf } from './openai-form.ts';
@@ -38,6 +39,7 @@ export const createGeneration: HandlerOf<'createGeneration'> = async ({ caller, 
       location: `/v1/generations/${id}`,
       ...(wait > 0 ? { 'preference-applied': `wait=${wait}` } : {}),
       ...limits,
+      ...degradedHeaders(now),
     },
     body: resourceOf(now, requestId),
   };
@@ -51,10 +53,10 @@ function waitOf(prefer: string | undefined): number {
   throw new ApiError('invalid_request', `prefer: wait=${given} is no number of seconds`, { param: 'prefer' });
 }
 
-export const getGeneration: HandlerOf<'getGeneration'> = async ({ caller, params, requestId }) => ({
-  status: 200,
-  body: resourceOf(found(await getRecord(caller.tenant, params.id), params.id), requestId),
-});
+export const getGeneration: HandlerOf<'getGeneration'> = async ({ caller, params, requestId }) => {
+  const record = found(await getRecord(caller.tenant, params.id), params.id);
+  return { status: 200, headers: degradedHeaders(record), body: resourceOf(record, requestId) };
+};
 
 export const cancelledGeneration: HandlerOf<'cancelGeneration'> = async ({ caller, params, requestId }) => ({
   status: 200,
@@ -100,7 +102,8 @@ async function* namedEvents(
       const choices = event.lanes.map(({ lane, text, tokens, finish }) => ({
         ...{ index: lane, text, tokens, finish_reason: finish },
       }));
-      yield sse({ sequence, block: event.block, choices }, { event: 'commit', id: sequence });
+      const told = { sequence, block: event.block, choices, ...toldDegraded(event) };
+      yield sse(told, { event: 'commit', id: sequence });
       last = sequence;
     }
   }
@@ -121,6 +124,7 @@ function resourceOf(record: GenerationRecord, requestId: string): ApiGeneration 
     ended: endedAt === undefined ? null : secondsOf(endedAt),
     choices: lanes.map(({ text, tokens, finish }, index) => ({ index, text, tokens, finish_reason: finish })),
     ...{ usage: usageOf(record), steps: stepsOf(record) },
+    ...toldDegraded(record),
     error: error ? problemOf(error, requestId).error : null,
   };
 }

@@ -7,6 +7,7 @@ import { eventsAfter } from '../shared/generations/event-store.ts';
 import { endError } from './api-errors.ts';
 import { type AskedText, chatAsked, completionAsked } from './asked-of.ts';
 import { cancelGeneration } from './cancel.ts';
+import { degradedHeaders, toldDegraded } from './degraded.ts';
 import { awaitEnd, follow } from './follow.ts';
 import type { ApiResponse, HandlerOf, Headers, Reader } from './http.ts';
 import { chatForm, completionForm, type OpenAiForm, secondsOf, stepsOf, usageOf } from './openai-form.ts';
@@ -100,11 +101,11 @@ async function whole(
   }
   const choices = lanes.map((lane, index) => form.choice(index, lane, told?.[index]));
   return {
-    ...{ status: 200, headers },
+    ...{ status: 200, headers: { ...headers, ...degradedHeaders(ended) } },
     body: {
       ...{ id, object: form.object, created: secondsOf(ended.createdAt), model, choices },
       usage: usageOf(ended),
-      slingshot: { generation: id, seed, steps: stepsOf(ended) },
+      slingshot: { generation: id, seed, steps: stepsOf(ended), ...toldDegraded(ended) },
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Numbered } from '../shared/generations/announcements.ts';
 import { logger } from '../shared/lambda.ts';
 import { logProblem } from '../shared/log-failure.ts';
 import { apiErrorOf, endError } from './api-errors.ts';
+import { toldDegraded } from './degraded.ts';
 import { type OpenAiForm, secondsOf, stepsOf, usageOf } from './openai-form.ts';
 import { comment, sse } from './sse.ts';
 import { draftOf, sequenceOfReport } from './step-event.ts';
@@ -71,9 +72,11 @@ async function* chunksOf(events: AsyncIterable<Numbered | undefined>, options: S
     } else if (event.kind === 'commit') {
       for (const lane of event.lanes) {
         const told = await toldOf(lane, event.block, last, options);
-        const slingshot = { type: 'commit', sequence, block: event.block };
+        const slingshot = { type: 'commit', sequence, block: event.block, ...toldDegraded(event) };
         yield chunk([form.delta(lane.lane, lane.text, told, null)], { slingshot }, sequence);
-        if (lane.finish) yield chunk([form.delta(lane.lane, '', undefined, lane.finish)]);
+        // The last that says anything of the text says this, too: clients that read no member of ours read on.
+        const without = event.degraded ? { slingshot: { type: 'degraded', ...toldDegraded(event) } } : {};
+        if (lane.finish) yield chunk([form.delta(lane.lane, '', undefined, lane.finish)], without);
       }
     }
   }
@@ -81,7 +84,7 @@ async function* chunksOf(events: AsyncIterable<Numbered | undefined>, options: S
   const failed = endError(ended);
   if (failed) throw failed;
   if (includeUsage) {
-    const slingshot = { generation: ended.id, seed: ended.seed, steps: stepsOf(ended) };
+    const slingshot = { generation: ended.id, seed: ended.seed, steps: stepsOf(ended), ...toldDegraded(ended) };
     yield chunk([], { usage: usageOf(ended), slingshot });
   }
   yield sse('[DONE]');

@@ -12,7 +12,7 @@ import { chosenModel } from './models.ts';
 import { type Asked, serviceRequest } from './service-request.ts';
 
 /** Whose request it is, as far as that decides what it may ask for. */
-type Asker = Pick<Caller, 'tenant'>;
+type Asker = Pick<Caller, 'tenant' | 'degradation'>;
 
 /** A request as Prepare takes it, with what it comes to. */
 export interface PreparedRequest {
@@ -34,12 +34,19 @@ export async function prepareAsked(caller: Asker, asked: Asked): Promise<Prepare
   const chosen = chosenModel(deployment.catalog, caller, model, slingshot.tenantModel);
   const context = slingshot.context === undefined ? undefined : await contextOf(caller, slingshot.context);
   const stored = context && { key: context.key, sha256: context.sha256 };
-  const request = serviceRequest(asked, chosen, stored);
+  const usual = chosen.tenantModel === undefined ? undefined : caller.degradation;
+  const request = serviceRequest(withDegradation(asked, usual), chosen, stored);
   const parsed = serviceRequestSchema.safeParse(request);
   if (!parsed.success) throw new InvalidRequest(firstIssue(parsed.error, 'request'));
   const text = stored && (await loadContextText(caller.tenant, stored));
   const prepared = await prepare({ ...parsed.data, context: text }, deployment);
   return { request, complete: parsed.data, prepared };
+}
+
+/** What a request leaves to its tenant is the tenant's to say, where a model of the tenant's takes part at all. */
+function withDegradation(asked: Asked, usual: Caller['degradation']): Asked {
+  const { degradation = usual } = asked.slingshot;
+  return degradation === undefined ? asked : { ...asked, slingshot: { ...asked.slingshot, degradation } };
 }
 
 async function contextOf({ tenant }: Asker, id: string) {

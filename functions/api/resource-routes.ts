@@ -80,8 +80,8 @@ export const getUsage: HandlerOf<'getUsage'> = async ({ caller, query }) => {
   const to = query.to ?? isoDay(Date.now());
   const from = query.from ?? isoDay(Date.parse(to) - usualUsageDays * day * 1000);
   const rows = await usageOf(caller.tenant, { from, to });
-  const data = rows.map(({ day, model, keyId, requests, tokens, steps, models }) => ({
-    ...{ day, model, key: keyId, generations: requests, tokens, steps },
+  const data = rows.map(({ day, model, keyId, requests, tokens, degradedTokens, steps, models }) => ({
+    ...{ day, model, key: keyId, generations: requests, tokens, degraded_tokens: degradedTokens, steps },
     milliseconds: Object.values(models).reduce((sum, { milliseconds }) => sum + milliseconds, 0),
   }));
   return { status: 200, body: { object: 'list', data } };

@@ -48,10 +48,11 @@ export function serviceRequest(asked: Asked, { core, tenantModel }: ChosenModel,
       param: 'seed',
     });
   }
-  const { weight, contrast, steps, quality, selfConditioning, visit, halting } = slingshot;
+  const { weight, contrast, degradation, tenantBlocks, steps, quality, selfConditioning, visit, halting } = slingshot;
   return defined({
     lanes: texts.map((prompt, index) => ({ prompt, seed: seed + index })),
     ...{ core, tenant: tenantModel, weight, contrast, context, quality, steps, selfConditioning, visit, topP },
+    ...{ degradation, tenantBlocks },
     ...{ tokens: asked.tokens, stop: asked.stop, suffix: asked.suffix },
     ...{ stopAt: halting?.stopAt, patience: halting?.patience, haltEntropy: halting?.entropy },
     ...(temperature === 0 ? { projection: 'greedy' as const } : { temperature }),

@@ -71,12 +71,14 @@ async function settle(tenant: string, record: BatchRecord, totals: BatchTotals):
   const before = run === 0 ? undefined : made[run - 1];
   const tokens = now.tokens - (before?.tokens ?? 0);
   const steps = now.steps - (before?.steps ?? 0);
+  const degradedTokens = (now.degradedTokens ?? 0) - (before?.degradedTokens ?? 0);
   const models = Object.entries(now.models).map(([name, of]) => {
     const was = before?.models[name] ?? { steps: 0, milliseconds: 0 };
     return [name, { steps: of.steps - was.steps, milliseconds: of.milliseconds - was.milliseconds }] as const;
   });
   await meter(tenant, {
     ...{ generation: `${id}-${run}`, keyId, model: 'batch', createdAt, status: 'succeeded', tokens, steps },
+    ...(degradedTokens > 0 ? { degradedTokens } : {}),
     models: Object.fromEntries(models),
   });
   await giveBackToday(tenant, id, { tokens, steps });
@@ -92,7 +94,10 @@ function manifestOf(record: BatchRecord, { totals, versions, output, errors }: A
       total: (summary?.good ?? 0) + (summary?.bad ?? 0),
       ...{ completed: totals.completed, failed: totals.failed, refused: summary?.bad ?? 0 },
     },
-    usage: { prompt_tokens: totals.promptTokens, completion_tokens: totals.tokens, steps: totals.steps },
+    usage: {
+      ...{ prompt_tokens: totals.promptTokens, completion_tokens: totals.tokens, steps: totals.steps },
+      ...(totals.degradedTokens ? { degraded_tokens: totals.degradedTokens } : {}),
+    },
     models: Object.fromEntries(
       Object.entries(totals.models).map(([name, of]) => [name, { ...of, versions: versions[name] ?? [] }]),
     ),

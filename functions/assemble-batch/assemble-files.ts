@@ -51,6 +51,7 @@ export async function assembleFiles(tenant: string, batch: BatchRecord, missing:
           failed: totals.failed + (result.error ? 1 : 0),
           promptTokens: totals.promptTokens + result.promptTokens,
           tokens: totals.tokens + result.tokens,
+          degradedTokens: (totals.degradedTokens ?? 0) + (result.degradedTokens ?? 0),
           steps: totals.steps + result.steps,
           models: totals.models,
         };

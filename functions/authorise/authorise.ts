@@ -27,5 +27,6 @@ export async function authorise(
   const { tenant, scopes } = record;
   const found = await partition(tenantsPartition).get<TenantRecord>(tenant);
   if (found?.status !== 'active') return undefined;
-  return { tenant, keyId: key.id, scopes, tier: found.tier };
+  const { tier, degradation } = found;
+  return { tenant, keyId: key.id, scopes, tier, ...(degradation ? { degradation } : {}) };
 }

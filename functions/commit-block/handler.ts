@@ -2,6 +2,7 @@ import { loadServedTokenizer } from '../../models/checkpoint/served-model.ts';
 import { callsOf } from '../../models/ssd2/generation.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { type StepState, stateSchema } from '../contracts/generation.ts';
+import { degradedText } from '../shared/degradation/degraded-text.ts';
 import { setting } from '../shared/environment.ts';
 import { putCommitEvent } from '../shared/generations/event-store.ts';
 import { recordProgress } from '../shared/generations/record-store.ts';
@@ -25,9 +26,10 @@ export const handler = lambdaHandler(commitSchema, async ({ run, step }): Promis
     commitBlock(step.generation, stop, await tokenizer),
     checkWanted(run, step.ledger),
   ]);
+  const degraded = ledger.degraded && degradedText(ledger.degraded, lanes, generation.decoding);
   await Promise.all([
-    recordProgress(tenant, id, { lanes, spent: ledger.spent }),
-    putCommitEvent(tenant, id, generation.decoding, generation.block - 1, added),
+    recordProgress(tenant, id, { lanes, spent: ledger.spent, degraded }),
+    putCommitEvent(tenant, id, generation.decoding, { block: generation.block - 1, lanes: added, degraded }),
   ]);
   return { ...step, generation, calls: callsOf(generation), ledger };
 });

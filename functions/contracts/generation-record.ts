@@ -1,4 +1,4 @@
-import type { Ledger, StepMessage } from './generation.ts';
+import type { DegradedText, Ledger, StepMessage } from './generation.ts';
 import type { Stored } from './stored.ts';
 
 /** What a generation may be; the last three are for good. */
@@ -34,6 +34,8 @@ export interface GenerationRecord {
   readonly promptTokens: number;
   /** What its members cost so far. */
   readonly spent: Ledger['spent'];
+  /** Of one that went on without members that it lost. */
+  readonly degraded?: DegradedText;
   /** Whether events of its steps are kept. */
   readonly watched: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -50,8 +52,16 @@ export interface GenerationRecord {
 /** What followers of a generation are told, in order. */
 export type GenerationEvent =
   | { readonly kind: 'steps'; readonly reports: readonly StepMessage[] }
-  | { readonly kind: 'commit'; readonly block: number; readonly lanes: readonly CommittedLane[] }
+  | ({ readonly kind: 'commit' } & Commit)
   | { readonly kind: 'end'; readonly status: Exclude<GenerationStatus, 'running'> };
+
+/** A block that ended. */
+export interface Commit {
+  readonly block: number;
+  readonly lanes: readonly CommittedLane[];
+  /** How the generation stands by its end, where it lost members. */
+  readonly degraded?: DegradedText | undefined;
+}
 
 export interface CommittedLane {
   readonly lane: number;

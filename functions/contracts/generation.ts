@@ -49,6 +49,19 @@ export const runFields = Object.keys(runSchema.unwrap().shape) as readonly (keyo
 const laneEnvelopesSchema = z.strictObject({ lanes: laneIndicesSchema, envelopes: bytesMessageSchema }).readonly();
 export type LaneEnvelopesMessage = z.infer<typeof laneEnvelopesSchema>;
 
+/** How a generation went on that lost some of its members. */
+const degradedSchema = z
+  .strictObject({
+    /** Members that were not asked any more. */
+    without: z.array(z.string().min(1)).min(1).readonly(),
+    /** The first block that was made without them, whole: from 0, so it is the number of those that were made with them. */
+    block: countSchema,
+    /** The name of the error that lost them. */
+    error: z.string(),
+  })
+  .readonly();
+export type Degraded = z.infer<typeof degradedSchema>;
+
 /** What is known of a generation beside its text, and touches nothing that makes text. */
 const ledgerSchema = z
   .strictObject({
@@ -56,6 +69,7 @@ const ledgerSchema = z
     spent: z.record(z.string(), z.strictObject({ steps: countSchema, milliseconds: z.number() }).readonly()).readonly(),
     /** When its record was last read, in milliseconds since 1970. */
     checkedAt: z.number(),
+    degraded: degradedSchema.optional(),
   })
   .readonly();
 export type Ledger = z.infer<typeof ledgerSchema>;
@@ -181,7 +195,11 @@ export const finishSchema = z
 export interface FinishedGeneration {
   readonly models: readonly string[];
   readonly lanes: readonly FinishedLane[];
+  readonly degraded?: DegradedText;
 }
+
+/** With the tokens of its texts that were made without the members that it lost. */
+export type DegradedText = Degraded & { readonly tokens: number };
 
 export interface FinishedLane {
   readonly text: string;

@@ -15,6 +15,10 @@ export const largestCost = 1_000_000;
 /** The most candidates for one text. */
 export const mostCandidates = 8;
 
+/** What a generation does whose tenant's model does not answer: it fails, or goes on with the core alone. */
+export const degradations = ['fail', 'core'] as const;
+export type Degradation = (typeof degradations)[number];
+
 const name = z.string().max(64);
 const text = z.string().refine((value) => value.trim() !== '', 'is empty');
 
@@ -43,6 +47,10 @@ const fields = z.strictObject({
   contrast: z.number().min(0).max(10).optional(),
   /** Text that the tenant's model sees before the prompt, and the core does not. */
   context: z.string().optional(),
+  /** What becomes of it where the tenant's model does not answer, after all tries; `fail` when absent. */
+  degradation: z.enum(degradations).optional(),
+  /** Blocks that the tenant's model corrects, from the first on; the rest is the core's alone. All when absent. */
+  tenantBlocks: z.int().min(0).max(1_000_000).optional(),
   /** Tokens to generate. */
   tokens: z.int().min(1).default(50),
   /** How a block is decoded; where the core has no next-token logits, only as published, and so by default. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Scope, scopes } from './caller.ts';
+import type { Degradation } from './request.ts';
 
 /** Safe in a key of the table, a prefix of the bucket and a session's tag, and the same in each. */
 export const tenantNameSchema = z
@@ -14,6 +15,8 @@ export interface TenantRecord {
   readonly tier: string;
   /** Of one that is disabled or about to be deleted, no key works. */
   readonly status: 'active' | 'disabled' | 'deleting';
+  /** What its generations do whose request does not say; they fail when absent. */
+  readonly degradation?: Degradation;
   /** ISO 8601. */
   readonly createdAt: string;
   /** Ids of its keys; a set in the table, and absent when empty. */

@@ -35,6 +35,8 @@ export const handler = lambdaHandler(createdSchema, async ({ detail: { object } 
     return;
   }
   const digest = createHash('sha256').update([key, etag, sequencer].join('\0')).digest('hex');
-  const input = { batch: `batch_${digest.slice(0, 32)}`, run: 0, dropped: { key, tier: found.tier } };
+  const { tier, degradation } = found;
+  const dropped = { key, tier, ...(degradation ? { degradation } : {}) };
+  const input = { batch: `batch_${digest.slice(0, 32)}`, run: 0, dropped };
   await startExecution({ tenant: tenant.data, ...input });
 });

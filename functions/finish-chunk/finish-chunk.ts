@@ -17,7 +17,7 @@ export async function finishChunk(
   if (!record) throw new InvalidRequest(`batch ${batch}: there is none`);
   const { generation, ledger } = step;
   const own: GroupResult = {
-    results: await rowResults(plan.groups[group], generation, tokenizer, record),
+    results: await rowResults(plan.groups[group], generation, tokenizer, { createdAt: record.createdAt, ledger }),
     spent: ledger.spent,
     versions: versionsOf(generation),
   };
@@ -35,9 +35,10 @@ export async function finishChunk(
   return { chunk, group, more: false };
 }
 
-function versionsOf({ decoding }: Generation): GroupResult['versions'] {
+function versionsOf({ decoding: { members, fallback } }: Generation): GroupResult['versions'] {
+  const all = [...(fallback?.from === undefined ? [] : fallback.members), ...members];
   return Object.fromEntries(
-    decoding.members.map(({ name, routes }) => {
+    all.map(({ name, routes }) => {
       const versions = routes.map(({ endpoint }) => endpoint.version ?? 'unknown');
       return [name, [...new Set(versions)]];
     }),

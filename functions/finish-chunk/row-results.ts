@@ -1,8 +1,9 @@
 import type { Generation } from '../../models/ssd2/generation.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
+import { toldDegraded } from '../api/degraded.ts';
 import { chatForm, completionForm, secondsOf, usageOf } from '../api/openai-form.ts';
 import type { BatchRecord } from '../contracts/batch/record.ts';
-import type { FinishedLane } from '../contracts/generation.ts';
+import type { FinishedGeneration, FinishedLane, Ledger } from '../contracts/generation.ts';
 import { finish } from '../finish/finish.ts';
 import type { PlannedRow, RowResult } from '../shared/batches/chunk-store.ts';
 
@@ -11,7 +12,7 @@ export async function rowResults(
   rows: readonly PlannedRow[],
   generation: Generation,
   tokenizer: Tokenizer,
-  batch: Pick<BatchRecord, 'createdAt'>,
+  batch: Pick<BatchRecord, 'createdAt'> & { readonly ledger: Pick<Ledger, 'degraded'> },
 ): Promise<RowResult[]> {
   let first = 0;
   const own = rows.map((row) => {
@@ -21,12 +22,14 @@ export async function rowResults(
   });
   return Promise.all(
     own.map(async ({ row, lanes }) => {
-      const { lanes: texts } = await finish({ ...generation, lanes }, tokenizer, row.stop);
+      const finished = await finish({ ...generation, lanes }, tokenizer, row.stop, batch.ledger.degraded);
+      const { lanes: texts, degraded } = finished;
       return {
         ...{ row: row.row, line: row.line, promptTokens: row.promptTokens },
         tokens: sum(texts, ({ tokens }) => tokens),
         steps: sum(texts, ({ steps }) => steps),
-        output: row.form === 'plain' ? plainOutput(row, texts) : openAiOutput(row, texts, batch),
+        ...(degraded ? { degradedTokens: degraded.tokens } : {}),
+        output: row.form === 'plain' ? plainOutput(row, finished) : openAiOutput(row, finished, batch),
       };
     }),
   );
@@ -35,14 +38,14 @@ export async function rowResults(
 /** What tells a row's answer from others of its batch. */
 export const requestIdOf = (line: number) => `batch_req_${line}`;
 
-function plainOutput({ id, seed }: PlannedRow, texts: readonly FinishedLane[]): object {
-  const told = texts.map(({ text, tokens, steps, finish }) => ({ text, tokens, steps, finish_reason: finish }));
-  return { id, seed, ...(told.length === 1 ? told[0] : { choices: told }) };
+function plainOutput({ id, seed }: PlannedRow, { lanes, ...finished }: FinishedGeneration): object {
+  const told = lanes.map(({ text, tokens, steps, finish }) => ({ text, tokens, steps, finish_reason: finish }));
+  return { id, seed, ...(told.length === 1 ? told[0] : { choices: told }), ...toldDegraded(finished) };
 }
 
 function openAiOutput(
   { id, form, line, model, seed, promptTokens }: PlannedRow,
-  texts: readonly FinishedLane[],
+  { lanes: texts, ...finished }: FinishedGeneration,
   { createdAt }: Pick<BatchRecord, 'createdAt'>,
 ): object {
   const { object, choice } = form === '/v1/completions' ? completionForm : chatForm;
@@ -51,7 +54,7 @@ function openAiOutput(
     ...{ id: own, object, created: secondsOf(createdAt), model },
     choices: texts.map((lane, index) => choice(index, lane, undefined)),
     usage: usageOf({ lanes: texts, promptTokens }),
-    slingshot: { generation: own, seed, steps: sum(texts, ({ steps }) => steps) },
+    slingshot: { generation: own, seed, steps: sum(texts, ({ steps }) => steps), ...toldDegraded(finished) },
   };
   return { id: own, custom_id: id, response: { status_code: 200, request_id: own, body }, error: null };
 }

@@ -2,23 +2,31 @@ import { chosenLane } from '../../models/ssd2/choice.ts';
 import { blocksOf, type Generation } from '../../models/ssd2/generation.ts';
 import type { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { committedText } from '../commit-block/committed-text.ts';
-import type { FinishedGeneration } from '../contracts/generation.ts';
+import type { Degraded, FinishedGeneration } from '../contracts/generation.ts';
+import { degradedText } from '../shared/degradation/degraded-text.ts';
 
 /**
  * The texts of a finished generation, and how they came about; of candidates the best, with the steps of all.
  *
  * @param stop texts before which a lane's text ends
+ * @param degraded how it went on, where it lost members
  */
 export async function finish(
   generation: Generation,
   tokenizer: Tokenizer,
   stop: readonly string[] = [],
+  degraded?: Degraded,
 ): Promise<FinishedGeneration> {
-  const lanes = finishedLanes(generation).map(async (lane) => {
+  const finished = finishedLanes(generation).map(async (lane) => {
     const { text, tokens, steps, finish } = await committedText(generation, { ...lane, done: true }, stop, tokenizer);
     return { text, tokens, blocks: blocksOf(generation, lane), steps, seed: lane.seed, finish: finish ?? 'length' };
   });
-  return { models: generation.decoding.members.map(({ name }) => name), lanes: await Promise.all(lanes) };
+  const lanes = await Promise.all(finished);
+  return {
+    models: generation.decoding.members.map(({ name }) => name),
+    lanes,
+    ...(degraded ? { degraded: degradedText(degraded, lanes, generation.decoding) } : {}),
+  };
 }
 
 function finishedLanes(generation: Generation): Generation['lanes'] {

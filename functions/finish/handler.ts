@@ -12,19 +12,20 @@ let tokenizer: Promise<Tokenizer> | undefined;
 
 export const handler = lambdaHandler(finishSchema, async ({ run, generation, ledger }) => {
   tokenizer ??= loadServedTokenizer(setting('SLINGSHOT_MODEL_DIRECTORY'));
-  const finished = await finish(generation, await tokenizer, run.stop);
+  const finished = await finish(generation, await tokenizer, run.stop, ledger.degraded);
   for (const { tokens, steps } of finished.lanes) {
     metrics.addMetric('GeneratedTokens', MetricUnit.Count, tokens);
     metrics.addMetric('DenoiseSteps', MetricUnit.Count, steps);
   }
   const { recorded, tenant, id } = run;
+  const { degraded } = finished;
   if (!recorded || tenant === null) return finished;
   const lanes = finished.lanes.map(({ text, tokens, steps, finish }) => ({ text, tokens, steps, finish }));
   if (generation.choice) {
     const added = lanes.map(({ text, tokens, finish }, lane) => ({ lane, text, tokens, finish }));
-    await putCommitEvent(tenant, id, generation.decoding, generation.block, added);
+    await putCommitEvent(tenant, id, generation.decoding, { block: generation.block, lanes: added, degraded });
   }
-  await endGeneration(tenant, id, { status: 'succeeded', progress: { lanes, spent: ledger.spent } });
+  await endGeneration(tenant, id, { status: 'succeeded', progress: { lanes, spent: ledger.spent, degraded } });
   // The execution's history keeps its output; the text is the record's.
-  return { models: finished.models, lanes: [] };
+  return { ...finished, lanes: [] };
 });

@@ -3,6 +3,7 @@ import { apiErrorOf } from '../api/api-errors.ts';
 import { type AskedText, chatAsked, completionAsked, generationAsked } from '../api/asked-of.ts';
 import { type PreparedRequest, prepareAsked } from '../api/prepare-asked.ts';
 import { limits } from '../contracts/api/fields.ts';
+import type { BatchRecord } from '../contracts/batch/record.ts';
 import { bodySchemas, type NormalRow, plainRowSchema } from '../contracts/batch/row.ts';
 import type { ChunkPlan, PlannedRow, RowResult } from '../shared/batches/chunk-store.ts';
 import { StoreUnavailable } from '../shared/errors.ts';
@@ -25,6 +26,7 @@ interface Settings {
   readonly tenant: string;
   /** Of the batch. */
   readonly seed: number;
+  readonly degradation?: BatchRecord['degradation'] | undefined;
   /** Texts that one generation may make side by side. */
   readonly mostLanes: number;
 }
@@ -59,12 +61,13 @@ export async function planChunk(rows: readonly NormalRow[], settings: Settings):
   return { plan: { groups: groups.map(({ rows }) => rows), refused }, groups };
 }
 
-async function prepareRow(row: NormalRow, { tenant, seed }: Settings) {
+async function prepareRow(row: NormalRow, { tenant, seed, degradation }: Settings) {
   const asked = askedOf(row);
   // Texts of a row have seeds that follow each other.
   const own = asked.seed ?? seed + limits.choices * (row.line - 1);
   const slingshot = { visit: usualVisit, ...asked.slingshot };
-  const prepared = await prepareAsked({ tenant }, { ...asked, slingshot, seed: own, watched: false, detailed: false });
+  const caller = { tenant, ...(degradation ? { degradation } : {}) };
+  const prepared = await prepareAsked(caller, { ...asked, slingshot, seed: own, watched: false, detailed: false });
   const { generation, prompts, stop } = prepared.prepared;
   const promptTokens = prompts.filter((_, i) => i % (asked.n ?? 1) === 0).reduce((sum, { length }) => sum + length, 0);
   const planned: PlannedRow = {

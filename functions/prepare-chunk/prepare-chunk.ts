@@ -19,7 +19,8 @@ export async function prepareChunk({ tenant, batch, id, items, lanes, group }: C
   }
   const record = await wantedBatch(tenant, batch);
   const rows = await loadRows(place, items);
-  const settings = { tenant, seed: record.seed, mostLanes: setting('SLINGSHOT_MOST_LANES') };
+  const { seed, degradation } = record;
+  const settings = { tenant, seed, degradation, mostLanes: setting('SLINGSHOT_MOST_LANES') };
   const { plan, groups } = await planChunk(rows, settings);
   if (group >= groups.length) {
     await putChunk(place, chunk, { results: plan.refused, spent: {}, versions: {} });

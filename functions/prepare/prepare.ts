@@ -47,7 +47,7 @@ export interface Prepared {
   readonly stop: readonly string[];
   /** What all members see, by lane; of candidates the one that they share. */
   readonly prompts: readonly (readonly number[])[];
-  /** What a member alone sees before that, by member and, as prompts are, by lane. */
+  /** What a member alone sees before that, by member, those of the fallback last, and, as prompts are, by lane. */
   readonly contexts: readonly (readonly (readonly number[] | null)[])[];
 }
 
@@ -66,6 +66,7 @@ export async function prepare(request: Wanted, deployment: Deployment): Promise<
   const { config, tokenizer, kept } = deployment;
   const members = ensembleMembers(request, deployment.catalog);
   for (const { routes } of members) validateRouting(routes);
+  const fallback = fallbackOf(request, deployment.catalog);
   const { template } = deployment.catalog.cores[request.core];
   const { lanes } = request;
   const form = formOfPrompts(lanes, template, deployment);
@@ -83,6 +84,7 @@ export async function prepare(request: Wanted, deployment: Deployment): Promise<
   const { temperature } = request;
   const decoding: Decoding = {
     members,
+    ...(fallback ? { fallback } : {}),
     steps: request.steps,
     block: config.block,
     vocabulary: config.vocabulary,
@@ -108,7 +110,7 @@ export async function prepare(request: Wanted, deployment: Deployment): Promise<
     },
     stop: form === 'transcript' ? [...request.stop, nextTurn] : request.stop,
     prompts,
-    contexts: members.map(({ name }) => lanes.map(() => own(name))),
+    contexts: [...members, ...(fallback?.members ?? [])].map(({ name }) => lanes.map(() => own(name))),
   };
 }
 
@@ -231,7 +233,10 @@ function ensembleMembers(request: Wanted, catalog: Catalog): Member[] {
   const { tenant, weight, contrast, context } = request;
   const core = named('core', request.core, mapRoutes(catalog));
   if (tenant === undefined) {
-    const given = Object.entries({ weight, contrast, context }).find(([, value]) => value !== undefined);
+    const { degradation, tenantBlocks } = request;
+    const given = Object.entries({ weight, contrast, context, degradation, tenantBlocks }).find(
+      ([, value]) => value !== undefined,
+    );
     if (given) throw new InvalidRequest(`${given[0]}: needs a tenant`);
     return [{ name: 'core', coefficient: 1, routes: core }];
   }
@@ -244,6 +249,16 @@ function ensembleMembers(request: Wanted, catalog: Catalog): Member[] {
     { name: `${tenantRole}:${tenant}`, coefficient: share * (1 + alpha), routes },
     { name: `prompt-only:${tenant}`, coefficient: -share * alpha, routes },
   ].filter(({ coefficient }) => coefficient !== 0);
+}
+
+/** The core alone: where a tenant's model is lost and the request goes on without it, and behind the blocks that it corrects. */
+function fallbackOf({ core, degradation, tenantBlocks }: Wanted, catalog: Catalog): Decoding['fallback'] {
+  if (degradation !== 'core' && tenantBlocks === undefined) return undefined;
+  return {
+    members: [{ name: 'core', coefficient: 1, routes: named('core', core, mapRoutes(catalog)) }],
+    ...(tenantBlocks === undefined ? {} : { from: tenantBlocks }),
+    atLoss: degradation === 'core',
+  };
 }
 
 function mapRoutes({ cores }: Catalog): Catalog['tenants'] {

@@ -1,3 +1,4 @@
+import { membersAt } from '../../models/ssd2/decoding.ts';
 import { type Generation, type LaneEnvelopes, reduceLanes, type Step } from '../../models/ssd2/generation.ts';
 import type { Endpoint } from '../../models/ssd2/routing.ts';
 import type { Milliseconds, StepMessage } from '../contracts/generation.ts';
@@ -33,7 +34,9 @@ export function reduce(generation: Generation, answers: readonly MemberAnswer[],
   };
   return {
     generation: next,
-    previous: own ? generation.decoding.members.map(({ name }) => byMember.get(name) ?? null) : [merged],
+    previous: own
+      ? membersAt(generation.decoding, generation.block).map(({ name }) => byMember.get(name) ?? null)
+      : [merged],
     blockDone,
     reports: reports.map((report) => ({ ...report, routes, milliseconds })),
   };

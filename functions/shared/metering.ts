@@ -25,6 +25,8 @@ export interface Usage {
   readonly tokens: number;
   /** Denoise steps, over all lanes. */
   readonly steps: number;
+  /** Of the tokens, those that were made without members that were lost; none when absent. */
+  readonly degradedTokens?: number;
   /** By the name of the model that answered. */
   readonly models: Readonly<Record<string, ModelUsage>>;
 }
@@ -53,6 +55,7 @@ export interface UsageRow {
   readonly keyId: string;
   readonly requests: number;
   readonly tokens: number;
+  readonly degradedTokens: number;
   readonly steps: number;
   readonly models: Readonly<Record<string, ModelUsage>>;
 }
@@ -73,11 +76,12 @@ export async function usageOf(
     const { model, keyId } = record;
     const place = { day: dayOf(Date.parse(record.createdAt)), model, keyId };
     const name = JSON.stringify(place);
-    const before = rows.get(name) ?? { ...place, requests: 0, tokens: 0, steps: 0, models: {} };
+    const before = rows.get(name) ?? { ...place, requests: 0, tokens: 0, degradedTokens: 0, steps: 0, models: {} };
     rows.set(name, {
       ...place,
       requests: before.requests + 1,
       tokens: before.tokens + record.tokens,
+      degradedTokens: before.degradedTokens + (record.degradedTokens ?? 0),
       steps: before.steps + record.steps,
       models: addModels(before.models, record.models),
     });

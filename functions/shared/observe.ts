@@ -51,7 +51,8 @@ export function observeEnd({
   lanes,
   createdAt,
   endedAt,
-}: Pick<GenerationRecord, 'status' | 'lanes' | 'createdAt' | 'endedAt'>): void {
+  degraded,
+}: Pick<GenerationRecord, 'status' | 'lanes' | 'createdAt' | 'endedAt' | 'degraded'>): void {
   const tokens = lanes.reduce((total, lane) => total + lane.tokens, 0);
   const steps = lanes.reduce((total, lane) => total + lane.steps, 0);
   const took = endedAt === undefined ? [] : [Date.parse(endedAt) - Date.parse(createdAt)];
@@ -62,6 +63,9 @@ export function observeEnd({
       CommittedTokens: [MetricUnit.Count, [tokens]],
       GenerationMilliseconds: [MetricUnit.Milliseconds, took],
       DenoiseSteps: [MetricUnit.Count, [steps]],
+      // Of every generation, so that its mean is their share.
+      Degraded: [MetricUnit.Count, [degraded ? 1 : 0]],
+      DegradedTokens: [MetricUnit.Count, degraded ? [degraded.tokens] : []],
       StepsPerToken: [MetricUnit.Count, tokens > 0 ? [steps / tokens] : []],
     },
   );

@@ -1,3 +1,4 @@
+import { type Degradation, degradations } from '../../functions/contracts/request.ts';
 import { type TenantRecord, tenantNameSchema, tenantsPartition } from '../../functions/contracts/tenant.ts';
 import { admissionKey, noneAdmitted } from '../../functions/shared/admission.ts';
 import { audit } from '../../functions/shared/audit.ts';
@@ -25,14 +26,24 @@ export async function listTenants(administration: Administration): Promise<Tenan
   return items.map(({ sk, ...record }) => record);
 }
 
-/** Changes a tenant's tier or lets its keys work, or not. @throws Error when there is none */
+/**
+ * Changes a tenant's tier, what its generations do whose tenant's model does not answer, or lets its keys work, or not.
+ *
+ * @throws Error when there is none
+ */
 export async function changeTenant(
   administration: Administration,
   name: string,
-  change: { readonly tier: string } | { readonly status: 'active' | 'disabled' },
+  change:
+    | { readonly tier: string }
+    | { readonly degradation: Degradation }
+    | { readonly status: 'active' | 'disabled' },
 ): Promise<TenantRecord> {
   const [[attribute, value]] = Object.entries(change);
   if (attribute === 'tier') checkTier(administration, value);
+  if (attribute === 'degradation' && !(degradations as readonly string[]).includes(value)) {
+    throw new Error(`degradation ${value}: there is none; there are ${degradations.join(', ')}`);
+  }
   await findTenant(administration, name);
   await audit(administration, 'tenants set', name, change);
   const changed = await partition(administration, tenantsPartition).update<TenantRecord>(name, 'SET #a = :value', {

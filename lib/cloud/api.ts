@@ -113,7 +113,14 @@ export function api(scope: Construct, { functions, authorizer, settings }: ApiPr
 }
 
 const corsHeaders = ['authorization', 'content-type', 'idempotency-key', 'last-event-id', 'prefer'];
-const exposedHeaders = ['location', 'retry-after', 'x-request-id', 'ratelimit', 'ratelimit-policy'];
+const exposedHeaders = [
+  'location',
+  'retry-after',
+  'x-request-id',
+  'ratelimit',
+  'ratelimit-policy',
+  'slingshot-degraded',
+];
 
 function resourceAt(root: IResource, path: string): IResource {
   const segments = path.split('/').filter((segment) => segment !== '');

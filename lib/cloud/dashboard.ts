@@ -83,6 +83,20 @@ export function dashboardOf({ service, endpoints, alarms, tiers }: DashboardProp
     ],
     [
       graph(
+        'Generations that went on without their tenant’s model',
+        [own('Degraded', { status: 'succeeded' }, 'Average', 'share of them')],
+        third,
+        '1 is all',
+      ),
+      graph(
+        'Tokens made without it',
+        [own('DegradedTokens', { status: 'succeeded' }, 'Sum', 'tokens')],
+        third,
+        'a minute',
+      ),
+    ],
+    [
+      graph(
         'GPU and processor in use',
         [...each('GPUUtilization', 'Average'), ...each('CPUUtilization', 'Average')],
         third,

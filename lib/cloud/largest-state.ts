@@ -59,11 +59,13 @@ function largestState(
     chunk: { chunk: count, group: count, groups: count, stops: false },
     // Prompt and text share the positions: whichever has them, they are as long.
     prompts: each(candidates ? 1 : lanes, ids(positions)),
-    contexts: each(mostMembers, each(candidates ? 1 : lanes, { ...stored, tokens: count })),
+    // Of the members, and of the core that goes on without them.
+    contexts: each(mostMembers + 1, each(candidates ? 1 : lanes, { ...stored, tokens: count })),
     step: {
       generation: {
         decoding: {
           members: each(mostMembers, { name: longName, coefficient: longNumber, routes }),
+          fallback: { members: [{ name: 'core', coefficient: 1, routes }], from: count, atLoss: false },
           ...{ steps: count, block, vocabulary, projection: 'multi-hot', topP: longNumber, kept: count },
           form: {
             ...{ timesteps: each(mostTimesteps, longNumber), wave: false, denoiser: longNumber, draft: longNumber },
@@ -81,6 +83,7 @@ function largestState(
           state: {
             ...{ tokens: each(block, ids(lanes === 1 ? hottest : 1)), argmax: ids(block) },
             ...{ unchanged: count, settled: count, done: false },
+            ...(candidates ? { logProbability: longNumber } : {}),
           },
         }),
       },
@@ -92,6 +95,7 @@ function largestState(
           each(mostMembers, longName).map((name, i) => [name + i, { steps: count, milliseconds: longNumber }]),
         ),
         checkedAt: longNumber,
+        degraded: { without: each(mostMembers - 1, longName), block: count, error: longName },
       },
       answers: each(mostMembers, { member: longName, endpoint, answer: { lanes: indices, envelopes }, milliseconds }),
     },

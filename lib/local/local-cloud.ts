@@ -280,12 +280,10 @@ export class LocalCloud {
 
 /** Hands each step on once, although a step that is run again reports again. */
 function inOrder(onStep: (step: StepMessage) => void): ReportSink {
-  const last = new Map<string, StepMessage>();
-  return async ({ id }, reports) => {
-    const [{ block, step }] = reports;
-    const before = last.get(id);
-    if (before && (block < before.block || (block === before.block && step <= before.step))) return;
-    last.set(id, reports[reports.length - 1]);
+  const last = new Map<string, number>();
+  return async ({ id }, reports, sequence) => {
+    if (sequence <= (last.get(id) ?? -1)) return;
+    last.set(id, sequence + reports[reports.length - 1].step - reports[0].step);
     reports.forEach(onStep);
   };
 }

@@ -32,6 +32,17 @@ const memberSchema = z
   .readonly();
 export type Member = z.infer<typeof memberSchema>;
 
+/** Who goes on without the other members. */
+const fallbackSchema = z
+  .strictObject({
+    members: z.array(memberSchema).min(1).readonly(),
+    /** The first block that is theirs; none so far when absent. */
+    from: countSchema.optional(),
+    /** Whether a block is theirs, too, in which another member cannot answer. */
+    atLoss: z.boolean(),
+  })
+  .readonly();
+
 /** Whether members see the merged logits of the step before, each its own, or nothing of it. */
 export const selfConditionings = ['fused', 'own', 'none'] as const;
 
@@ -40,6 +51,7 @@ export const decodingSchema = z
   .strictObject({
     ...modelOptions,
     members: z.array(memberSchema).min(1).readonly(),
+    fallback: fallbackSchema.optional(),
     block: countSchema.min(1),
     vocabulary: countSchema.min(1),
     projection: z.enum(projections),
@@ -57,4 +69,9 @@ export type Decoding = z.infer<typeof decodingSchema>;
 export function modelOptionsOf(decoding: Decoding): ModelOptions {
   const names = Object.keys(modelOptions) as (keyof ModelOptions)[];
   return Object.fromEntries(names.map((name) => [name, decoding[name]])) as ModelOptions;
+}
+
+/** The members of a block's ensemble. */
+export function membersAt({ members, fallback }: Pick<Decoding, 'members' | 'fallback'>, block: number) {
+  return fallback && block >= (fallback.from ?? Number.POSITIVE_INFINITY) ? fallback.members : members;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { choiceSchema, isScoring, scoreLanes, scoringStep } from './choice.ts';
-import { countSchema, decodingSchema, modelOptionsOf } from './decoding.ts';
+import { countSchema, decodingSchema, membersAt, modelOptionsOf } from './decoding.ts';
 import { logProbabilityOf, type MergedLogits } from './ensemble.ts';
 import type { LogitsEnvelope } from './envelope.ts';
 import { endOf, type Lane, laneSchema, wantedTokens } from './lane.ts';
@@ -36,7 +36,7 @@ export const callSchema = z
     member: z.string(),
     endpoint: endpointSchema,
     lanes: laneIndicesSchema,
-    /** Which of the members' contexts, and which of the step's self-conditionings, is this member's. */
+    /** Which of the contexts (see callsOf), and which of the step's self-conditionings, is this member's. */
     context: countSchema,
     previous: countSchema,
   })
@@ -60,18 +60,21 @@ export interface Step<Conditioning = LaneEnvelopes> {
 
 /** Whom to ask at the next step, for which lanes; nobody when all is done. */
 export function callsOf(generation: Generation): Call[] {
-  const { decoding, step, lanes } = generation;
+  const { decoding, block, step, lanes } = generation;
   const scoring = isScoring(generation);
   const running = lanes.flatMap(({ done, state }, index) => (scoring || !(done || state.done) ? [index] : []));
   if (running.length === 0) return [];
   const t = stepTimestep(decoding, step);
   const conditioned = step > 0 && decoding.selfConditioning === 'own';
-  return decoding.members.map(({ name, routes }, index) => {
+  const members = membersAt(decoding, block);
+  // A fallback's contexts stand behind those of the members, so that no member's is ever taken for another's.
+  const first = members === decoding.members ? 0 : decoding.members.length;
+  return members.map(({ name, routes }, index) => {
     return {
       member: name,
       endpoint: endpointAt(routes, t),
       lanes: running,
-      context: index,
+      context: first + index,
       previous: conditioned ? index : 0,
     };
   });
@@ -132,7 +135,8 @@ export function reduceLanes(
   answers: ReadonlyMap<string, LaneEnvelopes>,
   detailed = false,
 ): ReducedLanes {
-  const { decoding, block, step, choice } = generation;
+  const { block, step, choice } = generation;
+  const decoding = { ...generation.decoding, members: membersAt(generation.decoding, block) };
   const answersFor = (index: number) =>
     new Map([...answers].map(([member, answer]) => [member, envelopeOf(answer, index)]));
   if (choice && isScoring(generation)) {
@@ -155,8 +159,8 @@ export function reduceLanes(
     }
     const stepped = { ...lane, state: reduced.state, steps: lane.steps + 1 };
     if (!choice || choice.suffix || !reduced.state.done) return stepped;
-    const own = blockLogProbability(generation, reduced.state.argmax.slice(0, needed), reduced.logits);
-    return { ...stepped, logProbability: (lane.logProbability ?? 0) + own };
+    const logProbability = blockLogProbability(generation, reduced.state.argmax.slice(0, needed), reduced.logits);
+    return { ...stepped, state: { ...reduced.state, logProbability } };
   });
   const blockDone = lanes.every(({ done, state }) => done || state.done);
   return {
@@ -183,7 +187,32 @@ function commit(generation: Generation, lane: Lane): Lane {
   if (lane.done) return lane;
   const committed = [...lane.committed, ...lane.state.argmax];
   const ended = endOf(generation, lane.state.argmax) >= 0;
-  return { ...lane, committed, done: ended || committed.length >= wantedTokens(generation, lane), state: startOfBlock };
+  const own = lane.state.logProbability;
+  return {
+    ...lane,
+    ...(own === undefined ? {} : { logProbability: (lane.logProbability ?? 0) + own }),
+    ...{ committed, done: ended || committed.length >= wantedTokens(generation, lane), state: startOfBlock },
+  };
+}
+
+/**
+ * The generation at the start of its block, from which on it is its fallback's, so that its text is a function of that
+ * block's number alone: whichever step was lost, nothing that the lost member said of the block is left.
+ *
+ * @returns undefined for a generation that has no fallback at a loss, whose block is its fallback's already, or that is
+ *   past the start of what the scoring of its candidates began with
+ */
+export function fallenBack(generation: Generation): Generation | undefined {
+  const { decoding, block, lanes, choice } = generation;
+  const { fallback } = decoding;
+  if (!fallback?.atLoss || membersAt(decoding, block) === fallback.members) return undefined;
+  if (choice && choice.round > 0) return undefined;
+  return {
+    ...generation,
+    decoding: { ...decoding, fallback: { ...fallback, from: block } },
+    step: 0,
+    lanes: lanes.map((lane) => ({ ...lane, state: startOfBlock })),
+  };
 }
 
 export function isDone(generation: Generation): boolean {

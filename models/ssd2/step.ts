@@ -57,6 +57,8 @@ export const blockStateSchema = z
     /** Positions from the left whose tokens stay. */
     settled: countSchema.optional(),
     done: z.boolean(),
+    /** In nats, of what candidates are compared by (see choice.ts), of a block that is done. */
+    logProbability: z.number().optional(),
   })
   .readonly();
 export type BlockState = z.infer<typeof blockStateSchema>;

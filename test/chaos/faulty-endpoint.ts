@@ -2,17 +2,19 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeAnswer, decodeInvocation, encodeAnswer } from '../../models/serving/protocol.ts';
 import { readEnvelope } from '../../models/ssd2/envelope.ts';
+import type { LaneStep } from '../../models/ssd2/step.ts';
 import type { endpointFaults } from './schedule.ts';
 
-export type EndpointFault = (typeof endpointFaults)[number];
+/** With one that no other try cures. */
+export type EndpointFault = (typeof endpointFaults)[number] | 'rejects';
 
 export interface FaultyEndpoint {
   /** Where the container answers, looked up at each call. */
   readonly container: () => string;
   /** How long a caller waits. */
   readonly timeoutMilliseconds: number;
-  /** What happens to a call of a run, by the seed in its lane. */
-  readonly fault: (run: number) => Promise<EndpointFault | undefined>;
+  /** What happens to a call of a run, by the seed in its lane, or by all its lanes. */
+  readonly fault: (run: number, lanes: readonly LaneStep[]) => Promise<EndpointFault | undefined>;
 }
 
 /** Stands between SageMaker and a container, and lets calls go wrong. */
@@ -22,7 +24,9 @@ export function faultyEndpoint({ container, timeoutMilliseconds, fault }: Faulty
       const chunks: Buffer[] = [];
       for await (const chunk of incoming) chunks.push(chunk);
       const body = Buffer.concat(chunks);
-      const kind = await fault(decodeInvocation(body).lanes[0].seed);
+      const { lanes } = decodeInvocation(body);
+      const kind = await fault(lanes[0].seed, lanes);
+      if (kind === 'rejects') return void outgoing.writeHead(400).end('{"error":"no such context"}');
       if (kind === 'fails') return void outgoing.writeHead(500).end('{"error":"out of memory"}');
       if (kind === 'is loading') return void outgoing.writeHead(503).end('{"error":"the model is being loaded"}');
       if (kind === 'answers something else') return void outgoing.end('<html>502 Bad Gateway</html>');

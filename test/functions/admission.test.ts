@@ -172,7 +172,7 @@ describe('metering', () => {
     expect(rows).toEqual([
       {
         ...{ day: '2026-11-26', model: 'core+acme', keyId: 'key1', requests: 1, tokens: 25, steps: 60 },
-        models: usage().models,
+        ...{ degradedTokens: 0, models: usage().models },
       },
     ]);
   });

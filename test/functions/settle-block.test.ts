@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { emptyLedger, type State } from '../../functions/contracts/generation.ts';
 import { settleBlock, timeoutRetries } from '../../functions/settle-block/settle-block.ts';
-import { callsOf } from '../../models/ssd2/generation.ts';
-import { generationOf } from '../support/generation.ts';
+import { callsOf, type Generation } from '../../models/ssd2/generation.ts';
+import { startOfBlock } from '../../models/ssd2/step.ts';
+import { everywhere, generationOf } from '../support/generation.ts';
 
 const generation = generationOf();
 const state: State = {
@@ -46,5 +47,62 @@ describe('settle-block', () => {
     expect(again).toEqual({ ...state, retries: { timedOut: 0, redrives: 1 } });
     expect(() => settleBlock(failed(error, again), 1)).toThrow('gone');
     expect(settleBlock(failed(error, again), 2).retries.redrives).toBe(2);
+  });
+});
+
+describe('settle-block, when a member’s endpoint does not answer', () => {
+  const core = { name: 'core', coefficient: 1, routes: everywhere('goliath') };
+  const members = [
+    { ...core, coefficient: 0.5 },
+    { name: 'tenant:acme', coefficient: 1, routes: everywhere('david') },
+    { name: 'prompt-only:acme', coefficient: -0.5, routes: everywhere('david') },
+  ];
+  const fallback = { members: [core], atLoss: true };
+  /** At its second block, some steps in. */
+  const begun: Generation = { ...generationOf({ members, fallback, selfConditioning: 'own' }), block: 1, step: 2 };
+  const inFlight = { ...begun, lanes: begun.lanes.map((lane) => ({ ...lane, committed: [7, 8, 9], steps: 12 })) };
+  const from = (generation: Generation): State => ({
+    ...{ ...state, contexts: [[null], [null], [null], [null]] },
+    step: { ...state.step, generation, calls: callsOf(generation), previous: [null, null, null] },
+  });
+  const names = ['EndpointUnavailable', 'EndpointWaking', 'EndpointTimeout', 'EndpointRejected', 'BadAnswer'];
+  const lost = (name: string, endpoint: string, generation: Generation = inFlight) =>
+    settleBlock(
+      failed({ Error: name, Cause: JSON.stringify({ errorMessage: `endpoint ${endpoint}: gone` }) }, from(generation)),
+      0,
+    );
+
+  it.each(names)('begins the block again by the core alone: %s', (name) => {
+    const { step, contexts } = lost(name, 'david');
+    expect(step).toMatchObject({ previous: [null], turn: 'continue', generation: { block: 1, step: 0 } });
+    expect(step.generation.lanes).toEqual(inFlight.lanes.map((lane) => ({ ...lane, state: startOfBlock })));
+    const without = ['tenant:acme', 'prompt-only:acme'];
+    expect(step.ledger.degraded).toEqual({ without, block: 1, error: name });
+    expect(step.calls).toEqual([expect.objectContaining({ member: 'core', endpoint: { endpoint: 'goliath' } })]);
+    // What a member alone may see stands before it.
+    expect(step.calls[0].context).toBe(contexts.length - 1);
+  });
+
+  it('fails where the core is lost, before or after the tenant’s model', () => {
+    expect(() => lost('EndpointTimeout', 'goliath')).toThrow('endpoint goliath: gone');
+    const { generation } = lost('EndpointTimeout', 'david').step;
+    expect(() => lost('EndpointTimeout', 'goliath', generation)).toThrow('endpoint goliath: gone');
+    expect(() => lost('EndpointTimeout', 'david', generation)).toThrow('endpoint david: gone');
+  });
+
+  it('fails by what is no model’s fault, and where the request does not go on without', () => {
+    for (const name of ['StoreUnavailable', 'ContractViolation', 'Cancelled']) {
+      expect(() => lost(name, 'david')).toThrow(expect.objectContaining({ name }));
+    }
+    const none = { ...inFlight, decoding: { ...inFlight.decoding, fallback: { ...fallback, from: 2, atLoss: false } } };
+    expect(() => lost('EndpointTimeout', 'david', none)).toThrow('endpoint david: gone');
+    expect(() =>
+      lost('EndpointTimeout', 'david', { ...inFlight, decoding: generationOf({ members }).decoding }),
+    ).toThrow('endpoint david: gone');
+  });
+
+  it('tries again with all members where an operator redrives it', () => {
+    const again = settleBlock(failed({ Error: 'EndpointTimeout', Cause: 'endpoint david: gone' }, from(inFlight)), 1);
+    expect(again.step.calls).toHaveLength(3);
   });
 });

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { selfConditionings } from '../../../models/ssd2/decoding.ts';
 import { qualities } from '../../../models/ssd2/quality.ts';
+import { problemCodes } from '../problem.ts';
+import { degradations } from '../request.ts';
 
 /** What a request may have at most. */
 export const limits = {
@@ -91,6 +93,13 @@ export const slingshotSchema = z
       description: 'How strongly the private context counts beyond itself',
     }),
     context: z.string().max(128).optional().meta({ description: 'Id of a private document (see /v1/contexts)' }),
+    degradation: z.enum(degradations).optional().meta({
+      description:
+        'What becomes of it where the tenant’s model does not answer: fail, or core, by which it goes on with the core alone. By default what the tenant is set to, else fail',
+    }),
+    tenantBlocks: z.int().min(0).max(1_000_000).optional().meta({
+      description: 'Blocks that the tenant’s model corrects, from the first on; the rest is the core’s alone',
+    }),
     steps: z.int().min(1).max(10_000).optional().meta({ description: 'Timesteps a block' }),
     quality: z.enum(qualities).optional(),
     halting: haltingSchema.optional(),
@@ -108,12 +117,26 @@ export const usageSchema = z
   .meta({ id: 'Usage' });
 export type Usage = z.infer<typeof usageSchema>;
 
+export const degradedSchema = z
+  .strictObject({
+    without: z.array(z.string()).meta({ description: 'Members that did not answer' }),
+    tenantBlocks: z.int().meta({
+      description:
+        'Blocks that were made with them, from the first on: the same request with slingshot.tenantBlocks of this number has the same text',
+    }),
+    tokens: z.int().meta({ description: 'Of the texts, those that were made without' }),
+    error: z.enum(problemCodes).meta({ description: 'Why they did not' }),
+  })
+  .meta({ id: 'Degraded', description: 'How it went on with the core alone; absent where it did not' });
+export type ApiDegraded = z.infer<typeof degradedSchema>;
+
 /** How a generation came about, beside its texts. */
 export const provenanceSchema = z
   .strictObject({
     generation: z.string().meta({ description: 'See /v1/generations' }),
     seed: z.int(),
     steps: z.int().meta({ description: 'Denoise steps of all texts together' }),
+    degraded: degradedSchema.optional(),
   })
   .meta({ id: 'Provenance' });
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { problemSchema } from '../problem.ts';
 import {
+  degradedSchema,
   finishReason,
   limits,
   maxTokens,
@@ -63,6 +64,7 @@ export const generationSchema = z
     ),
     usage: usageSchema,
     steps: z.int(),
+    degraded: degradedSchema.optional(),
     error: problemSchema.shape.error.nullable(),
     metadata: z.record(z.string(), z.string()),
   })

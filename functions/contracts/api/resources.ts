@@ -78,6 +78,7 @@ export const usageReportSchema = z
         key: z.string(),
         generations: z.int(),
         tokens: z.int().meta({ description: 'Committed' }),
+        degraded_tokens: z.int().meta({ description: 'Of them, made without a tenant’s model that did not answer' }),
         steps: z.int(),
         milliseconds: z.number(),
       }),

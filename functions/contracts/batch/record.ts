@@ -1,3 +1,4 @@
+import type { Degradation } from '../request.ts';
 import type { BatchEndpoint, RowProblem } from './row.ts';
 
 /** As OpenAI's clients know them. */
@@ -39,6 +40,8 @@ export interface BatchTotals {
   readonly failed: number;
   readonly promptTokens: number;
   readonly tokens: number;
+  /** Of the tokens, those that were made without members that were lost; none when absent. */
+  readonly degradedTokens?: number;
   readonly steps: number;
   /** By member's name. */
   readonly models: Readonly<Record<string, { readonly steps: number; readonly milliseconds: number }>>;
@@ -51,6 +54,8 @@ export interface BatchRecord {
   readonly keyId: string;
   /** Of the tenant, when it was asked for. */
   readonly tier: string;
+  /** The same, for rows that do not say. */
+  readonly degradation?: Degradation;
   /** ISO 8601. */
   readonly createdAt: string;
   /** When it came to each status, in seconds since 1970. */

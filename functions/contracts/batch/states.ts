@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { stateSchema } from '../generation.ts';
+import { degradations } from '../request.ts';
 
 const name = z.string().min(1);
 const countSchema = z.int().nonnegative();
@@ -9,7 +10,10 @@ export const batchInputSchema = z
   .strictObject({
     ...{ tenant: name, batch: name, run: countSchema },
     /** Of a file that was dropped: what its batch is to be made of. */
-    dropped: z.strictObject({ key: name, tier: name }).readonly().optional(),
+    dropped: z
+      .strictObject({ key: name, tier: name, degradation: z.enum(degradations).optional() })
+      .readonly()
+      .optional(),
   })
   .readonly();
 export type BatchInput = z.infer<typeof batchInputSchema>;

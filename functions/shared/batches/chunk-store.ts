@@ -37,6 +37,8 @@ export interface RowResult {
   readonly promptTokens: number;
   readonly tokens: number;
   readonly steps: number;
+  /** Of the tokens, those that were made without members that were lost. */
+  readonly degradedTokens?: number;
   readonly output?: object;
   readonly error?: RowProblem;
 }

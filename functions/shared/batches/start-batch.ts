@@ -13,6 +13,7 @@ export type NewBatch = Pick<
   BatchRecord,
   'id' | 'keyId' | 'tier' | 'endpoint' | 'fileId' | 'inputKey' | 'defaults' | 'seed' | 'dryRun' | 'metadata' | 'window'
 > & {
+  readonly degradation?: BatchRecord['degradation'] | undefined;
   readonly budgetTokens?: number | undefined;
   /** From now to when no row begins any more. */
   readonly windowSeconds: number;
@@ -29,22 +30,23 @@ export async function startBatch(tenant: string, batch: NewBatch): Promise<Batch
 export function putDropped(
   tenant: string,
   id: string,
-  { key, tier }: NonNullable<BatchInput['dropped']>,
+  { key, tier, degradation }: NonNullable<BatchInput['dropped']>,
 ): Promise<BatchRecord> {
   return putBatch(tenant, {
     ...{ id, keyId: 'drop', tier, endpoint: null, fileId: null, inputKey: key, defaults: { model: 'core' }, seed: 0 },
-    ...{ dryRun: false, metadata: {}, window: '24h', windowSeconds: day },
+    ...{ dryRun: false, metadata: {}, window: '24h', windowSeconds: day, degradation },
   });
 }
 
 async function putBatch(tenant: string, batch: NewBatch): Promise<BatchRecord> {
-  const { budgetTokens, windowSeconds, ...rest } = batch;
+  const { budgetTokens, windowSeconds, degradation, ...rest } = batch;
   const now = Math.floor(Date.now() / 1000);
   const record: BatchRecord = {
     ...rest,
     ...{ status: 'validating', createdAt: new Date().toISOString(), times: { validating: now } },
     ...{ expiresAt: now + windowSeconds, lanes: setting('SLINGSHOT_BATCH_LANES'), run: 0 },
     ...(budgetTokens === undefined ? {} : { budgetTokens }),
+    ...(degradation === undefined ? {} : { degradation }),
     expires: now + recordSeconds,
   };
   return (await createBatchRecord(tenant, record)) ? record : ((await getBatch(tenant, batch.id)) ?? record);

@@ -21,12 +21,15 @@ export async function endGeneration(
   const record = recorded ?? (await getRecord(tenant, id));
   if (!record || record.status === 'running') return record;
   if (recorded) observeEnd(recorded);
-  const { lanes, spent, status, keyId, model, createdAt } = record;
+  const { lanes, spent, status, keyId, model, createdAt, degraded } = record;
   const tokens = lanes.reduce((sum, lane) => sum + lane.tokens, 0);
   const steps = lanes.reduce((sum, lane) => sum + lane.steps, 0);
   await Promise.all([
     putEndEvent(tenant, id, status),
-    meter(tenant, { generation: id, keyId, model, createdAt, status, tokens, steps, models: spent }),
+    meter(tenant, {
+      ...{ generation: id, keyId, model, createdAt, status, tokens, steps, models: spent },
+      ...(degraded ? { degradedTokens: degraded.tokens } : {}),
+    }),
     release(tenant, id, { tokens, steps }),
   ]);
   return record;

@@ -1,7 +1,7 @@
 import type { Decoding } from '../../../models/ssd2/decoding.ts';
 import type { StepMessage } from '../../contracts/generation.ts';
 import {
-  type CommittedLane,
+  type Commit,
   eventKey,
   eventPrefix,
   type GenerationEvent,
@@ -17,23 +17,28 @@ const keptSeconds = 86_400;
 /** The table takes 400 KB an item. */
 const itemBytes = 200_000;
 
+type NumberedBy = Pick<Decoding, 'steps' | 'fallback'>;
+
 /**
- * The number of an event: a function of what it tells, so that a step that is run again tells it under the same number.
+ * The number of an event: a function of what it tells, so that a step that is run again tells it under the same number. In
+ * the block that begins again without members there are two of each step; those of the text come behind the others.
  *
  * @param step of a block, or its commit, which comes after all its steps
  */
 export function sequenceNumber(
-  { steps }: Pick<Decoding, 'steps'>,
+  { steps, fallback }: NumberedBy,
   { block, step }: { readonly block: number; readonly step: number | 'commit' },
 ): number {
-  return block * (steps + 1) + (step === 'commit' ? steps : step);
+  const most = fallback ? 2 * steps : steps;
+  const own = step === 'commit' ? most : step + (fallback?.from === block ? steps : 0);
+  return block * (most + 1) + own;
 }
 
 /** One visit's reports, in as few items as they fit into. */
 export async function putStepEvents(
   tenant: string,
   id: string,
-  decoding: Pick<Decoding, 'steps'>,
+  decoding: NumberedBy,
   reports: readonly StepMessage[],
 ): Promise<void> {
   const steps = [...Map.groupBy(reports, (report) => sequenceNumber(decoding, report))];
@@ -56,15 +61,9 @@ export async function putStepEvents(
   );
 }
 
-export function putCommitEvent(
-  tenant: string,
-  id: string,
-  decoding: Pick<Decoding, 'steps'>,
-  block: number,
-  lanes: readonly CommittedLane[],
-): Promise<void> {
-  const sequence = sequenceNumber(decoding, { block, step: 'commit' });
-  return putEvents(tenant, id, [{ sequence, event: { kind: 'commit', block, lanes } }]);
+export function putCommitEvent(tenant: string, id: string, decoding: NumberedBy, commit: Commit): Promise<void> {
+  const sequence = sequenceNumber(decoding, { block: commit.block, step: 'commit' });
+  return putEvents(tenant, id, [{ sequence, event: { kind: 'commit', ...commit } }]);
 }
 
 export function putEndEvent(

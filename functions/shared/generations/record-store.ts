@@ -26,13 +26,25 @@ const running = {
 };
 
 /** What a generation has made, and what that cost. */
-export type Progress = Pick<GenerationRecord, 'lanes' | 'spent'>;
+export type Progress = Pick<GenerationRecord, 'lanes' | 'spent'> & {
+  readonly degraded: GenerationRecord['degraded'] | undefined;
+};
+
+/** The attributes of a record that progress is in, and their values; one that is undefined is none. */
+function attributesOf({ lanes, spent, degraded }: Progress) {
+  const values = { lanes, spent, ...(degraded ? { degraded } : {}) };
+  return {
+    set: Object.keys(values).map((name) => `${name} = :${name}`),
+    values: Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
+  };
+}
 
 /** Puts down what is committed so far, unless the generation has ended. */
-export async function recordProgress(tenant: string, id: string, { lanes, spent }: Progress): Promise<void> {
-  await TenantTable.of(tenant).update(generationKey(id), 'SET lanes = :lanes, spent = :spent', {
+export async function recordProgress(tenant: string, id: string, progress: Progress): Promise<void> {
+  const { set, values } = attributesOf(progress);
+  await TenantTable.of(tenant).update(generationKey(id), `SET ${set.join(', ')}`, {
     ...running,
-    values: { ...running.values, ':lanes': lanes, ':spent': spent },
+    values: { ...running.values, ...values },
   });
 }
 
@@ -50,7 +62,8 @@ export function recordEnd(
   { status, progress, error }: RecordedEnd,
 ): Promise<GenerationRecord | undefined> {
   const set = ['#status = :status', 'endedAt = :endedAt'];
-  if (progress) set.push('lanes = :lanes', 'spent = :spent');
+  const made = progress && attributesOf(progress);
+  if (made) set.push(...made.set);
   if (error) set.push('#error = :error');
   return TenantTable.of(tenant).update<GenerationRecord>(generationKey(id), `SET ${set.join(', ')}`, {
     condition: running.condition,
@@ -58,7 +71,7 @@ export function recordEnd(
     values: {
       ...running.values,
       ...{ ':status': status, ':endedAt': new Date().toISOString() },
-      ...(progress ? { ':lanes': progress.lanes, ':spent': progress.spent } : {}),
+      ...made?.values,
       ...(error ? { ':error': error } : {}),
     },
   });

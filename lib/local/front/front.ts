@@ -144,7 +144,10 @@ function corsHeaders({ headers, method }: IncomingMessage, origins: readonly str
           'access-control-allow-headers': 'authorization, content-type, idempotency-key, last-event-id, prefer',
           'access-control-max-age': '3600',
         }
-      : { 'access-control-expose-headers': 'location, retry-after, x-request-id, ratelimit, ratelimit-policy' }),
+      : {
+          'access-control-expose-headers':
+            'location, retry-after, x-request-id, ratelimit, ratelimit-policy, slingshot-degraded',
+        }),
   };
 }
 

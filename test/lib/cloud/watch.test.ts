@@ -83,7 +83,8 @@ describe('the dashboard', () => {
     observeSteps([{ routes, milliseconds } as never]);
     const lane = { text: 'a', tokens: 5, steps: 10, finish: 'length' as const };
     const times = { createdAt: '2026-11-26T12:00:00Z', endedAt: '2026-11-26T12:00:01Z' };
-    observeEnd({ status: 'succeeded', lanes: [lane], ...times });
+    const degraded = { without: ['tenant:acme'], block: 0, error: 'EndpointTimeout', tokens: 5 };
+    observeEnd({ status: 'succeeded', lanes: [lane], ...times, degraded });
     observeThrottle('trial', 'inFlight');
     out.mockRestore();
     expect([...written].join()).not.toContain('acme');
