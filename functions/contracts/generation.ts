@@ -92,7 +92,14 @@ const stepSchema = z
 export type StepState = z.infer<typeof stepSchema>;
 
 /** How often a block was started again in an execution of its own. */
-const retriesSchema = z.strictObject({ timedOut: countSchema, redrives: countSchema }).readonly();
+const retriesSchema = z
+  .strictObject({
+    timedOut: countSchema,
+    redrives: countSchema,
+    /** How often it waited for a model that wakes. */
+    waking: countSchema.optional(),
+  })
+  .readonly();
 
 /** A chunk's place among a batch's, and which of its groups of lanes is run. */
 const chunkSchema = z
@@ -121,6 +128,8 @@ export const stateSchema = z
     contexts: z.array(laneContextsSchema).readonly(),
     step: stepSchema,
     retries: retriesSchema,
+    /** Seconds to wait before the block begins; not at all when absent. */
+    pause: countSchema.optional(),
     /** Of a batch's rows: which of its chunks they are. */
     chunk: chunkSchema.optional(),
   })
@@ -171,7 +180,7 @@ export const reductionSchema = z
 /** To denoise-visit. */
 export const visitSchema = stateSchema
   .unwrap()
-  .omit({ retries: true, chunk: true })
+  .omit({ retries: true, pause: true, chunk: true })
   .extend({ startedAt: startedAtSchema })
   .readonly();
 

@@ -7,16 +7,31 @@ import { fallBack, lossOf } from '../shared/degradation/fall-back.ts';
 /** How often a block whose execution took too long is started again, in a generation. */
 export const timeoutRetries = 2;
 
+/** The longest that a model which wakes is left alone between two calls. */
+const longestPause = 15;
+
+/** How often, and for how many seconds each, a generation waits for a model that wakes. */
+export function pauses(wakeSeconds: number): { readonly most: number; readonly seconds: number } {
+  const seconds = Math.max(1, Math.min(longestPause, Math.floor(wakeSeconds / 3)));
+  return { most: Math.floor(wakeSeconds / seconds), seconds };
+}
+
 /**
  * Decides what becomes of a block that did not succeed: it starts again from where its execution started, when its time
  * was up, or when somebody redrives the generation; without the members whose model did not answer, where the request
- * has it so; else the generation fails as the block did.
+ * has it so; after a pause, when a model wakes, for as long as a generation may wait for that; else the generation fails
+ * as the block did.
  *
  * @param redrives how often the generation was redriven so far
+ * @param wakeSeconds how long a generation waits, in all, for models that wake
  * @throws Error under the name that the block failed with
  */
-export function settleBlock({ Status, Input, Error: name, Cause }: BlockFailure, redrives: number): State {
-  const state = stateSchema.parse(JSON.parse(Input));
+export function settleBlock(
+  { Status, Input, Error: name, Cause }: BlockFailure,
+  redrives: number,
+  wakeSeconds: number,
+): State {
+  const { pause, ...state } = stateSchema.parse(JSON.parse(Input));
   const { retries } = state;
   if (redrives > retries.redrives) return { ...state, retries: { timedOut: 0, redrives } };
   if (Status === 'TIMED_OUT' && retries.timedOut < timeoutRetries) {
@@ -37,5 +52,9 @@ export function settleBlock({ Status, Input, Error: name, Cause }: BlockFailure,
       step: { generation: alone, calls: callsOf(alone), previous: [null], turn: 'continue', ledger },
     };
   }
-  throw Object.assign(new Error(message), failure);
+  if (name !== 'EndpointWaking') throw Object.assign(new Error(message), failure);
+  const { waking = 0 } = retries;
+  const { most, seconds } = pauses(wakeSeconds);
+  if (waking < most) return { ...state, retries: { ...retries, waking: waking + 1 }, pause: seconds };
+  throw Object.assign(new Error(`${message}; it did not wake within ${most * seconds} s`), { name });
 }

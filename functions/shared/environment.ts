@@ -44,6 +44,8 @@ const schema = z.object({
   SLINGSHOT_GENERATE_ARN: z.string().min(1),
   /** How long a stream may say nothing, in milliseconds, before it says that it is there. */
   SLINGSHOT_HEARTBEAT_MS: z.coerce.number().int().positive(),
+  /** How long a generation waits for a model that wakes. */
+  SLINGSHOT_WAKE_SECONDS: z.coerce.number().int().nonnegative(),
   SLINGSHOT_ENDPOINT_TIMEOUT_MS: z.coerce.number().int().positive(),
 });
 

@@ -10,6 +10,8 @@ import {
   type StateMachine,
   TaskInput,
   Timeout,
+  Wait,
+  WaitTime,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
@@ -79,6 +81,13 @@ export function blockLoop(
   });
   denoising.next(blockSucceeded);
   blockSucceeded.when(Condition.stringEquals('$.Status', 'SUCCEEDED'), readBlock).otherwise(settling);
-  settling.next(denoising);
+  const paused = new Choice(scope, 'Does a model wake?', { stateName: 'Does a model wake?' });
+  const waiting = new Wait(scope, 'Wait for a model', {
+    stateName: 'Wait for a model',
+    comment: 'It scaled to zero; the call that found none brings it back',
+    time: WaitTime.secondsPath('$.pause'),
+  });
+  settling.next(paused);
+  paused.when(Condition.isPresent('$.pause'), waiting.next(denoising)).otherwise(denoising);
   return { start: denoising, end: readBlock };
 }

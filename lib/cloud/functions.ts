@@ -26,6 +26,8 @@ export interface FunctionsProps {
   readonly inlineBytes: number;
   /** Entries a position that a logits envelope keeps. */
   readonly kept: number;
+  /** How long a generation waits for models that wake. */
+  readonly wakeSeconds: number;
   /** The model directory whose config and tokenizer are everyone's. */
   readonly tokenizerOf: ServedFiles;
 }
@@ -118,6 +120,9 @@ export function functions(scope: Construct, props: FunctionsProps): Functions {
       ...{ folder: 'finish', timeout: compute, tokenizerOf },
       ...{ environment: tenancy.environment, forTenants: true },
     }),
-    settleBlock: make('SettleBlock', { folder: 'settle-block', timeout: compute }),
+    settleBlock: make('SettleBlock', {
+      ...{ folder: 'settle-block', timeout: compute },
+      environment: { SLINGSHOT_WAKE_SECONDS: String(props.wakeSeconds) },
+    }),
   };
 }

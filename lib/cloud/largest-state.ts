@@ -55,7 +55,7 @@ function largestState(
       ...{ contract: 2, id: longName, tenant: longName, visit: count, watched: false, detailed: false, recorded: true },
       stop: each(limits.stops + 1, '\0'.repeat(limits.stopLength)),
     },
-    retries: { timedOut: count, redrives: count },
+    ...{ retries: { timedOut: count, redrives: count, waking: count }, pause: count },
     chunk: { chunk: count, group: count, groups: count, stops: false },
     // Prompt and text share the positions: whichever has them, they are as long.
     prompts: each(candidates ? 1 : lanes, ids(positions)),

@@ -62,6 +62,7 @@ export class ServiceStack extends Stack {
     const ofTenants = `${prefix}-tenants*`;
     const made = functions(this, {
       ...{ ...shared, endpoints: [endpoints[0], ofTenants], inlineBytes: inlineBytes({ catalog, shape: fleet.shape }) },
+      wakeSeconds: settings.scaling.tenants.wakeSeconds,
     });
     const block = denoiseBlock(this, { ...made, budget });
     const generation = generate(this, { ...made, denoiseBlock: block, budget });

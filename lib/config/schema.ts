@@ -55,6 +55,8 @@ const sections = {
           /** Whether a tenant's component that nobody asks goes away, until somebody does. */
           toZero: z.boolean().default(true),
           idleMinutes: count.max(1440).default(30),
+          /** How long a generation waits for a component that wakes, unless it goes on without; 0 for not at all. */
+          wakeSeconds: z.int().min(0).max(900).default(240),
           copies: count.max(16).default(2),
           /** Of an endpoint of tenants. */
           instances: count.max(64).default(8),

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
@@ -32,6 +32,8 @@ type Input = Readonly<Record<string, never>>;
 
 /** Between a component's name and its endpoint's in the name of its folder. */
 const separator = '@';
+/** What the name of a folder ends with that is being unpacked. */
+const unfinished = '.part';
 
 /** What SageMaker does of inference components, for the state machine that deploys tenants' own models. */
 export class LocalComponents {
@@ -44,18 +46,27 @@ export class LocalComponents {
     this.#options = options;
   }
 
-  /** Starts those that were there when the service stopped. */
+  /**
+   * Starts those that were there when the service stopped. One that does not start has failed, and the others are served;
+   * one that was being unpacked never was.
+   */
   async restore(): Promise<void> {
     const { folder } = this.#options;
     const names = await readdir(folder).catch(() => []);
     await Promise.all(
       names
         .filter((name) => name.includes(separator))
-        .map((name) => {
+        .map(async (name) => {
           const [component, endpoint] = name.split(separator);
-          return this.#serve(component, endpoint, join(folder, name));
+          const path = join(folder, name);
+          if (name.endsWith(unfinished)) return rm(path, { recursive: true });
+          await this.#serve(component, endpoint, path).catch((error) => this.#fail(component, error));
         }),
     );
+  }
+
+  #fail(component: string, { message: reason }: Error): void {
+    this.#components.set(component, { target: '', status: 'Failed', reason });
   }
 
   /** The SDK integrations of the definitions, by resource. */
@@ -88,8 +99,7 @@ export class LocalComponents {
       await this.#unpack(archive, folder);
       await this.#serve(name, endpoint, folder);
     } catch (error) {
-      const reason = (error as Error).message;
-      this.#components.set(name, { target: '', status: 'Failed', reason });
+      this.#fail(name, error as Error);
       await rm(folder, { recursive: true, force: true });
     }
     return { InferenceComponentArn: name };
@@ -127,10 +137,12 @@ export class LocalComponents {
     return component;
   }
 
-  async #unpack(archive: string, folder: string): Promise<void> {
+  async #unpack(archive: string, whole: string): Promise<void> {
     const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(archive) ?? [];
+    const folder = `${whole}${unfinished}`;
     const directory = join(folder, 'model');
     await makeFolder(this.#options.folder);
+    await rm(folder, { recursive: true, force: true });
     await mkdir(directory, { recursive: true });
     const client = new S3Client({ credentials: this.#options.credentials, forcePathStyle: true });
     const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
@@ -139,6 +151,7 @@ export class LocalComponents {
     await extract({ file: path, cwd: directory, strict: true });
     await rm(path);
     await linkBase(this.#options.core, folder);
+    await rename(folder, whole);
   }
 
   async #serve(component: string, endpoint: string, folder: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { emptyLedger, type State } from '../../functions/contracts/generation.ts';
-import { settleBlock, timeoutRetries } from '../../functions/settle-block/settle-block.ts';
+import { pauses, settleBlock as settle, timeoutRetries } from '../../functions/settle-block/settle-block.ts';
 import { callsOf, type Generation } from '../../models/ssd2/generation.ts';
 import { startOfBlock } from '../../models/ssd2/step.ts';
 import { everywhere, generationOf } from '../support/generation.ts';
@@ -15,6 +15,8 @@ const state: State = {
   step: { generation, calls: callsOf(generation), previous: [null], turn: 'continue', ledger: emptyLedger(0) },
   retries: { timedOut: 0, redrives: 0 },
 };
+/** Without patience for what wakes. */
+const settleBlock = (block: Parameters<typeof settle>[0], redrives: number) => settle(block, redrives, 0);
 const failed = (changes: object = {}, from = state) => ({ Status: 'FAILED', Input: JSON.stringify(from), ...changes });
 
 describe('settle-block', () => {
@@ -67,9 +69,11 @@ describe('settle-block, when a member’s endpoint does not answer', () => {
   });
   const names = ['EndpointUnavailable', 'EndpointWaking', 'EndpointTimeout', 'EndpointRejected', 'BadAnswer'];
   const lost = (name: string, endpoint: string, generation: Generation = inFlight) =>
-    settleBlock(
+    settle(
       failed({ Error: name, Cause: JSON.stringify({ errorMessage: `endpoint ${endpoint}: gone` }) }, from(generation)),
       0,
+      // Whoever goes on without waits for nothing.
+      240,
     );
 
   it.each(names)('begins the block again by the core alone: %s', (name) => {
@@ -104,5 +108,31 @@ describe('settle-block, when a member’s endpoint does not answer', () => {
   it('tries again with all members where an operator redrives it', () => {
     const again = settleBlock(failed({ Error: 'EndpointTimeout', Cause: 'endpoint david: gone' }, from(inFlight)), 1);
     expect(again.step.calls).toHaveLength(3);
+  });
+});
+
+describe('settle-block, when a model wakes', () => {
+  const asleep = (from: State) => failed({ Error: 'EndpointWaking', Cause: 'endpoint david: has no capacity' }, from);
+
+  it('has the block wait, again and again, for as long as was said, and then fails by that name', () => {
+    for (const seconds of [0, 1, 10, 240]) {
+      const { most, seconds: pause } = pauses(seconds);
+      let current = state;
+      let waited = 0;
+      for (let i = 1; i <= most; i++) {
+        current = settle(asleep(current), 0, seconds);
+        expect(current).toEqual({ ...state, retries: { ...state.retries, waking: i }, pause });
+        waited += pause;
+      }
+      expect(waited).toBeLessThanOrEqual(seconds);
+      expect(waited).toBeGreaterThan(seconds - pause);
+      const error = { name: 'EndpointWaking', message: expect.stringContaining(`did not wake within ${waited} s`) };
+      expect(() => settle(asleep(current), 0, seconds)).toThrow(expect.objectContaining(error));
+    }
+  });
+
+  it('lets nothing else wait that comes after', () => {
+    const paused = settle(asleep(state), 0, 240);
+    expect(settle(failed({ Status: 'TIMED_OUT' }, paused), 0, 240)).not.toHaveProperty('pause');
   });
 });
