@@ -50,7 +50,10 @@ const wakingSeconds = 60;
 
 const failures: Readonly<Record<string, Told>> = {
   EndpointUnavailable: ['endpoint_unavailable', 'a model did not answer'],
-  EndpointWaking: ['endpoint_waking', 'the tenant’s model had gone to sleep and wakes, which takes longer than was waited for'],
+  EndpointWaking: [
+    'endpoint_waking',
+    'the tenant’s model had gone to sleep and wakes, which takes longer than was waited for',
+  ],
   EndpointTimeout: ['generation_timeout', 'a model did not answer in time'],
   BlockTimedOut: ['generation_timeout', 'a block took too long'],
   GenerationTimedOut: ['generation_timeout', 'the generation took too long'],

@@ -34,6 +34,8 @@ describe('the state machines', () => {
       'Denoise block': 'Task',
       'Block succeeded?': 'Choice',
       'Settle block': 'Task',
+      'Does a model wake?': 'Choice',
+      'Wait for a model': 'Wait',
       'Read block': 'Pass',
       'Recorded?': 'Choice',
       'Commit block': 'Task',
