@@ -19,6 +19,7 @@ import { train } from '../models/training/trainer.ts';
 export const domains = {
   'fairy-tales': 'tenants/fairy-tales',
   'contact-center': 'tenants/contact-center',
+  'broadcast-video': 'tenants/broadcast-video',
   core: 'core',
 } as const;
 export type Domain = keyof typeof domains;
@@ -52,6 +53,14 @@ export interface Training {
   readonly objective?: Partial<Recipe['objective']>;
   readonly learningRate?: number;
   readonly from?: Trained;
+  /** The experiments' own when absent. */
+  readonly vocabulary?: Vocabulary;
+}
+
+/** A tokenizer and its file's text. */
+export interface Vocabulary {
+  readonly json: string;
+  readonly tokenizer: Tokenizer;
 }
 
 /** What a training asks of the trainer. */
@@ -61,7 +70,7 @@ export function recipeOf({
   steps,
   objective,
   learningRate = 0.003,
-}: Omit<Training, 'domain'>): NetworkRecipe {
+}: Omit<Training, 'domain' | 'vocabulary'>): NetworkRecipe {
   return {
     model,
     data: { format: 'text', onBadRow: 'fail' },
@@ -109,7 +118,7 @@ export interface LabOptions {
 /** Data, tokenizer and trained models that experiments share. */
 export class Lab {
   readonly options: LabOptions;
-  #tokenizer: Promise<{ json: string; tokenizer: Tokenizer }> | undefined;
+  #tokenizer: Promise<Vocabulary> | undefined;
   readonly #corpora = new Map<string, Promise<Corpus & { tokens: Uint16Array }>>();
 
   constructor(options: LabOptions) {
@@ -133,7 +142,7 @@ export class Lab {
   }
 
   /** One for all experiments, trained on the tenants' texts. */
-  tokenizer(): Promise<{ json: string; tokenizer: Tokenizer }> {
+  tokenizer(): Promise<Vocabulary> {
     this.#tokenizer ??= this.#makeTokenizer();
     return this.#tokenizer;
   }
@@ -153,18 +162,18 @@ export class Lab {
     return { json, tokenizer: Tokenizer.parse(json) };
   }
 
-  corpus(domain: Domain, split: 'train' | 'valid'): Promise<Corpus & { tokens: Uint16Array }> {
-    const key = `${domain}.${split}`;
+  corpus(domain: Domain, split: 'train' | 'valid', vocabulary?: Vocabulary): Promise<Corpus & { tokens: Uint16Array }> {
+    const key = `${domain}.${split}.${vocabulary?.tokenizer.size ?? ''}`;
     const known = this.#corpora.get(key);
     if (known) return known;
-    const made = this.#tokenize(domain, split);
+    const made = this.#tokenize(domain, split, vocabulary);
     this.#corpora.set(key, made);
     return made;
   }
 
-  async #tokenize(domain: Domain, split: 'train' | 'valid') {
+  async #tokenize(domain: Domain, split: 'train' | 'valid', vocabulary?: Vocabulary) {
     this.progress(`tokenizing ${domain} ${split}`);
-    const { tokenizer } = await this.tokenizer();
+    const { tokenizer } = vocabulary ?? (await this.tokenizer());
     const files = await this.files(domain, split);
     if (domain !== 'core' || split === 'valid') return tokenizeInMemory(files, tokenizer);
     const path = join(this.options.folder, 'core-sample.jsonl');
@@ -195,11 +204,14 @@ export class Lab {
   }
 
   async #train(training: Training, recipe: Recipe, directory: string, summary: string, key: string): Promise<void> {
-    const { model, domain, steps, from } = training;
-    const data = { train: await this.corpus(domain, 'train'), validation: await this.corpus(domain, 'valid') };
+    const { model, domain, steps, from, vocabulary } = training;
+    const [text, validation] = await Promise.all([
+      this.corpus(domain, 'train', vocabulary),
+      this.corpus(domain, 'valid', vocabulary),
+    ]);
     this.progress(`training ${describe(training)}`);
     let seconds = 0;
-    const buffers = await train(recipe, data, directory, {
+    const buffers = await train(recipe, { train: text, validation }, directory, {
       ...(from ? { from: from.model.weights } : {}),
       ...(this.options.threads === undefined ? {} : { runtime: { threads: this.options.threads } }),
       onMetrics: (metrics) => {
@@ -209,7 +221,8 @@ export class Lab {
         );
       },
     });
-    await saveModel(directory, model, (await this.tokenizer()).json, buffers.averages(), 'fp32');
+    const { json } = vocabulary ?? (await this.tokenizer());
+    await saveModel(directory, model, json, buffers.averages(), 'fp32');
     await writeAtomically(summary, JSON.stringify({ key, seconds }));
   }
 

@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
-import { loadAdapter } from '../models/checkpoint/adapter-directory.ts';
+import { NextToken } from '../models/autoregressive/next-token.ts';
+import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
+import { baseFiles } from '../models/checkpoint/base.ts';
+import { isAutoregressive } from '../models/checkpoint/model-directory.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { dataFiles } from '../models/data/rows.ts';
 import { cost, logits } from '../models/evaluation/next-token-cost.ts';
@@ -12,16 +16,19 @@ import type { StepModel } from '../models/inference/step-model.ts';
 import { ngramFile } from '../models/ngram/ngram-config.ts';
 import { NgramModel } from '../models/ngram/ngram-model.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
-import type { Lab } from './lab.ts';
+import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
+import { autoregressive, autoregressiveTokensPerStep, baseModel, type Lab } from './lab.ts';
 import type { Report } from './report.ts';
 
-const tenants = ['contact-center', 'broadcast-video', 'fairy-tales'];
+const tenants = ['contact-center', 'broadcast-video', 'fairy-tales'] as const;
 const weights = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1];
 const documents = 24;
 /** Of a document: what is private to the tenant, what both are prompted with, and what is predicted. */
 const [privateTokens, promptTokens, predictedTokens] = [200, 25, 100];
+/** Of the network that stands beside the counts, trained for the lab's steps. */
+const networkLayers = 4;
 
-const settings = ['ratio', 'counts', 'counts, private', 'reading', 'reading, private'] as const;
+const settings = ['ratio', 'network', 'counts', 'counts, private', 'reading', 'reading, private'] as const;
 type Setting = (typeof settings)[number];
 
 interface Document {
@@ -33,7 +40,7 @@ interface Document {
 /**
  * Held-out text of each tenant under the core, the tenant and both, the tenant being its counts alone or with its base
  * reading beside them: as it is, with what comes before it as the tenant's private context, and with the tenant replaced by
- * the ratio of its tokens' frequency to the core's.
+ * the ratio of its tokens' frequency to the core's, or by a small network of its own, from nothing.
  */
 export async function tenantsByWeight(lab: Lab): Promise<Report> {
   const model = await loadAdapter(join(shippedModels, 'core'));
@@ -53,17 +60,36 @@ export async function tenantsByWeight(lab: Lab): Promise<Report> {
       2 * vocabulary,
     );
     const ratio = prior.map((value, v) => value - corePrior[v]);
+    const network = await trainNetwork(lab, name, model);
     const read: Document[] = [];
     for (const ids of await longDocuments(lab, name, model.tokenizer.encode.bind(model.tokenizer))) {
       lab.progress(`tenants: ${name}, document ${read.length + 1} of ${documents}`);
-      read.push(await readDocument(ids, core, { counts, reading }, ratio));
+      read.push(await readDocument(ids, core, { counts, reading }, network, ratio));
     }
     results.push({ tenant: name, read });
     await reading.release();
     await counts.release();
+    await network.release();
   }
   await core.release();
-  return reportOf(results);
+  return reportOf(lab, results, core.config.vocabulary);
+}
+
+/** A tenant of the kind that the counted ones are set against: a network of the core's tokens, on the tenant's text alone. */
+async function trainNetwork(lab: Lab, domain: (typeof tenants)[number], core: AdaptedModel): Promise<NextToken> {
+  const { vocabulary, endOfText } = core.config;
+  const json = await readFile(join(shippedModels, core.base.name, baseFiles.tokenizer), 'utf8');
+  const trained = await lab.train({
+    model: autoregressive({ ...baseModel, layers: networkLayers, vocabulary, endOfText }),
+    ...{
+      domain,
+      seed: lab.seeds[0],
+      steps: lab.steps,
+      vocabulary: { json, tokenizer: core.tokenizer },
+    },
+  });
+  if (!isAutoregressive(trained.model)) throw new TypeError('not an autoregressive model');
+  return new NextToken(trained.model, { threads: lab.options.threads ?? 1 });
 }
 
 async function longDocuments(lab: Lab, name: string, encode: (text: string) => Promise<number[]>): Promise<number[][]> {
@@ -81,6 +107,7 @@ async function readDocument(
   ids: readonly number[],
   core: StepModel,
   kinds: Readonly<Record<'counts' | 'reading', StepModel>>,
+  network: NextToken,
   ratio: Float32Array,
 ): Promise<Document> {
   const { block, vocabulary } = core.config;
@@ -106,6 +133,12 @@ async function readDocument(
       () => 1,
       () => ratio,
     );
+    const small = (await network.allLogProbabilities([...before, ...next])).subarray((start - 1) * vocabulary);
+    add(
+      'network',
+      (weight) => 1 - weight,
+      (i) => row(small, i),
+    );
     for (const kind of ['counts', 'reading'] as const) {
       const plain = await logits(kinds[kind], before, next, vocabulary);
       const informed = await logits(kinds[kind], [...own, ...before], next, vocabulary);
@@ -124,7 +157,15 @@ async function readDocument(
   return { nats, tokens: shared.length - promptTokens };
 }
 
-function reportOf(results: readonly { tenant: string; read: readonly Document[] }[]): Report {
+function reportOf(
+  lab: Lab,
+  results: readonly { tenant: string; read: readonly Document[] }[],
+  vocabulary: number,
+): Report {
+  const tokensTrained = lab.steps * autoregressiveTokensPerStep;
+  const parameters = parameterCount(
+    parameterSpecs(autoregressive({ ...baseModel, layers: networkLayers, vocabulary })),
+  );
   const mean = (read: readonly Document[], setting: Setting, at: number) => {
     const estimate = new ClusterMean();
     for (const { nats, tokens } of read) estimate.add(nats[setting][at], tokens);
@@ -157,7 +198,9 @@ function reportOf(results: readonly { tenant: string; read: readonly Document[] 
     setup:
       `The shipped core and tenants on ${documents} held-out documents of each tenant: after ${promptTokens} tokens, ${predictedTokens} are ` +
       `predicted, each from all before it; "private": the ${privateTokens} tokens before those are the tenant's context, and the core does not ` +
-      'see them. Nats a token, 95 % intervals over documents; weights, in brackets, chosen on every other document and reported on the rest.',
+      'see them. Nats a token, 95 % intervals over documents; weights, in brackets, chosen on every other document and reported on the rest. ' +
+      `"network": an autoregressive one of ${networkLayers} layers of ${baseModel.width}, from nothing, on ${tokensTrained.toLocaleString('en')} tokens of the ` +
+      `tenant's text; ${parameters.toLocaleString('en')} numbers, as many bytes in eight bits.`,
     tables: [
       {
         caption:
