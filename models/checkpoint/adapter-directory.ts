@@ -3,20 +3,19 @@ import { writeAtomically } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { adapterSpecs } from '../network/adapter.ts';
 import { type AdapterConfig, formatAdapterConfig, parseAdapterConfig } from '../network/adapter-config.ts';
-import type { LlamaShape } from '../network/llama.ts';
-import { type LlamaBase, llamaBase, type Products, productsOn } from '../network/llama-base.ts';
+import type { BaseShape } from '../network/base-shape.ts';
+import { type FrozenBase, frozenBase, type Products, productsOn } from '../network/frozen-base.ts';
 import type { ExecutionProvider } from '../runtime/providers.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type Base, loadBase } from './base.ts';
-import type { LlamaConfig } from './base-config.ts';
+import type { BaseConfig } from './base-config.ts';
 import { loadWeights, ModelError, modelFiles, parseConfigFile, type StorageType, stored } from './model-directory.ts';
 import { encodeSafetensors } from './safetensors.ts';
 
 /** A base, ready to compute with. */
-export interface RunnableBase extends Omit<Base, 'config'> {
-  readonly config: LlamaConfig;
-  readonly network: LlamaBase;
+export interface RunnableBase extends Base {
+  readonly network: FrozenBase;
 }
 
 /** An SSD-2 model that is an adapter over a base. */
@@ -32,7 +31,7 @@ export interface AdaptedModel {
 const bases = new Map<string, Promise<RunnableBase>>();
 
 /**
- * A base of the llama family; of one folder and form it is read once in a process.
+ * A base; of one folder and form it is read once in a process.
  *
  * @param provider what will multiply its matrices; cpu when absent
  * @throws ModelError
@@ -54,27 +53,27 @@ async function readBase(directory: string, products: Products): Promise<Runnable
     throw new ModelError(cause.message, { cause });
   });
   const { config, tensors } = base;
-  if (config.model_type !== 'llama') {
-    throw new ModelError(`${directory}: a base of family ${config.model_type} cannot be run yet, only llama`);
-  }
   const tensor = (name: string) => {
     const found = tensors.get(name);
     if (!found) throw new ModelError(`${directory}: tensor ${name} is missing`);
     return found.toFloat32();
   };
-  return { ...base, config, network: llamaBase(llamaShape(config), tensor, config.tie_word_embeddings, products) };
+  return { ...base, network: frozenBase(shapeOf(config), tensor, config.tie_word_embeddings, products) };
 }
 
-function llamaShape(config: LlamaConfig): LlamaShape {
-  return {
-    vocabulary: config.vocab_size,
-    width: config.hidden_size,
-    layers: config.num_hidden_layers,
+function shapeOf(config: BaseConfig): BaseShape {
+  const common = {
+    ...{ vocabulary: config.vocab_size, width: config.hidden_size, layers: config.num_hidden_layers },
     heads: config.num_attention_heads,
-    groups: config.num_key_value_heads,
-    feedForward: config.intermediate_size,
-    normEpsilon: config.rms_norm_eps,
-    rotaryBase: config.rope_theta,
+  };
+  if (config.model_type === 'opt') {
+    const { ffn_dim: feedForward, max_position_embeddings: positions } = config;
+    return { family: 'opt', ...common, groups: common.heads, feedForward, positions };
+  }
+  const { num_key_value_heads: groups, intermediate_size: feedForward } = config;
+  return {
+    ...{ family: 'llama', ...common, groups, feedForward },
+    ...{ normEpsilon: config.rms_norm_eps, rotaryBase: config.rope_theta },
   };
 }
 
@@ -91,7 +90,11 @@ export async function loadAdapter(directory: string, provider?: ExecutionProvide
   if (config.vocabulary !== base.config.vocab_size) {
     fail(`it has a vocabulary of ${config.vocabulary}, its base of ${base.config.vocab_size}`);
   }
-  const adapter = await loadWeights(directory, adapterSpecs(base.network.shape, config));
+  const { shape } = base.network;
+  if (shape.family === 'opt' && config.positions > shape.positions) {
+    fail(`it takes ${config.positions} positions, its base has ${shape.positions}`);
+  }
+  const adapter = await loadWeights(directory, adapterSpecs(shape, config));
   return { name: basename(directory), config, tokenizer: base.tokenizer, base, adapter };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { optPositionOffset } from '../network/opt.ts';
 
 const size = z.int().positive();
 const token = z.int().nonnegative().nullable().default(null);
@@ -67,9 +68,6 @@ export function parseBaseConfig(value: unknown): BaseConfig {
     )
     .parse(value);
 }
-
-/** OPT's table of positions starts at its third row: the first two stood for padding. */
-export const optPositionOffset = 2;
 
 /** The tensors that a base has, named as in Hugging Face's checkpoints, each with its shape: [to, from] for matrices. */
 export function baseTensorShapes(config: BaseConfig): Map<string, readonly number[]> {

@@ -1,6 +1,6 @@
 import type { AdaptedModel } from '../checkpoint/adapter-directory.ts';
 import type { AdapterConfig } from '../network/adapter-config.ts';
-import type { LlamaBase } from '../network/llama-base.ts';
+import type { FrozenBase } from '../network/frozen-base.ts';
 import { mixGraph } from '../network/mix-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
@@ -17,7 +17,7 @@ import { LeftToRight, runApart } from './left-to-right.ts';
 import { ownerOfLane } from './owned-lane.ts';
 
 /** Adapters over one base, of one rank, share its session. */
-const runners = new WeakMap<LlamaBase, Map<string, Promise<BaseRunner>>>();
+const runners = new WeakMap<FrozenBase, Map<string, Promise<BaseRunner>>>();
 
 /** A base with an adapter that answers denoise steps, its draft member included. */
 export class AdaptedDenoiser {

@@ -1,4 +1,4 @@
-import type { LlamaBase } from '../network/llama-base.ts';
+import type { FrozenBase } from '../network/frozen-base.ts';
 import type { RuntimeOptions } from '../runtime/session.ts';
 import { nextTokenForm } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
@@ -19,7 +19,7 @@ export class BaseReader {
   }
 
   static async create(
-    base: LlamaBase,
+    base: FrozenBase,
     { block, positions }: { readonly block: number; readonly positions: number },
     runtime: RuntimeOptions = {},
   ): Promise<BaseReader> {

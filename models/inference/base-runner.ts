@@ -1,6 +1,6 @@
 import type { AdapterShape } from '../network/adapter.ts';
-import { headShape } from '../network/llama.ts';
-import type { LlamaBase } from '../network/llama-base.ts';
+import { headShape } from '../network/base-shape.ts';
+import type { FrozenBase } from '../network/frozen-base.ts';
 import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
@@ -37,7 +37,7 @@ export interface Simplexes {
 
 /** One loaded base: it encodes contexts, continues text and denoises, with any adapter of its rank. */
 export class BaseRunner {
-  readonly base: LlamaBase;
+  readonly base: FrozenBase;
   readonly #clean: Session;
   readonly #makeAdapted: () => Promise<Session>;
   /** Only once something is to be denoised: what reads and drafts alone needs no adapter. */
@@ -47,7 +47,7 @@ export class BaseRunner {
   readonly #turns = new Turns();
   readonly #stacker: ContextStacker;
 
-  private constructor(base: LlamaBase, clean: Session, makeAdapted: () => Promise<Session>) {
+  private constructor(base: FrozenBase, clean: Session, makeAdapted: () => Promise<Session>) {
     this.base = base;
     this.#clean = clean;
     this.#makeAdapted = makeAdapted;
@@ -56,7 +56,7 @@ export class BaseRunner {
 
   /** @param adapter the shape of those that will be on; none where nothing is denoised */
   static async create(
-    base: LlamaBase,
+    base: FrozenBase,
     adapter: AdapterShape | undefined,
     positions: number,
     runtime?: RuntimeOptions,

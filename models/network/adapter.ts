@@ -1,5 +1,6 @@
 import type { ParameterSpec } from '../ssd2/parameters.ts';
-import { type LlamaShape, layerMatrices } from './llama.ts';
+import type { BaseShape } from './base-shape.ts';
+import { familyOf } from './family.ts';
 
 /** What turns a frozen base into a denoiser. */
 export interface AdapterShape {
@@ -24,10 +25,10 @@ export function blockRows({ block, shift }: AdapterShape): number {
  * at the start so that the network is then the base; `time.weight` [1, width] and `time.bias` [width], added to noised
  * rows; `prior` [vocabulary], the logarithm of the tokens' frequency in the training text.
  */
-export function adapterSpecs(base: LlamaShape, { rank }: AdapterShape): ParameterSpec[] {
+export function adapterSpecs(base: BaseShape, { rank }: AdapterShape): ParameterSpec[] {
   const specs: ParameterSpec[] = [];
   for (let layer = 0; layer < base.layers; layer++) {
-    for (const { name, from, to } of layerMatrices(base)) {
+    for (const { name, from, to } of familyOf(base).matrices) {
       const prefix = `layers.${layer}.${name}`;
       specs.push(
         { name: `${prefix}.a`, shape: [from, rank], initial: { deviation: 1 / Math.sqrt(from) }, decay: true },

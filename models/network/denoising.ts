@@ -8,25 +8,25 @@ import {
   linear,
   mul,
   reshape,
-  rmsNorm,
   slice,
   softmax,
   sub,
   type Value,
 } from '../graph/index.ts';
 import { type AdapterShape, blockRows } from './adapter.ts';
-import type { Context, KeysAndValues } from './attention.ts';
+import type { Context, KeysAndValues, RowShape } from './attention.ts';
+import { decoder } from './decoder.ts';
+import { type FamilyRows, familyOf } from './family.ts';
+import type { FrozenBase } from './frozen-base.ts';
 import { adaptedProject, frozenProject, type Parameters, type Project } from './linear.ts';
-import { decoder, type Rotation } from './llama.ts';
-import { type LlamaBase, rotaryTables } from './llama-base.ts';
 
 /** A base inside a graph: its tables are constants there. */
 export class BaseGraph {
   readonly graph: Graph;
-  readonly base: LlamaBase;
+  readonly base: FrozenBase;
   readonly #positions: number;
 
-  constructor(graph: Graph, base: LlamaBase, positions: number) {
+  constructor(graph: Graph, base: FrozenBase, positions: number) {
     this.graph = graph;
     this.base = base;
     this.#positions = positions;
@@ -37,7 +37,10 @@ export class BaseGraph {
     return this.graph.constant(this.base.embedding, [vocabulary, width], 'embedding');
   }
 
-  readonly gains: Parameters = (name) => this.graph.constant(this.base.gains(name), [this.base.shape.width], name);
+  readonly #vectors: Parameters = (name) => {
+    const data = this.base.vector(name);
+    return this.graph.constant(data, [data.length], name);
+  };
 
   readonly project = frozenProject((name) => this.base.matrix(name));
 
@@ -46,18 +49,16 @@ export class BaseGraph {
     return adaptedProject((name) => this.base.matrix(name), parameters, gate);
   }
 
-  /** Of rows at the given positions, an int64 vector. */
-  rotation(positions: Value, lanes: Dimension, rows: Dimension): Rotation {
-    return {
-      positions: reshape(positions, [lanes, rows]),
-      tables: rotaryTables(this.base.shape, this.#positions),
-    };
+  /** What the base's family does with rows at the given positions, an int64 vector. */
+  rows(shape: RowShape, positions: Value): FamilyRows {
+    return familyOf(this.base.shape).rows({
+      ...{ shape, positions, mostPositions: this.#positions, vectors: this.#vectors },
+    });
   }
 
-  /** Logits of rows [.., width] -> [.., vocabulary], not normalised. */
-  head(rows: Value): Value {
-    const normal = rmsNorm(rows, this.gains('norm'), this.base.shape.normEpsilon);
-    return frozenLinear(normal, 'head', this.base.matrix('head'));
+  /** Logits of rows [.., width] that went through all layers -> [.., vocabulary], not normalised. */
+  head(rows: Value, family: FamilyRows): Value {
+    return frozenLinear(family.norm(rows, 'norm'), 'head', this.base.matrix('head'));
   }
 }
 
@@ -79,15 +80,14 @@ export function cleanStream(
   last: boolean,
 ): { rows: Value; layers: KeysAndValues[] } {
   const { sequences, length, tokens, positions, bias } = input;
-  const { shape } = graph.base;
+  const shape = { lanes: sequences, blocks: 1, rows: length };
   return decoder(
-    shape,
-    graph.gains,
+    graph.base.shape,
     graph.project,
     {
-      shape: { lanes: sequences, blocks: 1, rows: length },
+      shape,
       embedded: gather(graph.embedding, tokens),
-      rotation: graph.rotation(positions, sequences, length),
+      family: graph.rows(shape, positions),
       ownBias: bias,
       context: () => undefined,
     },
@@ -140,23 +140,23 @@ export function noisedStream(
   parameters: Parameters,
   input: NoisedRows,
 ): Value {
-  const { shape } = graph.base;
   const { sequences, blocks, x, before, positions, context } = input;
-  const { width } = shape;
+  const { width } = graph.base.shape;
   const rows = blockRows(adapter);
+  const shape = { lanes: sequences, blocks, rows };
+  const family = graph.rows(shape, positions);
   const noised = embedSimplexes(graph, parameters, input);
   let embedded = noised;
   if (adapter.shift) {
     const first = reshape(gather(graph.embedding, before), [-1, 1, width]);
     embedded = concat([first, reshape(noised, [first.shape[0], adapter.block, width])], 1);
   }
-  const { rows: out } = decoder(shape, graph.gains, graph.adapted(parameters), {
-    shape: { lanes: sequences, blocks, rows },
+  const { rows: out } = decoder(graph.base.shape, graph.adapted(parameters), {
+    ...{ shape, family },
     embedded: reshape(embedded, [-1, width]),
-    rotation: graph.rotation(positions, sequences, blocks * rows),
     ownBias: undefined,
     context,
   });
   const asked = adapter.shift ? reshape(slice(reshape(out, [-1, rows, width]), 1, 0, adapter.block), [-1, width]) : out;
-  return add(graph.head(asked), x);
+  return add(graph.head(asked, family), x);
 }

@@ -1,6 +1,7 @@
-import type { FrozenMatrix, QuantisedMatrix, RotaryTables } from '../graph/index.ts';
+import type { FrozenMatrix, QuantisedMatrix } from '../graph/index.ts';
 import type { ExecutionProvider } from '../runtime/providers.ts';
-import { headShape, type LlamaShape, layerMatrices } from './llama.ts';
+import type { BaseShape } from './base-shape.ts';
+import { familyOf, type MergedVectors } from './family.ts';
 
 /** A checkpoint's tensors in float32 by their Hugging Face names, made when they are asked for. */
 export type CheckpointTensors = (name: string) => Float32Array;
@@ -15,52 +16,51 @@ export function productsOn(provider: ExecutionProvider = 'cpu'): Products {
   return provider === 'cpu' ? 'int8' : 'float32';
 }
 
-/** A Llama-family base as the graphs take it. */
-export interface LlamaBase {
-  readonly shape: LlamaShape;
+/** A pretrained base as the graphs take it. */
+export interface FrozenBase {
+  readonly shape: BaseShape;
   /** [vocabulary, width] */
   readonly embedding: Float32Array;
-  /** Gains [width] of `layers.N.attentionNorm`, `layers.N.feedNorm` and `norm`. */
-  readonly gains: (name: string) => Float32Array;
-  /** `layers.N.qkv`, `.out`, `.gateUp`, `.down`, and `head` */
+  /** By the names that its family gives them. */
+  readonly vector: (name: string) => Float32Array;
+  /** `layers.N.` and the names of the family's matrices, and `head` */
   readonly matrix: (name: string) => FrozenMatrix;
 }
 
-/** What each merged matrix is made of, in this order. */
-const parts: Readonly<Record<string, readonly string[]>> = {
-  qkv: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'],
-  out: ['self_attn.o_proj'],
-  gateUp: ['mlp.gate_proj', 'mlp.up_proj'],
-  down: ['mlp.down_proj'],
-};
-const gains: Readonly<Record<string, string>> = {
-  attentionNorm: 'input_layernorm',
-  feedNorm: 'post_attention_layernorm',
-};
-
 /** Reads every tensor once. @param tied whether the head is the embedding's table */
-export function llamaBase(
-  shape: LlamaShape,
+export function frozenBase(
+  shape: BaseShape,
   tensors: CheckpointTensors,
   tied: boolean,
   products: Products = 'int8',
-): LlamaBase {
+): FrozenBase {
+  const family = familyOf(shape);
   const frozen = products === 'int8' ? quantiseRows : transposeRows;
   const matrices = new Map<string, FrozenMatrix>();
-  const vectors = new Map([['norm', tensors('model.norm.weight')]]);
+  const vectors = new Map<string, Float32Array>();
+  const read = (before: string, at: string, merged: MergedVectors) => {
+    for (const [name, parts] of Object.entries(merged)) {
+      vectors.set(before + name, joined(parts.map((part) => tensors(at + part))));
+    }
+  };
+  read('', '', family.vectors);
   for (let layer = 0; layer < shape.layers; layer++) {
-    for (const { name, from, to } of layerMatrices(shape)) {
-      const rows = parts[name].map((part) => tensors(`model.layers.${layer}.${part}.weight`));
+    const at = `${family.layers}${layer}.`;
+    for (const { name, parts, from, to } of family.matrices) {
+      const rows = parts.map((part) => tensors(`${at}${part}.weight`));
       matrices.set(`layers.${layer}.${name}`, frozen(rows, from, to));
     }
-    for (const [name, part] of Object.entries(gains)) {
-      vectors.set(`layers.${layer}.${name}`, tensors(`model.layers.${layer}.${part}.weight`));
-    }
+    read(`layers.${layer}.`, at, family.layerVectors);
   }
-  const embedding = tensors('model.embed_tokens.weight');
+  const embedding = tensors(family.embedding);
   const head = tied ? embedding : tensors('lm_head.weight');
   matrices.set('head', frozen([head], shape.width, shape.vocabulary));
-  return { shape, embedding, gains: lookUp(vectors), matrix: lookUp(matrices) };
+  return { shape, embedding, vector: lookUp(vectors), matrix: lookUp(matrices) };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  return Float32Array.from(parts.flatMap((part) => [...part]));
 }
 
 function lookUp<T>(map: ReadonlyMap<string, T>): (name: string) => T {
@@ -118,19 +118,4 @@ function once<T>(make: () => T): () => T {
     made ??= { value: make() };
     return made.value;
   };
-}
-
-/** Angles of rotary positions: cosines and sines [positions, head width / 2]. */
-export function rotaryTables(shape: LlamaShape, positions: number): RotaryTables {
-  const half = headShape(shape).headWidth / 2;
-  const cosines = new Float32Array(positions * half);
-  const sines = new Float32Array(positions * half);
-  for (let position = 0; position < positions; position++) {
-    for (let i = 0; i < half; i++) {
-      const angle = position * shape.rotaryBase ** (-i / half);
-      cosines[position * half + i] = Math.cos(angle);
-      sines[position * half + i] = Math.sin(angle);
-    }
-  }
-  return { cosines, sines };
 }

@@ -1,8 +1,9 @@
-import { concat, Graph, gather, reshape, type Value } from '../graph/index.ts';
+import { concat, Graph, gather, reshape, sizeOf, type Value } from '../graph/index.ts';
 import { type AdapterShape, adapterSpecs } from './adapter.ts';
+import { headShape } from './base-shape.ts';
+import { decoder } from './decoder.ts';
 import { BaseGraph, embedSimplexes } from './denoising.ts';
-import { decoder, headShape } from './llama.ts';
-import type { LlamaBase } from './llama-base.ts';
+import type { FrozenBase } from './frozen-base.ts';
 
 /**
  * The one graph that serves a base and all its adapters: any rows over a kept context. A lane's rows are tokens, then
@@ -25,7 +26,7 @@ import type { LlamaBase } from './llama-base.ts';
  * Without an adapter it has no simplex rows, and neither their inputs nor gate nor tensors of an adapter: the same numbers as
  * where no row has one on, for less work.
  */
-export function rowsGraph(base: LlamaBase, adapter: AdapterShape | undefined, positions: number): Graph {
+export function rowsGraph(base: FrozenBase, adapter: AdapterShape | undefined, positions: number): Graph {
   const graph = new Graph('rows');
   const inside = new BaseGraph(graph, base, positions);
   const { shape } = base;
@@ -54,27 +55,26 @@ export function rowsGraph(base: LlamaBase, adapter: AdapterShape | undefined, po
   };
   const embedded = adapter ? withSimplexes() : looked;
 
-  const ownBias = graph.input('ownBias', ['lanes', 1, 1, `${heads / groups}*rows`, 'rows']);
+  const ownBias = graph.input('ownBias', ['lanes', 1, 1, sizeOf([heads / groups, 'rows']), 'rows']);
   const contextBias = graph.input('contextBias', ['lanes', 1, 1, 1, 'context']);
   const kept = Array.from({ length: layers }, (_, layer) => ({
     keys: graph.input(`keys${layer}`, ['lanes', groups, 1, headWidth, 'context']),
     values: graph.input(`values${layer}`, ['lanes', groups, 1, 'context', headWidth]),
     bias: contextBias,
   }));
+  const rowShape = { lanes: 'lanes', blocks: 1, rows: 'rows' };
+  const family = inside.rows(rowShape, graph.input('positions', ['lanes*rows'], 'int64'));
   const { rows, layers: fresh } = decoder(
     shape,
-    inside.gains,
     adapter ? inside.adapted(parameters, graph.input('gate', ['lanes*rows', 1])) : inside.project,
     {
-      shape: { lanes: 'lanes', blocks: 1, rows: 'rows' },
-      embedded,
-      rotation: inside.rotation(graph.input('positions', ['lanes*rows'], 'int64'), 'lanes', 'rows'),
-      ownBias,
+      ...{ shape: rowShape, family },
+      ...{ embedded, ownBias },
       context: (layer) => kept[layer],
     },
   );
   const asked = gather(rows, graph.input('asked', ['asked'], 'int64'));
-  graph.output('logits', inside.head(asked));
+  graph.output('logits', inside.head(asked, family));
   fresh.forEach(({ keys, values }, layer) => {
     graph.output(`newKeys${layer}`, keys);
     graph.output(`newValues${layer}`, values);

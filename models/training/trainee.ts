@@ -1,7 +1,7 @@
 import { sequenceSource } from '../data/sequences.ts';
 import type { Corpus } from '../data/tokenize.ts';
 import { adapterSpecs } from '../network/adapter.ts';
-import type { LlamaBase } from '../network/llama-base.ts';
+import type { FrozenBase } from '../network/frozen-base.ts';
 import { type InformationTable, informationTable } from '../ssd2/information.ts';
 import { type ParameterSpec, parameterSpecs } from '../ssd2/parameters.ts';
 import { AdapterObjective } from './objectives/adapter.ts';
@@ -24,7 +24,7 @@ export interface Trainee {
  * @param train the training text, whose token frequencies are the prior
  * @param base what an adapter is trained over
  */
-export function traineeOf(recipe: Recipe, train: Corpus, base?: LlamaBase): Trainee {
+export function traineeOf(recipe: Recipe, train: Corpus, base?: FrozenBase): Trainee {
   const { model, batch, objective } = recipe;
   if (model.kind !== 'adapter') {
     const held = { ...objective, selfConditioning: 0 };

@@ -1,13 +1,14 @@
 import type { AdaptedModel } from '../../models/checkpoint/adapter-directory.ts';
 import { adapterSpecs } from '../../models/network/adapter.ts';
 import type { AdapterConfig } from '../../models/network/adapter-config.ts';
-import { headShape, type LlamaShape } from '../../models/network/llama.ts';
-import { llamaBase, type Products } from '../../models/network/llama-base.ts';
+import { headShape, type LlamaShape } from '../../models/network/base-shape.ts';
+import { frozenBase, type Products } from '../../models/network/frozen-base.ts';
 import { Tokenizer } from '../../models/tokenizer/tokenizer.ts';
 import { tinyTokenizer } from './tiny-fleet.ts';
 
 /** Grouped queries, and a rotation of four pairs. */
 export const tinyShape: LlamaShape = {
+  family: 'llama',
   vocabulary: 300,
   width: 32,
   layers: 2,
@@ -27,8 +28,9 @@ function sample(length: number, seed: number): Float32Array {
 }
 
 /** A checkpoint's tensors by Hugging Face's names, matrices [to, from]. */
-export function tinyTensors({ vocabulary, width, layers, feedForward, ...shape }: LlamaShape) {
-  const { groups, headWidth } = headShape({ vocabulary, width, layers, feedForward, ...shape });
+export function tinyTensors(shape: LlamaShape) {
+  const { vocabulary, width, layers, feedForward } = shape;
+  const { groups, headWidth } = headShape(shape);
   const tensors = new Map<string, Float32Array>();
   const matrix = (name: string, to: number, from: number) =>
     tensors.set(
@@ -72,7 +74,7 @@ export const tinyAdapterConfig: AdapterConfig = {
 export async function tinyAdapted(changes: Partial<AdapterConfig> = {}, products?: Products): Promise<AdaptedModel> {
   const config = { ...tinyAdapterConfig, ...changes };
   const tensors = tinyTensors(tinyShape);
-  const network = llamaBase(tinyShape, (name) => tensors.get(name) as Float32Array, true, products);
+  const network = frozenBase(tinyShape, (name) => tensors.get(name) as Float32Array, true, products);
   const tokenizer = Tokenizer.parse(await tinyTokenizer());
   const adapter = new Map(
     adapterSpecs(tinyShape, config).map(({ name, shape }, i) => {

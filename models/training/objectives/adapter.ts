@@ -15,8 +15,8 @@ import {
 } from '../../graph/index.ts';
 import { type AdapterShape, blockRows } from '../../network/adapter.ts';
 import { BaseGraph, cleanStream, noisedStream } from '../../network/denoising.ts';
+import type { FrozenBase } from '../../network/frozen-base.ts';
 import type { Parameters } from '../../network/linear.ts';
-import type { LlamaBase } from '../../network/llama-base.ts';
 import { cleanTimestep, type InformationTable } from '../../ssd2/information.ts';
 import { masked } from '../../ssd2/layout.ts';
 import { uniform } from '../../ssd2/noise.ts';
@@ -44,14 +44,14 @@ export interface AdapterOptions {
 /** Denoising by a frozen base with an adapter. */
 export class AdapterObjective implements Objective {
   readonly rows: number;
-  readonly #base: LlamaBase;
+  readonly #base: FrozenBase;
   readonly #adapter: AdapterShape;
   readonly #options: AdapterOptions;
   readonly #source: SequenceSource;
   readonly #information: InformationTable;
 
   constructor(
-    base: LlamaBase,
+    base: FrozenBase,
     adapter: AdapterShape,
     options: AdapterOptions,
     source: SequenceSource,

@@ -9,7 +9,7 @@ import {
   reshape,
   sum,
 } from '../../../models/graph/index.ts';
-import { quantiseRows } from '../../../models/network/llama-base.ts';
+import { quantiseRows } from '../../../models/network/frozen-base.ts';
 import { Session } from '../../../models/runtime/session.ts';
 
 const [rows, from, to, rank] = [5, 48, 32, 3];
