@@ -14,6 +14,8 @@ export function bufferedHandler(handlers: AnyHandlers) {
     .use(injectLambdaContext(logger, { clearState: true }))
     .use(logMetrics(metrics))
     .handler(async (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
+      const { tier } = event.requestContext.authorizer ?? {};
+      if (typeof tier === 'string') tracer.putAnnotation('tier', tier);
       const response = await dispatch(event, handlers, readerOf(context));
       if (!('body' in response)) throw new Error(`${event.resource} answers with a stream`);
       const { status, headers = {}, body } = response;

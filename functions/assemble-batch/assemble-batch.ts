@@ -8,6 +8,7 @@ import { giveBackToday } from '../shared/batches/quota.ts';
 import { InvalidRequest } from '../shared/errors.ts';
 import { meter } from '../shared/metering.ts';
 import { putObject } from '../shared/object-store.ts';
+import { observeRows } from '../shared/observe.ts';
 import { type Assembled, assembleFiles } from './assemble-files.ts';
 
 /** The end of a run: the files in the order of the input, what was used, and how the batch stands. */
@@ -34,10 +35,11 @@ export async function assembleBatch({ tenant, batch: id, run }: BatchInput): Pro
   const manifest = manifestOf({ ...record, status: to, times }, assembled);
   // Before anybody is told that it is there.
   await putObject(tenant, manifestPath(tenant, id), `${JSON.stringify(manifest, null, 2)}\n`);
-  await moveBatch(tenant, id, {
+  const ended = await moveBatch(tenant, id, {
     ...{ from: [...from, 'cancelling'], to, run },
     set: { totals, outputFileId, errorFileId },
   });
+  if (ended) observeRows('dropped', (record.admitted ?? 0) - totals.completed - totals.failed);
   return { status: to };
 }
 

@@ -55,6 +55,11 @@ export const defaultTiers: Tiers = {
     requestsPerSecond: 500,
   },
 };
+
+/** What a tier limits of its tenants. */
+export const limited = ['requests', 'tokens', 'steps', 'inFlight'] as const;
+export type Limited = (typeof limited)[number];
+
 export const defaultTier = 'standard';
 
 /** What API Gateway counts a tier's requests by. It is no secret: it opens nothing. */

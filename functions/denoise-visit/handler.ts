@@ -41,7 +41,7 @@ export const handler = lambdaHandler(
       },
       run.detailed,
     );
-    observeSteps(reports);
+    observeSteps(reports, visited.generation.block);
     const [state] = await Promise.all([
       stepState(run, visited, startedAt, withCosts(ledger, reports)),
       keepReports(run, generation.decoding, reports),

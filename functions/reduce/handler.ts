@@ -17,7 +17,7 @@ export const handler = lambdaHandler(
       ),
     ]);
     const { reports, ...reduced } = reduce(generation, loaded, run.detailed);
-    observeSteps(reports);
+    observeSteps(reports, reduced.generation.block);
     const received = new Map(loaded.map(({ answer }, index) => [answer, answers[index].answer]));
     const [state] = await Promise.all([
       stepState(run, reduced, startedAt, withCosts(checked, reports), received),

@@ -1,5 +1,5 @@
 import type { Caller } from '../contracts/caller.ts';
-import type { Tier } from '../contracts/tiers.ts';
+import { type Limited, limited, type Tier } from '../contracts/tiers.ts';
 import { setting } from './environment.ts';
 import { InvalidRequest, StoreUnavailable } from './errors.ts';
 import { TenantTable } from './table/tenant-table.ts';
@@ -13,8 +13,6 @@ export interface Cost {
   readonly steps: number;
 }
 
-export const limited = ['requests', 'tokens', 'steps', 'inFlight'] as const;
-export type Limited = (typeof limited)[number];
 type Amounts = Readonly<Record<Limited, number>>;
 
 interface Standing {

@@ -50,9 +50,14 @@ function outOfTime(): never {
   throw error;
 }
 
-/** Lets traces be found by the generation that they are of, and by who was asked; they hold nothing of a tenant's. */
+/** Lets traces be found by the generation that they are of, by who was asked, and by the model's version. */
 function annotate(input: unknown): void {
-  const { run, call } = input as { run?: { id?: unknown }; call?: { member?: unknown } };
+  const { run, call } = input as {
+    run?: { id?: unknown };
+    call?: { member?: unknown; endpoint?: { version?: unknown } };
+  };
+  // A digest of the model, which says nothing of whose it is.
+  if (typeof call?.endpoint?.version === 'string') tracer.putAnnotation('model', call.endpoint.version);
   if (typeof run?.id === 'string') tracer.putAnnotation('generation', run.id);
   if (typeof call?.member === 'string') tracer.putAnnotation('part', call.member === 'core' ? 'core' : 'tenant');
 }

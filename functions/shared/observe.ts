@@ -1,7 +1,7 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { StepMessage } from '../contracts/generation.ts';
 import type { GenerationRecord } from '../contracts/generation-record.ts';
-import type { Limited } from './admission.ts';
+import type { Limited } from '../contracts/tiers.ts';
 import { metricsNamespace } from './metrics-namespace.ts';
 
 /**
@@ -27,8 +27,18 @@ export function partOf(member: string): 'core' | 'tenant' {
   return member === 'core' ? 'core' : 'tenant';
 }
 
-/** Milliseconds of each part of some steps; `transport` is all between asking a model and its answer that is not the model. */
-export function observeSteps(reports: readonly StepMessage[]): void {
+/**
+ * Milliseconds of each part of some steps, `transport` is all between asking a model and its answer that is not the model; and
+ * of each block that ended with one of them, the number of steps after which it was halted.
+ *
+ * @param block the generation's after the steps
+ */
+export function observeSteps(reports: readonly StepMessage[], block: number): void {
+  const halted = Map.groupBy(reports, (report) => report.block);
+  for (const [ended, own] of halted) {
+    if (ended >= block) continue;
+    emit({}, { StepsPerBlock: [MetricUnit.Count, [1 + Math.max(...own.map(({ step }) => step))]] });
+  }
   const parts = new Map<string, number[]>();
   const add = (part: string, milliseconds: number) => parts.set(part, [...(parts.get(part) ?? []), milliseconds]);
   for (const { milliseconds, routes } of reports) {
@@ -69,6 +79,11 @@ export function observeEnd({
       StepsPerToken: [MetricUnit.Count, tokens > 0 ? [steps / tokens] : []],
     },
   );
+}
+
+/** Rows of batches that began to wait, and those that did no more: done, or given up with their batch. */
+export function observeRows(rows: 'admitted' | 'completed' | 'failed' | 'dropped', count: number): void {
+  if (count > 0) emit({ rows }, { BatchRows: [MetricUnit.Count, [count]] });
 }
 
 /** A request that a tier's limits refused. */

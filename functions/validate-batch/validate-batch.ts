@@ -10,6 +10,7 @@ import { putDropped } from '../shared/batches/start-batch.ts';
 import { setting } from '../shared/environment.ts';
 import { InvalidRequest, StoreUnavailable } from '../shared/errors.ts';
 import { getObject } from '../shared/object-store.ts';
+import { observeRows } from '../shared/observe.ts';
 import { BadFile } from './input-bytes.ts';
 import { validateFile } from './validate-file.ts';
 
@@ -32,7 +33,8 @@ export async function validateBatch({ tenant, batch: id, run, dropped }: BatchIn
     return nothing;
   }
   const admitted = await admitRows(tenant, summarised);
-  await moveBatch(tenant, id, { from: ['validating'], to: 'in_progress', run, set: { admitted } });
+  const moved = await moveBatch(tenant, id, { from: ['validating'], to: 'in_progress', run, set: { admitted } });
+  if (moved) observeRows('admitted', admitted - (await rowsDone(tenant, id)));
   return validated(summarised, admitted, tierOf(record));
 }
 
@@ -49,6 +51,12 @@ async function summarise(tenant: string, record: BatchRecord): Promise<BatchReco
     await moveBatch(tenant, id, { from: ['validating'], to: 'failed', run, set: { errors } });
     return undefined;
   }
+}
+
+/** Of the runs before this one. */
+async function rowsDone(tenant: string, id: string): Promise<number> {
+  const { completed, failed } = await countsOf(tenant, id);
+  return completed + failed;
 }
 
 /** How many rows the batch's budget and its tenant's day have room for, which are taken out of the day. */

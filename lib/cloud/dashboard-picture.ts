@@ -28,7 +28,7 @@ export function dashboardPicture(body: string): string {
     const [left, top] = [x * unit, y * row];
     const { title = '', yAxis, metrics = [], alarms = [] } = properties;
     const label = yAxis?.left?.label;
-    const names = [...metrics.map(labelOf), ...(alarms.length > 0 ? [`${alarms.length} alarms`] : [])];
+    const names = [...metrics.filter(isShown).map(labelOf), ...(alarms.length > 0 ? [`${alarms.length} alarms`] : [])];
     const entries = names.map((name, i) => {
       const at = top + 62 + i * 17;
       return `<rect x="${left + 18}" y="${at - 8}" width="12" height="4" fill="${palette[i % palette.length]}"/>${text(left + 36, at - 2, name, 11)}`;
@@ -47,6 +47,12 @@ export function dashboardPicture(body: string): string {
     ...boxes,
     '</svg>\n',
   ].join('\n');
+}
+
+/** Whether a metric is one of the lines, and not only what one is computed from. */
+function isShown(metric: readonly unknown[]): boolean {
+  const options = metric.at(-1) as { visible?: boolean } | string | undefined;
+  return typeof options !== 'object' || options.visible !== false;
 }
 
 /** A metric's label: in the last member of its entry, where there is one. */

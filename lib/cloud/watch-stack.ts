@@ -7,6 +7,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import type { Settings } from '../config/schema.ts';
+import { readPrices } from '../cost/prices.ts';
 import { alarmsOf } from './alarms.ts';
 import { dashboardOf } from './dashboard.ts';
 import type { ModelsStack } from './models-stack.ts';
@@ -16,7 +17,7 @@ export interface WatchStackProps extends StackProps {
   readonly prefix: string;
   readonly settings: Settings;
   readonly service: Pick<ServiceStack, 'gateway' | 'machines' | 'functions' | 'stackName'>;
-  readonly models: Pick<ModelsStack, 'endpoints'>;
+  readonly models: Pick<ModelsStack, 'endpoints' | 'tenantEndpoints'>;
 }
 
 /** One dashboard, a few alarms that each say what to do, and the budget. Nothing depends on it. */
@@ -45,11 +46,22 @@ export class WatchStack extends Stack {
       dashboardName: prefix,
       widgets: dashboardOf({
         ...{ service, endpoints: models.endpoints, alarms, tiers: Object.keys(settings.quotas) },
+        concurrentRequests: settings.scaling.concurrentRequests,
+        hourly: hourlyPrices(models, settings),
       }),
     });
     const { dollarsAMonth } = settings.budget;
     if (dollarsAMonth !== undefined) budget(this, dollarsAMonth, email);
   }
+}
+
+function hourlyPrices({ endpoints, tenantEndpoints }: WatchStackProps['models'], settings: Settings) {
+  const { prices } = readPrices();
+  const priced = endpoints.map((endpoint) => {
+    const { instanceType } = tenantEndpoints.includes(endpoint) ? settings.tenants : settings.core;
+    return [endpoint, prices[instanceType]?.dollars] as const;
+  });
+  return new Map(priced.filter((pair): pair is readonly [string, number] => pair[1] !== undefined));
 }
 
 /** A runbook entry's heading, as a page links to it. */

@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
+import { MathExpression, Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
 import { variantName } from './model-endpoint.ts';
 import type { ServiceStack } from './service-stack.ts';
 
@@ -22,7 +22,7 @@ export function ownMetric(
   });
 }
 
-/** A metric of SageMaker's, of an endpoint's variant. */
+/** A metric of SageMaker's about the calls of an endpoint's variant. */
 export function endpointMetric(
   endpoint: string,
   metricName: string,
@@ -35,4 +35,15 @@ export function endpointMetric(
     label: endpoint,
     ...extra,
   });
+}
+
+/** A metric of SageMaker's about the instances of an endpoint, each of which gives one value a minute. */
+export function instanceMetric(endpoint: string, metricName: string, statistic: string): Metric {
+  return endpointMetric(endpoint, metricName, statistic, { namespace: '/aws/sagemaker/Endpoints' });
+}
+
+/** A metric of SageMaker's over all inference components of the account and region, of which there may be thousands. */
+export function componentsMetric(metricName: string, statistic: 'Maximum' | 'Sum', label: string): MathExpression {
+  const all = `SEARCH('{AWS/SageMaker,InferenceComponentName} MetricName="${metricName}"', '${statistic}', 60)`;
+  return new MathExpression({ expression: `${statistic === 'Sum' ? 'SUM' : 'MAX'}(${all})`, label, period });
 }

@@ -7,6 +7,7 @@ import {
   isEnded,
 } from '../../contracts/batch/record.ts';
 import { Cancelled } from '../errors.ts';
+import { observeRows } from '../observe.ts';
 import { expiryAttribute } from '../table/partition.ts';
 import { TenantTable } from '../table/tenant-table.ts';
 
@@ -111,7 +112,7 @@ const countsSeconds = 40 * 86_400;
 
 /** Counts a chunk. Once, however often it is called. */
 export async function countChunk(tenant: string, id: string, chunk: number, counts: Counts): Promise<void> {
-  await TenantTable.of(tenant).update(
+  const counted = await TenantTable.of(tenant).update(
     countsKey(id, Math.floor(chunk / shardChunks)),
     'ADD completed :completed, failed :failed, tokens :tokens, chunks :chunks SET #expires = :expires',
     {
@@ -124,6 +125,9 @@ export async function countChunk(tenant: string, id: string, chunk: number, coun
       },
     },
   );
+  if (!counted) return;
+  observeRows('completed', counts.completed);
+  observeRows('failed', counts.failed);
 }
 
 /** The sums, and which chunks they are of. */

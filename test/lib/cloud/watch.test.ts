@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { observeEnd, observeSteps, observeThrottle } from '../../../functions/shared/observe.ts';
+import { observeEnd, observeRows, observeSteps, observeThrottle } from '../../../functions/shared/observe.ts';
 import { dashboardPicture } from '../../../lib/cloud/dashboard-picture.ts';
 import { Stacks } from '../../support/stacks.ts';
 
@@ -23,8 +23,8 @@ function watchOf(settings: Parameters<Stacks['build']>[0]): Template {
 }
 
 /** The dashboard's body, with what it refers to by name. */
-function body(): { widgets: { properties: { title: string; metrics?: unknown[][] } }[] } {
-  const [{ Properties }] = Object.values(watch.findResources('AWS::CloudWatch::Dashboard'));
+function body(of = watch): { widgets: { properties: { title: string; metrics?: unknown[][] } }[] } {
+  const [{ Properties }] = Object.values(of.findResources('AWS::CloudWatch::Dashboard'));
   const join = Properties.DashboardBody['Fn::Join'] as [string, unknown[]];
   return JSON.parse(join[1].map((part) => (typeof part === 'string' ? part : 'reference')).join(''));
 }
@@ -80,7 +80,9 @@ describe('the dashboard', () => {
     });
     const routes = { core: { endpoint: 'a' }, 'tenant:acme': { endpoint: 'b' } };
     const milliseconds = { core: { model: 5, transport: 1 }, 'tenant:acme': { model: 2 }, reduce: { total: 1 } };
-    observeSteps([{ routes, milliseconds } as never]);
+    // The last step of block 0.
+    observeSteps([{ routes, milliseconds, block: 0, step: 11 } as never], 1);
+    for (const rows of ['admitted', 'completed', 'failed', 'dropped'] as const) observeRows(rows, 3);
     const lane = { text: 'a', tokens: 5, steps: 10, finish: 'length' as const };
     const times = { createdAt: '2026-11-26T12:00:00Z', endedAt: '2026-11-26T12:00:01Z' };
     const degraded = { without: ['tenant:acme'], block: 0, error: 'EndpointTimeout', tokens: 5 };
@@ -97,6 +99,26 @@ describe('the dashboard', () => {
       expect(dimensions).not.toContain('tenant');
       expect([...written]).toContain([name, ...dimensions].join(' '));
     }
+  });
+
+  it('has a metric of each row of the service’s work: halting, batches that wait, what is refused, what it costs', () => {
+    const titles = body().widgets.map(({ properties: { title } }) => title);
+    for (const word of ['halted', 'wait', 'Refused', 'instances', 'tokens', 'in flight']) {
+      expect(titles.filter((title) => title.includes(word))).not.toEqual([]);
+    }
+  });
+
+  it('counts instances at the price of what each endpoint runs on, and those of no known price not at all', () => {
+    const spent = (settings: Parameters<Stacks['build']>[0]) => {
+      const { properties } =
+        body(watchOf(settings)).widgets.find(({ properties: { title } }) => /instances/.test(title)) ?? {};
+      return properties?.metrics
+        ?.flat()
+        .find((part) => /FILL/.test((part as { expression?: string })?.expression ?? ''));
+    };
+    expect(spent({})).toMatchObject({ expression: '1.408 * FILL(e0, 0) + 0.736 * FILL(e1, 0)' });
+    const unknown = { core: { instanceType: 'ml.p5.48xlarge' } };
+    expect(spent(unknown)).toMatchObject({ expression: '0.736 * FILL(e0, 0)' });
   });
 
   it('is drawn in the docs by its definition', async () => {
