@@ -63,7 +63,7 @@ function labelOf(metric: readonly unknown[]): string {
 }
 
 function wrapped(title: string, width: number): string[] {
-  const most = Math.floor(width / 6.6);
+  const most = Math.floor(width / 7.4);
   const lines = [''];
   for (const word of title.split(' ')) {
     const last = lines.length - 1;

@@ -39,7 +39,8 @@ export function endpointMetric(
 
 /** A metric of SageMaker's about the instances of an endpoint, each of which gives one value a minute. */
 export function instanceMetric(endpoint: string, metricName: string, statistic: string): Metric {
-  return endpointMetric(endpoint, metricName, statistic, { namespace: '/aws/sagemaker/Endpoints' });
+  const label = `${endpoint}, ${metricName.replace('Utilization', '')}`;
+  return endpointMetric(endpoint, metricName, statistic, { namespace: '/aws/sagemaker/Endpoints', label });
 }
 
 /** A metric of SageMaker's over all inference components of the account and region, of which there may be thousands. */
