@@ -111,7 +111,6 @@ export function dashboardOf(props: DashboardProps): IWidget[][] {
       graph('Rows of batches that wait, since the left edge', [backlog(service)], third, 'rows'),
     ],
     [
-      graph('Steps a token', [own('StepsPerToken', { status: 'succeeded' }, 'p50', 'median')], third, 'steps'),
       graph('Endpoints’ instances', [spending(hourly)], third, 'dollars an hour'),
       graph(
         'Tenants’ own models that could not be deployed',
@@ -133,6 +132,7 @@ export function dashboardOf(props: DashboardProps): IWidget[][] {
         third,
         'a minute',
       ),
+      graph('Steps a token', [own('StepsPerToken', { status: 'succeeded' }, 'p50', 'median')], third, 'steps'),
     ],
     [
       graph(
