@@ -2,9 +2,11 @@ import type { ApiBatch } from '../../functions/contracts/api/batches.ts';
 import { isInteractive } from './printable.ts';
 
 const width = 24;
+/** How often a line is written where there is no terminal. */
+const lineMilliseconds = 30_000;
 
 /**
- * Shows how far a batch is: a bar that moves on a terminal; elsewhere a line whenever its status changes.
+ * Shows how far a batch is: a bar that moves on a terminal; elsewhere a line whenever its status changes, and now and then.
  *
  * @param now in milliseconds
  */
@@ -14,7 +16,7 @@ export function batchProgress(
 ): { show(batch: ApiBatch): void; end(): void } {
   const lively = isInteractive(stream);
   let first: { readonly at: number; readonly tokens: number; readonly done: number } | undefined;
-  let last = '';
+  let last = { status: '', at: 0 };
   return {
     show(batch) {
       const { tokens } = batch.slingshot;
@@ -26,8 +28,10 @@ export function batchProgress(
         rows: seconds > 0 ? (completed + failed - first.done) / seconds : 0,
       });
       if (lively) stream.write(`\r${line}\u001b[K`);
-      else if (batch.status !== last) stream.write(`${line}\n`);
-      last = batch.status;
+      else if (batch.status !== last.status || now() - last.at >= lineMilliseconds) {
+        stream.write(`${line}\n`);
+        last = { status: batch.status, at: now() };
+      }
     },
     end() {
       if (lively) stream.write('\r\u001b[K');

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lineOf } from '../../bin/terminal/batch-progress.ts';
+import { batchProgress, lineOf } from '../../bin/terminal/batch-progress.ts';
+import type { ApiBatch } from '../../functions/contracts/api/batches.ts';
 import { slingshot } from '../support/command-line.ts';
 import { type TinyService, tinyService } from '../support/service.ts';
 
@@ -22,6 +23,24 @@ describe('the bar of a batch', () => {
       / 1000 of 1000 rows, completed$/,
     );
   });
+});
+
+test('a batch that is shown to no terminal has a line a status, and one every half minute', () => {
+  const written: string[] = [];
+  const stream = { isTTY: false, write: (line: string) => written.push(line) } as unknown as NodeJS.WriteStream;
+  let seconds = 0;
+  const progress = batchProgress(stream, () => 1000 * seconds);
+  const show = (status: ApiBatch['status'], completed: number) =>
+    progress.show({
+      status,
+      request_counts: { total: 100, completed, failed: 0 },
+      slingshot: { tokens: 0 },
+    } as ApiBatch);
+  for (; seconds < 70; seconds++) show('in_progress', seconds);
+  show('completed', 100);
+  progress.end();
+  const rows = written.map((line) => /\d+ of 100 rows/.exec(line)?.[0]);
+  expect(rows).toEqual(['0 of 100 rows', '30 of 100 rows', '60 of 100 rows', '100 of 100 rows']);
 });
 
 describe('slingshot batch', () => {
