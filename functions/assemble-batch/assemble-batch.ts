@@ -2,7 +2,7 @@ import type { BatchRecord, BatchStatus, BatchSummary, BatchTotals, FileRecord } 
 import { isEnded } from '../contracts/batch/record.ts';
 import type { BatchInput } from '../contracts/batch/states.ts';
 import { manifestPath } from '../shared/batches/batch-paths.ts';
-import { getBatch, moveBatch, noteBatch, whyOver } from '../shared/batches/batch-store.ts';
+import { getBatch, madeBefore, moveBatch, noteBatch, whyOver } from '../shared/batches/batch-store.ts';
 import { putFileRecord } from '../shared/batches/file-store.ts';
 import { giveBackToday } from '../shared/batches/quota.ts';
 import { InvalidRequest } from '../shared/errors.ts';
@@ -70,7 +70,7 @@ async function settle(tenant: string, record: BatchRecord, totals: BatchTotals):
   // By what was made up to each run's end, the first time that it was put down.
   const now = made[run] ?? totals;
   if (!made[run]) await noteBatch(tenant, id, { made: { ...made, [run]: now } });
-  const before = run === 0 ? undefined : made[run - 1];
+  const before = madeBefore(record);
   const tokens = now.tokens - (before?.tokens ?? 0);
   const steps = now.steps - (before?.steps ?? 0);
   const degradedTokens = (now.degradedTokens ?? 0) - (before?.degradedTokens ?? 0);

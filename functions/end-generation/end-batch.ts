@@ -1,5 +1,5 @@
 import type { BatchInput } from '../contracts/batch/states.ts';
-import { getBatch, moveBatch } from '../shared/batches/batch-store.ts';
+import { countsOf, getBatch, madeBefore, moveBatch } from '../shared/batches/batch-store.ts';
 import { giveBackToday } from '../shared/batches/quota.ts';
 import { causeMessage } from '../shared/cause-message.ts';
 import type { EndedExecution } from './end-of.ts';
@@ -21,5 +21,8 @@ export async function endBatch(
     ...{ from: ['validating', 'in_progress', 'finalizing', 'cancelling'], run },
     ...{ to: status === 'ABORTED' || record.cancelRequested ? 'cancelled' : 'failed', set: { errors: [problem] } },
   });
-  if (failed) await giveBackToday(tenant, batch, { tokens: 0, steps: 0 });
+  if (!failed) return;
+  // Its steps are counted when a run comes to its end, and its tokens are used by now.
+  const { tokens } = await countsOf(tenant, batch);
+  await giveBackToday(tenant, batch, { tokens: tokens - (madeBefore(failed)?.tokens ?? 0), steps: 0 });
 }

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  RedriveExecutionCommand,
+  SFNClient,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchKey } from '../../functions/contracts/batch/record.ts';
@@ -52,6 +57,15 @@ async function linesOf(id: string | null | undefined) {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
+}
+
+const stepFunctions = () => new SFNClient({ disableHostPrefix: true });
+
+async function stopRun(id: string, run: number): Promise<string> {
+  const machine = service.cloud.environment.SLINGSHOT_BATCH_ARN;
+  const executionArn = `${machine.replace(':stateMachine:', ':execution:')}:${id}-${run}`;
+  await stepFunctions().send(new StopExecutionCommand({ executionArn }));
+  return executionArn;
 }
 
 async function resume(id: string, body: object = {}) {
@@ -129,7 +143,11 @@ describe('a batch', () => {
     const before = (await service.json('/v1/usage')).body.data.find(
       ({ model }: { model: string }) => model === 'batch',
     );
-    const resumed = await resume(batch.id, { budgetTokens: 1000 });
+    // A run that is stopped counts nothing, and the next one counts what that made.
+    await service.json(`/v1/batches/${batch.id}/resume`, { body: { budgetTokens: 1000 } });
+    await stopRun(batch.id, 1);
+    await ended(batch.id);
+    const resumed = await resume(batch.id);
     expect(resumed).toMatchObject({ status: 'completed', request_counts: { completed: 40, failed: 0 } });
     expect(await linesOf(resumed.output_file_id)).toEqual(whole);
     const after = (await service.json('/v1/usage')).body.data.find(({ model }: { model: string }) => model === 'batch');
@@ -190,13 +208,13 @@ describe('a batch', () => {
 
   test('ends with its execution, however that ends', async () => {
     const { id } = await start(text([plain('a', { slingshot: { steps: 40 }, max_tokens: 20 })]));
-    const step = new SFNClient({ disableHostPrefix: true });
-    const machine = service.cloud.environment.SLINGSHOT_BATCH_ARN;
-    await step.send(
-      new StopExecutionCommand({ executionArn: `${machine.replace(':stateMachine:', ':execution:')}:${id}-0` }),
-    );
+    const executionArn = await stopRun(id, 0);
     const batch = await ended(id);
     expect(batch).toMatchObject({ status: 'cancelled', errors: { data: [{ message: 'the run ended as ABORTED' }] } });
+    await stepFunctions().send(new RedriveExecutionCommand({ executionArn }));
+    const status = async () => (await stepFunctions().send(new DescribeExecutionCommand({ executionArn }))).status;
+    await expect.poll(status, { timeout: 20_000 }).toBe('SUCCEEDED');
+    expect(await ended(id)).toEqual(batch);
     expect(await resume(id)).toMatchObject({ status: 'completed', request_counts: { completed: 1, failed: 0 } });
   });
 

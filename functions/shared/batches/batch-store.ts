@@ -1,6 +1,7 @@
 import {
   type BatchRecord,
   type BatchStatus,
+  type BatchTotals,
   batchKey,
   countsKey,
   countsPrefix,
@@ -97,6 +98,16 @@ export async function wantedBatch(tenant: string, id: string): Promise<BatchReco
   const over = record ? whyOver(record) : 'forgotten';
   if (!record || over) throw new Cancelled(`batch ${id}: ${over}`);
   return record;
+}
+
+/** What was made by the end of the last run before this one that came to its own end. */
+export function madeBefore({ run, made = {} }: Pick<BatchRecord, 'run' | 'made'>): BatchTotals | undefined {
+  const last = Math.max(
+    ...Object.keys(made)
+      .map(Number)
+      .filter((ended) => ended < run),
+  );
+  return made[last];
 }
 
 /** What the chunks that are done came to. */
