@@ -90,7 +90,7 @@ describe('an operator', () => {
     expect((await stat(state)).mode & 0o077).toBe(0);
     expect((await stat(join(state, 'service.json'))).mode & 0o077).toBe(0);
     expect(await operate('tenants', 'add', 'acme', '--tier', 'trial')).toMatch(
-      /^name {2}tier {3}status {2}keys {2}createdAt\nacme {2}trial {2}active {2}- {5}\d{4}-/,
+      /^name {2}tier {3}status {2}degradation {2}keys {2}createdAt\nacme {2}trial {2}active {2}- {12}- {5}\d{4}-/,
     );
     const added = await operate('keys', 'add', 'acme', '--scopes', 'read', '--label', 'web');
     expect(added.split('\n').at(-2)).toMatch(/^sl_live_\w{62}$/);
