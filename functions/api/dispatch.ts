@@ -1,7 +1,8 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { callerOf } from '../contracts/caller.ts';
 import { ApiError, problemHeaders, problemOf } from '../contracts/problem.ts';
-import { type Route, type RouteId, routeOf, routes } from '../contracts/routes.ts';
+import type { Route } from '../contracts/routes/route.ts';
+import { type RouteId, routeOf, routes } from '../contracts/routes.ts';
 import { logger } from '../shared/lambda.ts';
 import { logProblem } from '../shared/log-failure.ts';
 import { apiErrorOf } from './api-errors.ts';

@@ -1,7 +1,7 @@
 import type { ApiGeneration } from '../contracts/api/generations.ts';
 import { type GenerationRecord, lastSequence } from '../contracts/generation-record.ts';
 import { ApiError, problemOf } from '../contracts/problem.ts';
-import { longestWait } from '../contracts/routes.ts';
+import { longestWait } from '../contracts/routes/texts.ts';
 import { loadDeployment } from '../prepare/load-deployment.ts';
 import type { Numbered } from '../shared/generations/announcements.ts';
 import { getRecord } from '../shared/generations/record-store.ts';

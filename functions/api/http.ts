@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Caller } from '../contracts/caller.ts';
-import type { Route, RouteId, routes } from '../contracts/routes.ts';
+import type { Route } from '../contracts/routes/route.ts';
+import type { RouteId, routes } from '../contracts/routes.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 

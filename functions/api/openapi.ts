@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi';
 import { problemContentType, problemKinds, problemSchema } from '../contracts/problem.ts';
-import { type Answer, errorsOf, type Route, routes } from '../contracts/routes.ts';
+import type { Answer, Route } from '../contracts/routes/route.ts';
+import { errorsOf, routes } from '../contracts/routes.ts';
 
 const security = 'key';
 const version = '1';

@@ -16,7 +16,8 @@ import {
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
 import { type ProblemCode, problemContentType, problemKinds } from '../../functions/contracts/problem.ts';
-import { type Route, routes } from '../../functions/contracts/routes.ts';
+import type { Route } from '../../functions/contracts/routes/route.ts';
+import { routes } from '../../functions/contracts/routes.ts';
 import type { Settings } from '../config/schema.ts';
 import { acknowledge } from './acknowledge.ts';
 import { logs } from './logs.ts';

@@ -1,7 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, it } from 'vitest';
 import { problemKinds } from '../../functions/contracts/problem.ts';
-import { errorsOf, type Route, routeIds, routes } from '../../functions/contracts/routes.ts';
+import type { Route } from '../../functions/contracts/routes/route.ts';
+import { errorsOf, routeIds, routes } from '../../functions/contracts/routes.ts';
 import { document } from '../support/openapi-check.ts';
 
 it('the document is valid OpenAPI 3.1', async () => {

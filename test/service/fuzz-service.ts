@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type Route, routeIds, routes } from '../../functions/contracts/routes.ts';
+import type { Route } from '../../functions/contracts/routes/route.ts';
+import { routeIds, routes } from '../../functions/contracts/routes.ts';
 import { checkedFetch, document } from '../support/openapi-check.ts';
 import { arbitraryOf, type Schema } from './arbitrary-of-schema.ts';
 

@@ -1,4 +1,5 @@
-import { type Route, type RouteId, routeIds, routes } from '../../../functions/contracts/routes.ts';
+import type { Route } from '../../../functions/contracts/routes/route.ts';
+import { type RouteId, routeIds, routes } from '../../../functions/contracts/routes.ts';
 
 export interface Match {
   readonly id: RouteId;

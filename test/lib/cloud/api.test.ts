@@ -1,7 +1,8 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemSchema } from '../../../functions/contracts/problem.ts';
-import { type Route, routeIds, routes } from '../../../functions/contracts/routes.ts';
+import type { Route } from '../../../functions/contracts/routes/route.ts';
+import { routeIds, routes } from '../../../functions/contracts/routes.ts';
 import { functionFolder } from '../../../lib/cloud/function-folder.ts';
 import { Stacks, templates } from '../../support/stacks.ts';
 
