@@ -10,6 +10,7 @@ export interface Where {
   readonly table?: string;
   readonly bucket?: string;
   readonly stateMachine?: string;
+  readonly deployModel?: string;
   readonly tiers: string[];
   readonly json?: true;
 }
@@ -21,6 +22,7 @@ export function administers(command: Command): Command {
     .option('--table <name>', 'act on a deployment in the cloud instead: the output TableName of its stack')
     .option('--bucket <name>', 'the output BucketName')
     .option('--state-machine <arn>', 'the output GenerateArn')
+    .option('--deploy-model <arn>', 'the output DeployModelArn')
     .addOption(new Option('--tiers <names...>', 'the tiers of that deployment').default(['trial', 'standard', 'large']))
     .option('--json', 'print JSON instead of a table');
 }
@@ -29,13 +31,14 @@ export function administers(command: Command): Command {
 export async function administer<T>(where: Where, act: (administration: Administration) => Promise<T>): Promise<T> {
   if (where.table !== undefined) {
     const { administerInCloud } = await import('../../lib/administration/cloud.ts');
-    const { table, bucket, stateMachine, tiers } = where;
+    const { table, bucket, stateMachine, deployModel, tiers } = where;
     return act(
       await administerInCloud({
         table,
         tiers,
         ...(bucket ? { bucket } : {}),
         ...(stateMachine ? { stateMachine } : {}),
+        ...(deployModel ? { deployModel } : {}),
       }),
     );
   }

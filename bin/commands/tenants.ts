@@ -62,7 +62,11 @@ export function tenantsCommand(): Command {
       }
       const { deleteTenant } = await import('../../lib/administration/delete-tenant.ts');
       const deleted = await administer(options, (operator) => deleteTenant(operator, tenant));
-      printRows([{ tenant, ...deleted }], ['tenant', 'keys', 'generationsStopped', 'items', 'objects'], options);
+      printRows(
+        [{ tenant, ...deleted }],
+        ['tenant', 'keys', 'generationsStopped', 'modelsRemoved', 'items', 'objects'],
+        options,
+      );
     });
   sub('audit [month]', 'what operators did in a month, such as 2026-11; this one by default').action(
     async (month: string | undefined, options: Where) => {

@@ -8,6 +8,7 @@ import { loadDeployment } from '../prepare/load-deployment.ts';
 import { causeMessage } from '../shared/cause-message.ts';
 import { InvalidModel } from '../shared/errors.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
+import { archiveKey, removeStoredModel } from '../shared/models/model-store.ts';
 import { changeModel, getModel, startServing } from '../shared/models/registered.ts';
 
 const eventSchema = deployInputSchema
@@ -17,6 +18,8 @@ const eventSchema = deployInputSchema
 
 /** Puts down what became of a model: it answers, and serves from now on; or it failed, or is retired. */
 export const handler = lambdaHandler(eventSchema, async ({ tenant, id, act, error }) => {
+  // One that serves no more needs no archive to be read again from.
+  if (error || act === 'retire') await removeStoredModel(archiveKey(tenant, id));
   if (error) {
     const message = causeMessage(error.Cause) || error.Error;
     await changeModel(tenant, id, { status: 'failed', error: { code: error.Error, message } });

@@ -7,7 +7,7 @@ import { deployInputSchema } from '../contracts/registered-model.ts';
 import { setting } from '../shared/environment.ts';
 import { InvalidModel } from '../shared/errors.ts';
 import { lambdaHandler } from '../shared/lambda.ts';
-import { fetchUpload, storeModel } from '../shared/models/model-store.ts';
+import { archiveKey, fetchUpload, storeModel } from '../shared/models/model-store.ts';
 import { changeModel, getModel } from '../shared/models/registered.ts';
 
 /** Of a model's files: what a function's disk takes twice. */
@@ -32,7 +32,7 @@ export const handler = lambdaHandler(
       const { directory, config, version, bytes } = await openModel(sent, folder, core, limit).catch(refuse);
       if (config.kind === 'ngram') await NgramModel.load(join(directory, config.weightsFile)).catch(refuse);
       await packModel(directory, packed);
-      const modelData = await storeModel(`models/${tenant}/${id}.tar.gz`, packed);
+      const modelData = await storeModel(archiveKey(tenant, id), packed);
       await changeModel(tenant, id, {
         ...{ status: 'deploying', kind: config.kind, bytes },
         endpoint: { endpoint, component, version },

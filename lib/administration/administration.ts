@@ -17,6 +17,8 @@ export interface Administration extends Operating {
     /** The core's folder on this machine, by which a model is checked before it is sent. */
     readonly core: string;
   };
+  /** The state machine that removes tenants' own models, where they are not deployed from here. */
+  readonly deployModelArn?: string;
   /** Names of the deployment's tiers. */
   readonly tiers: readonly string[];
 }

@@ -10,6 +10,7 @@ export interface CloudNames {
   readonly table: string;
   readonly bucket?: string;
   readonly stateMachine?: string;
+  readonly deployModel?: string;
   readonly tiers: readonly string[];
 }
 
@@ -23,6 +24,7 @@ export async function administerInCloud(names: CloudNames): Promise<Administrati
     table: { client, name: names.table },
     bucket: { client: new S3Client(bucketOptions()), name: names.bucket ?? '' },
     ...(names.stateMachine ? { generations: { client: new SFNClient({}), stateMachineArn: names.stateMachine } } : {}),
+    ...(names.deployModel ? { deployModelArn: names.deployModel } : {}),
     ...{ tiers: names.tiers, actor: Arn },
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { type BatchRecord, batchKey, isEnded } from '../../functions/contracts/batch/record.ts';
 import { generationKey } from '../../functions/contracts/generation-record.ts';
 import { tenantsPartition } from '../../functions/contracts/tenant.ts';
 import { admissionKey } from '../../functions/shared/admission.ts';
@@ -9,11 +10,14 @@ import { removeKey } from '../../functions/shared/keys/key-store.ts';
 import { ownerPrefix } from '../../functions/shared/object-store.ts';
 import { findTenant, partition } from '../../functions/shared/operating.ts';
 import { type Administration, tenantPartition } from './administration.ts';
+import { removeModel, servedModels } from './remove-model.ts';
 
 /** What a deletion took away. */
 export interface Deletion {
   readonly keys: number;
   readonly generationsStopped: number;
+  /** Versions of its own model, with what served them. */
+  readonly modelsRemoved: number;
   readonly items: number;
   readonly objects: number;
 }
@@ -21,16 +25,20 @@ export interface Deletion {
 /** How often what is left is looked for, until nothing is: a step that was running may have written since. */
 const sweeps = 20;
 const pauseMilliseconds = 500;
+/** How many in a row must find nothing where something was under way. */
+const quietSweeps = 3;
 
 /**
- * Deletes a tenant and all that is its own: keys, generations, usage, contexts, objects. It may be run again when it
- * failed halfway. What stays is the audit record, which says that there was a tenant of this name.
+ * Deletes a tenant and all that is its own: keys, generations, batches, models, usage, contexts, objects. It may be run
+ * again when it failed halfway. What stays is the audit record, which says that there was a tenant of this name.
  *
- * @throws Error when something still writes for the tenant after all sweeps
+ * @throws Error when something still writes for the tenant after all sweeps, and before anything is done when it has
+ *   models of its own and nothing runs that could remove them
  */
 export async function deleteTenant(administration: Administration, name: string): Promise<Deletion> {
   const tenants = partition(administration, tenantsPartition);
   const { keys = new Set<string>() } = await findTenant(administration, name);
+  const served = await servedModels(administration, name);
   await audit(administration, 'tenants delete', name);
   await tenants.update(name, 'SET #status = :deleting', {
     condition: 'attribute_exists(pk)',
@@ -41,7 +49,10 @@ export async function deleteTenant(administration: Administration, name: string)
   await tenantPartition(administration, name).delete(admissionKey);
   for (const key of keys) await removeKey(administration, name, key);
   const generationsStopped = await stopGenerations(administration, name);
-  let [items, objects] = [0, 0];
+  for (const model of served) await removeModel(administration, name, model);
+  // A step or a chunk of rows that is under way may write once more.
+  const quiet = generationsStopped > 0 || (await runsBatches(administration, name)) ? quietSweeps : 1;
+  let [items, objects, empty] = [0, 0, 0];
   for (let sweep = 0; ; sweep++) {
     const swept = {
       items: await deleteItems(administration, name),
@@ -49,12 +60,13 @@ export async function deleteTenant(administration: Administration, name: string)
     };
     items += swept.items;
     objects += swept.objects;
-    if (swept.items + swept.objects === 0) break;
+    empty = swept.items + swept.objects === 0 ? empty + 1 : 0;
+    if (empty === quiet) break;
     if (sweep === sweeps) throw new Error(`tenant ${name}: something still writes for it; delete it again`);
-    if (generationsStopped > 0) await sleep(pauseMilliseconds);
+    if (quiet > 1) await sleep(pauseMilliseconds);
   }
   await tenants.delete(name);
-  return { keys: keys.size, generationsStopped, items, objects };
+  return { keys: keys.size, generationsStopped, modelsRemoved: served.length, items, objects };
 }
 
 async function stopGenerations(administration: Administration, name: string): Promise<number> {
@@ -72,6 +84,13 @@ async function stopGenerations(administration: Administration, name: string): Pr
     });
   }
   return running.length;
+}
+
+/** Whether there are batches that have not ended; they do once their records are gone. */
+async function runsBatches(administration: Administration, name: string): Promise<boolean> {
+  const own = tenantPartition(administration, name);
+  const batches = await own.query<Pick<BatchRecord, 'status'>>({ prefix: batchKey('') });
+  return batches.some(({ status }) => !isEnded(status));
 }
 
 async function deleteItems(administration: Administration, name: string): Promise<number> {

@@ -6,6 +6,7 @@ import {
   DescribeExecutionCommand,
   ListExecutionsCommand,
   type ListExecutionsCommandOutput,
+  type SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { type ModelRecord, modelKey, type Serving } from '../../functions/contracts/registered-model.ts';
@@ -60,7 +61,7 @@ export async function addModel(
         ...{ name: record.id, input: JSON.stringify(input) },
       }),
     );
-    await ended(administration, executionArn);
+    await awaitExecution(generations.client, executionArn);
     const made = (await getModel(tenant, record.id, table)) ?? record;
     if (made.status !== 'ready') {
       throw new Error(`model ${record.id}: ${made.error?.message ?? `it is still ${made.status}`}`);
@@ -127,7 +128,7 @@ export async function retireModel(administration: Administration, tenant: string
       ...{ name: `${id}-retire`, input: JSON.stringify(input) },
     }),
   );
-  await ended(administration, executionArn);
+  await awaitExecution(generations.client, executionArn);
   // It is no version to go back to.
   await changeServing(tenant, (before) => ({ ...before, before: before.before.filter((one) => one.id !== id) }), table);
   return rowOf((await getModel(tenant, id, table)) ?? record, serving);
@@ -167,11 +168,11 @@ function running(administration: Administration) {
   return { models, generations };
 }
 
-async function ended(administration: Administration, executionArn: string): Promise<void> {
-  const { generations } = running(administration);
+/** @throws Error when it did not succeed */
+export async function awaitExecution(client: SFNClient, executionArn: string): Promise<void> {
   const started = Date.now();
   while (Date.now() - started < longestMilliseconds) {
-    const { status, error, cause } = await generations.client.send(new DescribeExecutionCommand({ executionArn }));
+    const { status, error, cause } = await client.send(new DescribeExecutionCommand({ executionArn }));
     if (status === 'SUCCEEDED') return;
     if (status !== 'RUNNING') throw new Error(`${executionArn}: ${status}: ${error ?? ''} ${cause ?? ''}`.trim());
     await sleep(pollMilliseconds);

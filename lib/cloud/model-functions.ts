@@ -57,6 +57,7 @@ export function modelFunctions(scope: Construct, props: ModelFunctionsProps): Mo
       ...tenancy.environment,
       SLINGSHOT_CATALOG: catalog.uri,
       SLINGSHOT_KEPT: String(kept),
+      SLINGSHOT_MODEL_STORE: modelStore.bucketName,
       SLINGSHOT_DEPLOYMENT: stack.stackId,
       SLINGSHOT_ENDPOINT_TIMEOUT_MS: String(budget.endpoint.toMilliseconds()),
     },
@@ -66,18 +67,19 @@ export function modelFunctions(scope: Construct, props: ModelFunctionsProps): Mo
         resources: [...endpoints.map((name) => arn('endpoint', name)), arn('inference-component', components)],
       }),
       ...catalog.mayRead,
+      new PolicyStatement({ actions: ['s3:DeleteObject'], resources: [modelStore.arnForObjects(stored)] }),
       ...mayUseKey(scope),
     ],
   });
   for (const { role } of [validateModel, publishModel]) if (role) tenancy.actsForTenants(role);
-  if (validateModel.role) {
-    acknowledge(validateModel.role, {
-      [`IAM5[Resource::${arnInFindings(scope, modelStore)}/${stored}]`]:
-        'Models are named by their ids, which are not known beforehand.',
-    });
-  }
+  const archives = {
+    [`IAM5[Resource::${arnInFindings(scope, modelStore)}/${stored}]`]:
+      'Models are named by their ids, which are not known beforehand.',
+  };
+  if (validateModel.role) acknowledge(validateModel.role, archives);
   if (publishModel.role) {
     acknowledge(publishModel.role, {
+      ...archives,
       [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:endpoint/${prefix}-tenants*]`]:
         "The deployment's own endpoints of tenants; a policy has no room for each of thirty.",
       [`IAM5[Resource::arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:inference-component/${components}]`]:

@@ -72,6 +72,7 @@ interface Parts {
   readonly client: SFNClient;
   readonly run: (input: ExecutionInput, signal?: AbortSignal) => Promise<FinishedGeneration>;
   readonly models: NonNullable<Administration['models']>;
+  readonly modelStore: string;
   readonly resources: Resources;
   readonly operator: LongCredentials;
   readonly environment: Readonly<Record<string, string>>;
@@ -98,6 +99,8 @@ export class LocalCloud {
   readonly environment: Readonly<Record<string, string>>;
   /** How tenants' own models are deployed. */
   readonly models: NonNullable<Administration['models']>;
+  /** The bucket of their archives. */
+  readonly modelStore: string;
   /** There where a table is. */
   readonly service: ServiceHandlers | undefined;
   readonly #parts: Parts;
@@ -109,6 +112,7 @@ export class LocalCloud {
     this.operator = parts.operator;
     this.service = parts.service;
     this.models = parts.models;
+    this.modelStore = parts.modelStore;
     this.#parts = parts;
   }
 
@@ -253,6 +257,7 @@ export class LocalCloud {
     return new LocalCloud({
       ...{ endpoints, generateArn, client, run, resources, service: behind, operator: aws.operator },
       ...{ environment, models, drops },
+      modelStore: settingsOf.get('validate-model')?.SLINGSHOT_MODEL_STORE ?? '',
       watched: options.onStep !== undefined,
     });
   }

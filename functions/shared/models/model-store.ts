@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { setting } from '../environment.ts';
 import { InvalidModel } from '../errors.ts';
 import { bucketOptions, tenantClients } from '../tenant-clients.ts';
@@ -12,6 +12,17 @@ export async function fetchUpload(tenant: string, key: string, path: string): Pr
   const { Body } = await tenantClients(tenant).bucket.send(command);
   if (!Body) throw new InvalidModel('the archive is empty');
   await pipeline(Body as NodeJS.ReadableStream, createWriteStream(path));
+}
+
+/** Where a version's archive lies in the store. */
+export function archiveKey(tenant: string, id: string): string {
+  return `models/${tenant}/${id}.tar.gz`;
+}
+
+/** Takes a version's archive away, also where there is none. */
+export async function removeStoredModel(key: string): Promise<void> {
+  client ??= new S3Client(bucketOptions());
+  await client.send(new DeleteObjectCommand({ Bucket: setting('SLINGSHOT_MODEL_STORE'), Key: key }));
 }
 
 let client: S3Client | undefined;
