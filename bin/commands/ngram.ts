@@ -35,7 +35,8 @@ Example:
     .action(runNgram);
 }
 
-async function runNgram({
+/** Counts documents, and says what that took and gains. */
+export async function runNgram({
   data,
   core,
   out,

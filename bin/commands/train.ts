@@ -8,10 +8,13 @@ import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
 import { count, threads } from '../terminal/options.ts';
 import { print } from '../terminal/output.ts';
 import { isInteractive, printable } from '../terminal/printable.ts';
+import { tenantBases, trainTenant } from './train-tenant.ts';
 
 interface TrainOptions {
-  recipe: string;
-  out: string;
+  recipe?: string;
+  out?: string;
+  tenant?: string;
+  core: string;
   corpora: string;
   data?: string;
   validation?: string;
@@ -25,8 +28,16 @@ interface TrainOptions {
 export function trainCommand(): Command {
   return new Command('train')
     .description('Train a model, or go on where a stopped run left off')
-    .requiredOption('--recipe <file>', 'YAML: model, data, objective, optimiser, budget (see models/training/recipes)')
-    .requiredOption('--out <folder>', 'checkpoint, metrics.jsonl, loss-curve.svg and the finished model')
+    .option('--recipe <file>', 'YAML: model, data, objective, optimiser, budget (see models/training/recipes)')
+    .option(
+      '--out <folder>',
+      "checkpoint, metrics.jsonl, loss-curve.svg and the finished model; of a tenant's runs/NAME",
+    )
+    .option('--tenant <name>', "make a tenant's own model of --data, without a recipe, and say what it gains")
+    .addOption(
+      new Option('--base <model>', 'of --tenant, what its model begins with').choices(tenantBases).default('david'),
+    )
+    .option('--core <folder>', 'of --tenant, the core that its model will correct', 'models/weights/core')
     .option('--corpora <folder>', "where the recipe's data paths start from", '.')
     .option('--data <path>', "a file or folder of JSON Lines or plain text, plain or gzip, instead of the recipe's")
     .option('--validation <path>', 'the same, held out')
@@ -45,6 +56,7 @@ export function trainCommand(): Command {
 Ctrl-C saves a checkpoint first, and ends with 130. The same command again goes on from the last one, bit for bit as if it had not stopped.
 
 Examples:
+  slingshot train --tenant northwind --data handbook/ --base david
   slingshot train --recipe models/training/recipes/core.yaml --corpora ~/corpora --out runs/core
   slingshot train --recipe models/training/recipes/core.yaml --from models/weights/core --data notes/ --out runs/notes
   slingshot train --recipe models/training/recipes/published.yaml --corpora ~/corpora --out runs/published`,
@@ -53,6 +65,18 @@ Examples:
 }
 
 async function runTraining(options: TrainOptions): Promise<void> {
+  const { recipe, out, tenant } = options;
+  if (tenant !== undefined) {
+    if (recipe !== undefined) throw new Error('train: --tenant has no recipe; leave out the one or the other');
+    return trainTenant({ ...options, tenant });
+  }
+  if (recipe === undefined)
+    throw new Error("train: by which --recipe? Or make a tenant's model, --tenant NAME --data FILE");
+  if (out === undefined) throw new Error('train: into which folder? Name it, --out FOLDER');
+  return runRecipeIn({ ...options, recipe, out });
+}
+
+async function runRecipeIn(options: TrainOptions & { recipe: string; out: string }): Promise<void> {
   const { runRecipe } = await import('../../models/training/run.ts');
   const recipe = withOverrides(parseRecipe(await readText(options.recipe), options.recipe), options);
   const onTerminal = isInteractive(process.stderr);
