@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type * as z from 'zod';
-import { type Settings, sectionNames, settingsSchema, stagesSchema } from './schema.ts';
+import * as z from 'zod';
+import { type Settings, settingsSchema, stagesSchema } from './schema.ts';
 
 /** A stage of a configuration: where it is deployed, and its settings with everything filled in. */
 export interface Stage {
@@ -63,11 +63,26 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, where: string, above: re
   const path = [...above, ...issue.path.map(String)];
   if (issue.code === 'unrecognized_keys') {
     const parent = path.join('.');
-    const known = path.length === 0 || isStage(path) ? `; there are ${sectionNames.join(', ')}` : '';
-    throw new Error(`${where}: ${[parent, issue.keys[0]].filter(Boolean).join('.')}: is no setting${known}`);
+    const known = settingsAt(isStage(path.slice(0, 2)) ? path.slice(2) : path);
+    const there = known.length === 0 ? '' : `; there are ${known.join(', ')}`;
+    throw new Error(`${where}: ${[parent, issue.keys[0]].filter(Boolean).join('.')}: is no setting${there}`);
   }
   const found = issue.input === undefined || issue.code === 'custom' ? '' : ` (it is ${JSON.stringify(issue.input)})`;
   throw new Error(`${where}: ${path.join('.') || 'the configuration'}: ${issue.message}${found}`);
+}
+
+interface Described {
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly additionalProperties?: Described | boolean;
+}
+
+/** The settings that there are in a section. */
+function settingsAt(path: readonly string[]): string[] {
+  let at: Described | boolean | undefined = z.toJSONSchema(settingsSchema, {
+    ...{ io: 'input', unrepresentable: 'any' },
+  }) as Described;
+  for (const name of path) at = typeof at === 'object' ? (at.properties?.[name] ?? at.additionalProperties) : undefined;
+  return typeof at === 'object' ? Object.keys(at.properties ?? {}) : [];
 }
 
 const isStage = (path: readonly string[]) => path.length === 2 && path[0] === 'stages';

@@ -139,5 +139,3 @@ export const stagesSchema = z
 export interface SlingshotConfig extends SettingsInput {
   readonly stages: Readonly<Record<string, { readonly account?: string; readonly region?: string } & SettingsInput>>;
 }
-
-export const sectionNames = Object.keys(sections);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addModel, listModels, promoteModel, retireModel, rollBackModel } from '../../lib/administration/models.ts';
+import { serviceStatus } from '../../lib/administration/service-status.ts';
 import { statusOf } from '../../lib/administration/status.ts';
 import { packModel } from '../../models/checkpoint/model-archive.ts';
 import { short, type TinyService, tinyService } from '../support/service.ts';
@@ -155,6 +156,12 @@ describe('the status', () => {
       body: { ...short, max_tokens: 20, slingshot: { steps: 400 } },
     });
     expect(started.status).toBe(202);
+    const whole = await serviceStatus(service.administration);
+    expect(whole.generations.succeeded).toBeGreaterThan(2);
+    expect(whole.tokensPerSecond).toBeCloseTo(whole.tokens / 60, 6);
+    expect(whole.stepsPerToken).toBeGreaterThan(0);
+    expect(whole.stepMilliseconds.core).toBeGreaterThan(0);
+    expect([whole.degraded, whole.rowsWaiting]).toEqual([0, 0]);
     const rows = await statusOf(service.administration);
     expect(rows.map(({ tenant }) => tenant)).toEqual(['acme', 'other']);
     expect(rows[0]).toMatchObject({ tier: 'large', inFlight: 1, tokensToday: expect.any(Number) });

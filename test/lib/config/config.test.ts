@@ -43,8 +43,16 @@ describe('a configuration', () => {
     [{ stages: { prod: { account: '1234' } } }, 'stages.prod.account: is no account: 12 digits, in quotes'],
     [{ stages: { prod: { region: 'Frankfurt' } } }, 'stages.prod.region: is no region, such as eu-central-1'],
     [{ stages, corre: {} }, 'corre: is no setting; there are models, routing, core'],
-    [{ stages, core: { instancetype: 'ml.g5.xlarge' } }, 'core.instancetype: is no setting'],
-    [{ stages: { dev: { core: { instance: 1 } } } }, 'stages.dev.core.instance: is no setting'],
+    [
+      { stages, core: { instancetype: 'ml.g5.xlarge' } },
+      'core.instancetype: is no setting; there are instanceType, provider, instances',
+    ],
+    [
+      { stages: { dev: { scaling: { core: { copy: 3 } } } } },
+      'stages.dev.scaling.core.copy: is no setting; there are copies',
+    ],
+    [{ stages, quotas: { trial: { perDay: 3 } } }, 'quotas.trial.'],
+    [{ stages: { dev: { core: { instance: 1 } } } }, 'stages.dev.core.instance: is no setting; there are instanceType'],
     [{ stages, core: { instanceType: 'g5.xlarge' } }, 'core.instanceType: is no SageMaker instance type'],
     [{ stages, core: { instances: 0 } }, 'core.instances: Too small: expected number to be >=1 (it is 0)'],
     [{ stages, kept: '256' }, 'kept: Invalid input: expected number, received string (it is "256")'],
