@@ -2,6 +2,7 @@ import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { ApiModelVersion } from '../contracts/api/models.ts';
 import { ApiError } from '../contracts/problem.ts';
 import { type ModelRecord, modelKey } from '../contracts/registered-model.ts';
+import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { newModel } from '../shared/models/new-model.ts';
 import { getModel } from '../shared/models/registered.ts';
@@ -20,7 +21,7 @@ export const createdModel: HandlerOf<'createModel'> = async ({ caller: { tenant 
     { prefix: setting('SLINGSHOT_PREFIX'), endpoints: setting('SLINGSHOT_TENANT_ENDPOINTS') },
   );
   await TenantTable.of(tenant).put(modelKey(record.id), record);
-  client ??= new SFNClient({});
+  client ??= new SFNClient({ requestHandler: connections });
   await client.send(
     new StartExecutionCommand({
       stateMachineArn: setting('SLINGSHOT_DEPLOY_MODEL_ARN'),

@@ -5,6 +5,7 @@ import { secondsOf } from '../api/openai-form.ts';
 import type { ApiKeyInfo } from '../contracts/api/keys.ts';
 import type { Caller } from '../contracts/caller.ts';
 import { ApiError } from '../contracts/problem.ts';
+import { connections } from '../shared/connections.ts';
 import { setting } from '../shared/environment.ts';
 import { addKey, disableKey, type KeyInfo, listKeys } from '../shared/keys/key-store.ts';
 import type { Operating } from '../shared/operating.ts';
@@ -13,7 +14,9 @@ let client: DynamoDBDocumentClient | undefined;
 
 /** With the function's own rights, in the name of the key that asks. */
 function operating({ keyId }: Caller): Operating {
-  client ??= DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } });
+  client ??= DynamoDBDocumentClient.from(new DynamoDBClient({ requestHandler: connections }), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
   return { table: { client, name: setting('SLINGSHOT_TABLE') }, actor: `key ${keyId}` };
 }
 

@@ -5,6 +5,7 @@ import {
   SFNClient,
 } from '@aws-sdk/client-sfn';
 import type { ApiMachine } from '../contracts/api/operations.ts';
+import { connections } from '../shared/connections.ts';
 
 let client: SFNClient | undefined;
 
@@ -15,7 +16,7 @@ const mostListed = 1000;
 
 /** A state machine's definition, and in which state its executions are. @param most executions whose state is asked for */
 export async function machineOf(stateMachineArn: string, most: number): Promise<ApiMachine> {
-  client ??= new SFNClient({});
+  client ??= new SFNClient({ requestHandler: connections });
   const list = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING', maxResults: mostListed });
   const [{ definition = '{}' }, { executions = [] }] = await Promise.all([
     client.send(new DescribeStateMachineCommand({ stateMachineArn })),

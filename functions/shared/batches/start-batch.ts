@@ -1,6 +1,7 @@
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { BatchRecord } from '../../contracts/batch/record.ts';
 import type { BatchInput } from '../../contracts/batch/states.ts';
+import { connections } from '../connections.ts';
 import { setting } from '../environment.ts';
 import { createBatchRecord, getBatch, moveBatch } from './batch-store.ts';
 
@@ -85,7 +86,7 @@ let client: SFNClient | undefined;
 
 /** A run's execution has its name, so that starting it twice starts one. */
 export async function startExecution(input: BatchInput): Promise<void> {
-  client ??= new SFNClient({});
+  client ??= new SFNClient({ requestHandler: connections });
   try {
     await client.send(
       new StartExecutionCommand({
