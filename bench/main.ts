@@ -12,6 +12,7 @@ import { matrixPeak } from './matrix-peak.ts';
 import { ngramRows } from './ngram.ts';
 import type { Row } from './row.ts';
 import { serviceRows, tinyServiceRows } from './service.ts';
+import { servicePartRows } from './service-parts.ts';
 import { stepRows } from './step.ts';
 import { trainingRows } from './training.ts';
 
@@ -31,6 +32,7 @@ const groups: Record<string, (peak: number) => Promise<Row[]>> = {
   bundles: bundleRows,
   'service-tiny': tinyServiceRows,
   service: () => serviceRows(options.models),
+  'service-parts': servicePartRows,
   ngram: async () => (corpora ? ngramRows(corpora) : (leaveOut('n-gram models', '--corpora FOLDER') ?? [])),
 };
 const chosen = positionals.length > 0 ? positionals : Object.keys(groups);

@@ -64,21 +64,26 @@ async function measure(fleet: Fleet, name: string, count: Count): Promise<Row[]>
     { name: `${name}, the plain loop: first step`, value: alone.first, unit: 'ms' },
     { name: `${name}, the plain loop: end`, value: alone.whole, unit: 'ms' },
   ];
-  const { administration, url, stop } = await startServiceHere(fleet, { state: 'ephemeral' });
+  const { url, keys, stop } = await warmService(fleet);
   try {
-    const keys: string[] = [];
-    for (const tenant of ['one', 'two']) {
-      await addTenant(administration, tenant, 'large');
-      keys.push((await addKey(administration, tenant)).key);
-    }
-    // Compiled, and with its connections, as after the first requests.
-    for (let run = 0; run < 10; run++) await stream(url, keys[run % keys.length]);
     for (const at of callers)
       rows.push(...(await rowsOf(url, keys, { at, each: at === 1 ? count.alone : count.each, alone })));
   } finally {
     await stop();
   }
   return rows;
+}
+
+/** The service with keys of two tenants: compiled, and with its connections, as after the first requests. */
+export async function warmService(fleet: Fleet) {
+  const { administration, url, stop } = await startServiceHere(fleet, { state: 'ephemeral' });
+  const keys: string[] = [];
+  for (const tenant of ['one', 'two']) {
+    await addTenant(administration, tenant, 'large');
+    keys.push((await addKey(administration, tenant)).key);
+  }
+  for (let run = 0; run < 10; run++) await stream(url, keys[run % keys.length]);
+  return { url, keys, stop };
 }
 
 interface Load {
@@ -119,8 +124,8 @@ async function rowsOf(url: string, keys: readonly string[], { at: count, each, a
   ];
 }
 
-/** @returns undefined where the generation failed */
-async function stream(url: string, key: string): Promise<Timing | undefined> {
+/** A generation's stream, with its drafts. @returns undefined where it failed */
+export async function stream(url: string, key: string): Promise<Timing | undefined> {
   const started = performance.now();
   const { prompt, tokens, seed, steps } = nextRequest();
   const body = { model: 'core', prompt, max_tokens: tokens, seed, slingshot: { steps }, stream: true, diffusing: true };
