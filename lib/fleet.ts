@@ -4,12 +4,13 @@ import type { Catalog } from '../functions/contracts/catalog.ts';
 import { InvalidRequest } from '../functions/shared/errors.ts';
 import { checkTogether } from '../models/checkpoint/goes-with.ts';
 import { modelFiles } from '../models/checkpoint/model-directory.ts';
-import { modelVersion, type ServedFiles, servedFiles } from '../models/checkpoint/served-model.ts';
+import { loadServedConfig, modelVersion, type ServedFiles, servedFiles } from '../models/checkpoint/served-model.ts';
 import { readTextSync } from '../models/files/read-text.ts';
 import { type Endpoint, endpointName, type RoutingTable } from '../models/ssd2/routing.ts';
 import { firstIssue } from '../models/zod-issue.ts';
 import { type FleetFile, fleetSchema } from './fleet-file.ts';
 import { checkName } from './model-name.ts';
+import { sharedProcesses } from './processes.ts';
 
 /** A model that is served. */
 export interface FleetModel {
@@ -75,10 +76,12 @@ export async function readFleet(
   if (both) throw new Error(`${path}: model ${both} is a core's and a tenant's; a model has one role`);
   const model = (name: string, role: FleetModel['role'], endpoint: Endpoint) =>
     fleetModel(name, join(directory, name), role, endpoint);
+  const coreEndpoints = await endpointsOfCores(
+    Object.values(cores).map(({ routes }) => namesIn([routes])),
+    directory,
+  );
   const models = await Promise.all([
-    ...coreNames.map((name) =>
-      model(name, 'core', { ...coreEndpoint, ...(coreNames.length > 1 ? { component: name } : {}) }),
-    ),
+    ...coreNames.map((name) => model(name, 'core', coreEndpoints.get(name) ?? coreEndpoint)),
     ...tenantNames.map((name) => model(name, 'tenant', { endpoint: `slingshot-tenant-${name}` })),
   ]);
   const endpointOf = new Map(models.map(({ name, endpoint }) => [name, endpoint]));
@@ -98,6 +101,31 @@ export async function readFleet(
       tenants: mapValues(tenants, placed),
     },
   };
+}
+
+/** Where each core's models answer: an inference component each, or one for those that share a process. @throws ModelError */
+async function endpointsOfCores(
+  tables: readonly (readonly string[])[],
+  directory: string,
+): Promise<ReadonlyMap<string, Endpoint>> {
+  const bases = new Map<string, string>();
+  for (const name of new Set(tables.flat())) {
+    const { kind, tokenizerDirectory } = await loadServedConfig(join(directory, name));
+    bases.set(name, kind === 'adapter' ? tokenizerDirectory : join(directory, name));
+  }
+  const groups = sharedProcesses(tables, (name) => bases.get(name) as string);
+  return new Map(
+    groups.flatMap((group) =>
+      group.map((name) => [
+        name,
+        {
+          ...coreEndpoint,
+          ...(groups.length > 1 ? { component: group[0] } : {}),
+          ...(group.length > 1 ? { adapter: name } : {}),
+        },
+      ]),
+    ),
+  );
 }
 
 /** @throws ModelError */

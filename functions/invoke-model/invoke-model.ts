@@ -26,7 +26,8 @@ export async function invokeModel(
   background = false,
 ): Promise<{ envelopes: readonly LogitsEnvelope[]; milliseconds: Milliseconds }> {
   const started = performance.now();
-  const body = await send(endpoint, encodeInvocation({ lanes, kept, owner, background }));
+  const named = endpoint.adapter === undefined ? {} : { adapter: endpoint.adapter };
+  const body = await send(endpoint, encodeInvocation({ lanes, kept, owner, background, ...named }));
   try {
     const answer = decodeAnswer(body);
     checkEcho(answer, lanes, endpoint.version);

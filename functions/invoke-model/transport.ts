@@ -21,8 +21,8 @@ function sageMakerTransport(timeoutMilliseconds: number): Transport {
     requestHandler: { ...connections, requestTimeout: timeoutMilliseconds, connectionTimeout: timeoutMilliseconds },
   });
   return async (endpoint, body) => {
-    // An adapter is an inference component of its own.
-    const component = endpoint.adapter ?? endpoint.component;
+    // Which of a component's adapters is asked stands in the body.
+    const { component } = endpoint;
     const command = new InvokeEndpointCommand({
       EndpointName: endpoint.endpoint,
       ...(component ? { InferenceComponentName: component } : {}),

@@ -21,8 +21,8 @@ export interface Artefact {
 export interface Artefacts {
   /** The container that serves any model, on GPUs or without. */
   image(scope: Construct, provider: 'cuda' | 'cpu'): Artefact;
-  /** A model's files, as SageMaker unpacks them into /opt/ml/model. */
-  weights(scope: Construct, model: FleetModel): Artefact;
+  /** The files of a process' models, as SageMaker unpacks them into /opt/ml/model; several share a base. */
+  weights(scope: Construct, models: readonly FleetModel[]): Artefact;
   /** Who serves what, as JSON. */
   catalog(scope: Construct, catalog: Catalog): Artefact;
 }
@@ -51,7 +51,9 @@ export const builtArtefacts: Artefacts = {
     };
   },
 
-  weights(scope, { directory, files: { all } }) {
+  weights(scope, models) {
+    const [{ directory, files }] = models;
+    const all = new Set(models.flatMap((model) => model.files.all.files));
     return stored(
       new Asset(scope, 'Weights', {
         path: directory,
@@ -64,8 +66,8 @@ export const builtArtefacts: Artefacts = {
             tryBundle(outputDirectory) {
               // Weights hardly get smaller, and would take seconds.
               const gzip = { level: 0 };
-              const options = { cwd: all.root, gzip, portable: true, sync: true, mtime: new Date(0) } as const;
-              create({ ...options, file: join(outputDirectory, 'model.tar.gz') }, [...all.files]);
+              const options = { cwd: files.all.root, gzip, portable: true, sync: true, mtime: new Date(0) } as const;
+              create({ ...options, file: join(outputDirectory, 'model.tar.gz') }, [...all]);
               return true;
             },
           },

@@ -3,13 +3,15 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnModel } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
 import type { FleetModel } from '../fleet.ts';
+import { adaptersOf } from '../processes.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact, Artefacts } from './artefacts.ts';
 import { logs } from './logs.ts';
 import { serviceRole } from './service-role.ts';
 
 export interface ModelDefinitionProps {
-  readonly model: FleetModel;
+  /** What its process serves: one model, or adapters over one base. */
+  readonly models: readonly FleetModel[];
   readonly artefacts: Artefacts;
   readonly image: Artefact;
   /** The inference component that it will run as, whose name its logs go by. */
@@ -25,8 +27,9 @@ export class ModelDefinition extends Construct {
 
   constructor(scope: Construct, id: string, props: ModelDefinitionProps) {
     super(scope, id);
-    const { model, artefacts, image, componentName, provider } = props;
-    const weights = artefacts.weights(this, model);
+    const { models, artefacts, image, componentName, provider } = props;
+    const weights = artefacts.weights(this, models);
+    const adapters = adaptersOf(models);
     const logGroup = logs(this, 'Logs', `/aws/sagemaker/InferenceComponents/${componentName}`);
     const role = serviceRole(this, 'Role', 'sagemaker.amazonaws.com', [
       ...weights.mayRead,
@@ -45,7 +48,8 @@ export class ModelDefinition extends Construct {
         modelDataUrl: weights.uri,
         environment: {
           SLINGSHOT_PROVIDER: provider,
-          SLINGSHOT_MODEL_DIRECTORY: posix.join('/opt/ml/model', model.files.all.model),
+          SLINGSHOT_MODEL_DIRECTORY: posix.join('/opt/ml/model', models[0].files.all.model),
+          ...(adapters ? { SLINGSHOT_ADAPTERS: adapters.join(',') } : {}),
           ORT_DISABLE_TELEMETRY: '1',
         },
       },

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
 import type { FleetModel } from '../fleet.ts';
+import { processesOf } from '../processes.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Artefact, Artefacts } from './artefacts.ts';
 import { componentScaling, type Scaling } from './component-scaling.ts';
@@ -39,11 +41,13 @@ export function componentResources(provider: 'cuda' | 'cpu'): Readonly<Record<st
 }
 
 /**
- * The inference component that a model runs as. A new version of the model is another component, so that no generation
- * in flight gets answers of two.
+ * The inference component that a process' models run as. A new version of one of them is another component, so that no
+ * generation in flight gets answers of two.
  */
-export function componentName(endpoint: string, { name, endpoint: { version } }: FleetModel): string {
-  return physicalName(endpoint, name, ...(version ? [version.slice(0, 8)] : []));
+export function componentName(endpoint: string, models: readonly FleetModel[]): string {
+  const versions = models.flatMap(({ endpoint: { version } }) => version ?? []);
+  const together = versions.length > 1 ? createHash('sha256').update(versions.join()).digest('hex') : versions[0];
+  return physicalName(endpoint, models[0].name, ...(together ? [together.slice(0, 8)] : []));
 }
 
 /** A SageMaker real-time endpoint, of which each model is an inference component. */
@@ -91,10 +95,10 @@ export class ModelEndpoint extends Construct {
       endpointConfigName: config.attrEndpointConfigName,
     });
     endpoint.node.addDependency(config, logGroup);
-    for (const model of models) {
-      const component = componentName(name, model);
-      const definition = new ModelDefinition(this, `Model-${model.name}`, {
-        ...{ model, artefacts, image, componentName: component, provider },
+    for (const together of processesOf(models)) {
+      const component = componentName(name, together);
+      const definition = new ModelDefinition(this, `Model-${together[0].name}`, {
+        ...{ models: together, artefacts, image, componentName: component, provider },
       });
       const placed = new CfnInferenceComponent(definition, 'Component', {
         inferenceComponentName: component,

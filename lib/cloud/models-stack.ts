@@ -4,6 +4,7 @@ import type { Endpoint } from '../../models/ssd2/routing.ts';
 import { providerOf } from '../config/provider.ts';
 import type { Settings } from '../config/schema.ts';
 import { type Fleet, type FleetModel, withEndpoints } from '../fleet.ts';
+import { processesOf } from '../processes.ts';
 import type { Artefacts } from './artefacts.ts';
 import type { DataStack } from './data-stack.ts';
 import type { RegisteredContainer } from './deploy-model.ts';
@@ -42,6 +43,8 @@ export class ModelsStack extends Stack {
     surround(this, data.surroundings);
     const cores = fleet.models.filter(({ role }) => role === 'core');
     const core = { name: physicalName(prefix, 'core'), models: cores };
+    // A GPU each.
+    const processes = processesOf(cores).length;
     const [provider, tenantProvider] = [providerOf(settings.core), providerOf(settings.tenants)];
     const image = artefacts.image(this, provider);
     const tenantImage = tenantProvider === provider ? image : artefacts.image(this, tenantProvider);
@@ -51,9 +54,9 @@ export class ModelsStack extends Stack {
       instanceType: settings.core.instanceType,
       scaling: {
         ...{ ...settings.scaling.core.copies, concurrentRequests, idleMinutes: coreIdleMinutes },
-        instances: settings.scaling.core.copies.max * (provider === 'cuda' ? cores.length : 1),
+        instances: settings.scaling.core.copies.max * (provider === 'cuda' ? processes : 1),
       },
-      instances: settings.core.instances ?? (provider === 'cuda' ? cores.length : 1),
+      instances: settings.core.instances ?? (provider === 'cuda' ? processes : 1),
     });
     const tenants = spreadTenants(
       prefix,
@@ -65,14 +68,15 @@ export class ModelsStack extends Stack {
     for (const tenant of tenants) tenantStack(this, tenant, { artefacts, image: tenantImage, settings });
     const places = new Map<FleetModel, Endpoint>();
     for (const { name, models } of [core, ...tenants]) {
-      for (const model of models) {
-        places.set(model, { ...model.endpoint, endpoint: name, component: componentName(name, model) });
+      for (const together of processesOf(models)) {
+        const component = componentName(name, together);
+        for (const model of together) places.set(model, { ...model.endpoint, endpoint: name, component });
       }
     }
     this.tenantEndpoints = tenants.map(({ name }) => name);
     this.registered = registeredContainer(this, {
       ...{ image: tenantImage, prefix, modelStore: data.modelStore, provider: tenantProvider },
-      base: artefacts.weights(new Construct(this, 'Base'), fleet.core),
+      base: artefacts.weights(new Construct(this, 'Base'), [fleet.core]),
       core: fleet.core,
     });
     this.endpoints = [core, ...tenants].map(({ name }) => name);

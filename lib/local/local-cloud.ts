@@ -9,11 +9,11 @@ import { withEnvironment } from '../../functions/shared/environment.ts';
 import { InvalidRequest } from '../../functions/shared/errors.ts';
 import { shareAnnouncements } from '../../functions/shared/generations/announcements.ts';
 import { type ReportSink, replaceReportSink } from '../../functions/shared/report-store.ts';
-import { endpointName } from '../../models/ssd2/routing.ts';
 import type { Administration } from '../administration/administration.ts';
 import { type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from '../engine.ts';
 import { type Fleet, pinVersions } from '../fleet.ts';
 import { runGeneration } from '../generate.ts';
+import { adaptersOf, processesOf, processName } from '../processes.ts';
 import { LocalAws } from './aws-environment.ts';
 import { cachedTemplate } from './cached-template.ts';
 import { LocalComponents } from './components.ts';
@@ -141,8 +141,9 @@ export class LocalCloud {
     load: typeof loadHandler,
   ): Promise<LocalCloud> {
     const starting = Promise.all(
-      fleet.models.map(async (model) => {
-        return [endpointName(model.endpoint), (await startModel(model, options, resources)).url] as const;
+      processesOf(fleet.models).map(async (models) => {
+        const started = await startModel({ ...models[0], adapters: adaptersOf(models) }, options, resources);
+        return [processName(models[0].endpoint), started.url] as const;
       }),
     );
     // Synthesis may fail before anyone waits for the models.

@@ -33,7 +33,10 @@ export interface ModelProcessOptions {
  * @throws Error with the process' own last words when it ends before its model is loaded, or when that takes too long
  */
 export async function startModel(
-  model: Pick<FleetModel, 'name' | 'directory'>,
+  model: Pick<FleetModel, 'name' | 'directory'> & {
+    /** Names of the folders beside it, where one process serves all of them. */
+    readonly adapters?: readonly string[] | undefined;
+  },
   { provider, threads, bases, startMilliseconds: limit = timeToStart(model) }: ModelProcessOptions,
   resources: Resources,
 ): Promise<ModelProcess> {
@@ -48,6 +51,7 @@ export async function startModel(
         SLINGSHOT_PORT: '0',
         SLINGSHOT_HOST: '127.0.0.1',
         ...(bases === undefined ? {} : { SLINGSHOT_BASES: bases }),
+        ...(model.adapters ? { SLINGSHOT_ADAPTERS: model.adapters.join(',') } : {}),
       },
     }),
   );

@@ -11,7 +11,7 @@ import type { Template, TemplateOptions } from './template.ts';
 /** Models are served from their folders here. Assets would be hashed into a cache under the user's home, too. */
 export const unbuiltArtefacts: Artefacts = {
   image: () => ({ uri: 'local/serving', mayRead: [] }),
-  weights: (_, { name }) => ({ uri: `s3://local/${name}.tar.gz`, mayRead: [] }),
+  weights: (_, [{ name }]) => ({ uri: `s3://local/${name}.tar.gz`, mayRead: [] }),
   catalog: () => ({
     uri: `s3://${localCatalog.bucket}/${localCatalog.key}`,
     mayRead: [

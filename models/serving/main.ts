@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { modelVersion } from '../checkpoint/served-model.ts';
@@ -14,6 +15,8 @@ import { stagedModel } from './staged-model.ts';
  */
 const environmentSchema = z.object({
   SLINGSHOT_MODEL_DIRECTORY: z.string().default('/opt/ml/model'),
+  /** Names of folders beside the model's, where all of them are served by this process: adapters over one base. */
+  SLINGSHOT_ADAPTERS: z.string().min(1).optional(),
   /** Where bases are mounted that models compute by, for a model that comes without its own. */
   SLINGSHOT_BASES: z.string().optional(),
   SLINGSHOT_PROVIDER: z.enum(executionProviders).default('cpu'),
@@ -48,16 +51,28 @@ async function serve(mounted: string, bases: string | undefined): Promise<Served
   return { denoiser, version: await modelVersion(directory), scheduling };
 }
 
-const model = serve(environment.SLINGSHOT_MODEL_DIRECTORY, environment.SLINGSHOT_BASES);
-const server = createModelServer(model);
+async function serveAll(): Promise<readonly ServedModel[]> {
+  const { SLINGSHOT_MODEL_DIRECTORY: mounted, SLINGSHOT_BASES: bases, SLINGSHOT_ADAPTERS: adapters } = environment;
+  if (adapters === undefined) return [await serve(mounted, bases)];
+  const served: ServedModel[] = [];
+  // One after the other: the first loads the base that they share.
+  for (const adapter of adapters.split(',')) {
+    served.push({ ...(await serve(join(dirname(mounted), adapter), bases)), adapter });
+  }
+  return served;
+}
+
+const models = serveAll();
+const server = createModelServer(models);
 server.on('error', (error) => fail(error.message));
 server.listen(environment.SLINGSHOT_PORT, environment.SLINGSHOT_HOST, () => {
   const address = server.address();
   // The local cloud starts this process on port 0 and reads the port from here.
   console.log(JSON.stringify({ message: 'listening', port: typeof address === 'object' ? address?.port : address }));
 });
-model.then(
-  ({ denoiser }) => console.log(JSON.stringify({ message: 'ready', model: denoiser.name })),
+models.then(
+  (all) =>
+    console.log(JSON.stringify({ message: 'ready', model: all.map(({ denoiser }) => denoiser.name).join(', ') })),
   (error) => fail(error.message),
 );
 

@@ -29,10 +29,13 @@ const invocationHeadSchema = z
     owner: z.string().min(1).max(64),
     /** Whether nobody waits for the answer: it goes after those that somebody does. */
     background: z.boolean().optional(),
+    /** Which model is asked, where the process serves several. */
+    adapter: z.string().min(1).max(64).optional(),
   })
   .readonly();
 
-export interface Invocation extends Pick<z.infer<typeof invocationHeadSchema>, 'kept' | 'owner' | 'background'> {
+export interface Invocation
+  extends Pick<z.infer<typeof invocationHeadSchema>, 'kept' | 'owner' | 'background' | 'adapter'> {
   readonly lanes: readonly LaneStep[];
 }
 
@@ -66,10 +69,10 @@ export class ProtocolError extends Error {
   }
 }
 
-export function encodeInvocation({ lanes, kept, owner, background }: Invocation): Uint8Array {
+export function encodeInvocation({ lanes, kept, owner, background, adapter }: Invocation): Uint8Array {
   const heads = lanes.map(({ previous, ...lane }) => ({ ...lane, selfConditioning: previous?.bytes.length ?? 0 }));
   return encodeFrame(
-    { lanes: heads, kept, owner, ...(background ? { background } : {}) },
+    { lanes: heads, kept, owner, ...(background ? { background } : {}), ...(adapter === undefined ? {} : { adapter }) },
     lanes.flatMap(({ previous }) => (previous ? [previous.bytes] : [])),
   );
 }
@@ -83,8 +86,12 @@ export function decodeInvocation(bytes: Uint8Array): Invocation {
     ...lane,
     previous: selfConditioning === 0 ? null : envelope(parts[index], `lanes.${index}.selfConditioning`),
   }));
-  const { kept, owner, background } = head;
-  return { lanes, kept, owner, ...(background === undefined ? {} : { background }) };
+  const { kept, owner, background, adapter } = head;
+  return {
+    ...{ lanes, kept, owner },
+    ...(background === undefined ? {} : { background }),
+    ...(adapter === undefined ? {} : { adapter }),
+  };
 }
 
 export function encodeAnswer({ lanes, envelopes, ...head }: Answer): Uint8Array {

@@ -12,6 +12,8 @@ const maxBodyBytes = 6 * 2 ** 20;
 export interface ServedModel {
   readonly denoiser: StepModel;
   readonly version: string;
+  /** Its name among the models of its process, where that serves several. */
+  readonly adapter?: string;
   /** How its lanes may go together. */
   readonly scheduling?: SchedulerOptions;
 }
@@ -32,13 +34,13 @@ class HttpError extends Error {
  * SageMaker's container protocol: GET /ping says whether the model is loaded, POST /invocations answers denoise steps
  * (see protocol.ts). Errors are JSON, {error, field?}.
  *
- * @param model resolves when the model is loaded; requests before that get 503
+ * @param models resolves when the model, or all models, are loaded; requests before that get 503
  */
-export function createModelServer(model: Promise<ServedModel>): Server {
-  let served: Scheduled | undefined;
-  model.then(
+export function createModelServer(models: Promise<ServedModel | readonly ServedModel[]>): Server {
+  let served: readonly Scheduled[] | undefined;
+  models.then(
     (loaded) => {
-      served = { ...loaded, scheduler: new LaneScheduler(loaded.denoiser, loaded.scheduling) };
+      served = [loaded].flat().map((one) => ({ ...one, scheduler: new LaneScheduler(one.denoiser, one.scheduling) }));
     },
     () => {}, // the caller sees the rejection
   );
@@ -49,7 +51,9 @@ export function createModelServer(model: Promise<ServedModel>): Server {
         throw new HttpError(404, `${route}: there are GET /ping and POST /invocations`);
       }
       if (!served) throw new HttpError(503, 'the model is being loaded');
-      if (route === 'GET /ping') return send(response, 200, { model: served.denoiser.name });
+      if (route === 'GET /ping') {
+        return send(response, 200, { model: served.map(({ denoiser }) => denoiser.name).join(', ') });
+      }
       const answer = await invoke(served, await readBody(request));
       response.writeHead(200, { 'content-type': contentType, 'content-length': answer.length }).end(answer);
     } catch (error) {
@@ -63,9 +67,10 @@ interface Scheduled extends ServedModel {
   readonly scheduler: LaneScheduler;
 }
 
-async function invoke({ denoiser, version, scheduler }: Scheduled, body: Uint8Array): Promise<Uint8Array> {
+async function invoke(served: readonly Scheduled[], body: Uint8Array): Promise<Uint8Array> {
   try {
-    const { lanes, kept, owner, background = false } = decodeInvocation(body);
+    const { lanes, kept, owner, background = false, adapter } = decodeInvocation(body);
+    const { denoiser, version, scheduler } = askedOf(served, adapter);
     checkAnswerSize(denoiser.config, lanes.length, kept);
     const { envelopes, timings } = await scheduler.denoise({ lanes, kept, owner, background });
     return encodeAnswer({ model: denoiser.name, version, lanes, envelopes, milliseconds: timings });
@@ -75,6 +80,14 @@ async function invoke({ denoiser, version, scheduler }: Scheduled, body: Uint8Ar
     }
     throw error;
   }
+}
+
+/** @throws ProtocolError where it is none of those that are served, or none is named of several */
+function askedOf(served: readonly Scheduled[], adapter: string | undefined): Scheduled {
+  const found = served.find((one) => one.adapter === adapter);
+  if (found) return found;
+  const names = served.map((one) => one.adapter ?? 'one model without a name').join(', ');
+  throw new ProtocolError('adapter', `is ${adapter ?? 'not there'}; this process serves ${names}`);
 }
 
 /** @throws LaneError before any work is done for an answer that could not be sent */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Where a model answers: an endpoint, or one of its inference components, or an adapter on one. */
+/** Where a model answers: an endpoint, or one of its inference components; where that serves several, as which adapter. */
 export const endpointSchema = z
   .strictObject({
     endpoint: z.string().min(1),

@@ -8,10 +8,36 @@ import { baseTensorShapes } from '../../models/checkpoint/base-config.ts';
 import { writeSharded } from '../../models/checkpoint/sharded-weights.ts';
 import { makeNgramModel } from '../../models/ngram/make-ngram-model.ts';
 import { tinyAdapted, tinyShape, tinyTensors } from './tiny-base.ts';
-import { sentences, tinyTokenizer } from './tiny-fleet.ts';
+import { routedFleet, sentences, tinyTokenizer } from './tiny-fleet.ts';
+
+interface Made {
+  readonly folder: string;
+  /** The base's folder. */
+  readonly base: string;
+}
+
+/** The same with two specialists over the core's base, and a core that they make up together with it. */
+export function tinyAdaptedSpecialists(cores: object = routedFleet.cores) {
+  return tinyAdaptedFleet(cores, async ({ folder, config, base, adapter }) => {
+    for (const [factor, name] of [
+      [3, 'middle'],
+      [-2, 'high'],
+    ] as const) {
+      const other = [...adapter].map(([tensor, { data, ...rest }]) => {
+        // The prior is no matter of who answers.
+        const changed = tensor === 'prior' ? data : data.map((value) => factor * value);
+        return [tensor, { ...rest, data: changed }] as const;
+      });
+      await saveAdapter(join(folder, name), config, base, new Map(other), 'fp32');
+    }
+  });
+}
 
 /** A folder with a core that is an adapter over a base, and the tenant `acme`, counted; the caller removes it. */
-export async function tinyAdaptedFleet(): Promise<{ fleet: Fleet; folder: string; remove: () => Promise<void> }> {
+export async function tinyAdaptedFleet(
+  cores: object = { core: 'core' },
+  prepare?: (made: Pick<Awaited<ReturnType<typeof tinyAdapted>>, 'config' | 'adapter'> & Made) => Promise<void>,
+): Promise<{ fleet: Fleet; folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'slingshot-adapted-'));
   const base = join(folder, 'base');
   const { config, base: model, adapter } = await tinyAdapted();
@@ -30,9 +56,10 @@ export async function tinyAdaptedFleet(): Promise<{ fleet: Fleet; folder: string
     ),
   );
   await saveAdapter(join(folder, 'core'), config, base, adapter, 'fp32');
+  await prepare?.({ folder, config, base, adapter });
   const documents = join(folder, 'acme.jsonl');
   await writeFile(documents, sentences.map((text) => `${JSON.stringify({ text })}\n`).join(''));
   await makeNgramModel({ data: documents, core: join(folder, 'core'), folder: join(folder, 'acme'), order: 3 });
-  await writeFile(join(folder, 'fleet.json'), JSON.stringify({ cores: { core: 'core' }, tenants: { acme: 'acme' } }));
+  await writeFile(join(folder, 'fleet.json'), JSON.stringify({ cores, tenants: { acme: 'acme' } }));
   return { fleet: await readFleet(folder), folder, remove: () => rm(folder, { recursive: true }) };
 }

@@ -110,6 +110,11 @@ describe('the model server', () => {
     ['a seed that is text', () => first({ seed: 'x' }), 'lanes.0.seed'],
     ['a field unknown', () => first({ colour: 1 }), 'lanes.0'],
     ['a step below 0', () => first({ step: -1 }), 'lanes.0.step'],
+    [
+      'an adapter that is not served',
+      () => head((invocation) => Object.assign(invocation, { adapter: 'x' })),
+      'adapter',
+    ],
     ['an empty context', () => first({ context: [] }), 'lanes.0.context'],
     ['a context too long', () => first({ context: Array(36).fill(1) }), 'lanes.0.context'],
     ['more that was given than there is', () => first({ given: 4 }), 'lanes.0.given'],
