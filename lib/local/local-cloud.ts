@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { SFNClient, SFNServiceException, StartSyncExecutionCommand } from '@aws-sdk/client-sfn';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import type { FinishedGeneration, StepMessage } from '../../functions/contracts/generation.ts';
 import type { ExecutionInput, GenerationRequest } from '../../functions/contracts/request.ts';
 import type { Tiers } from '../../functions/contracts/tiers.ts';
@@ -18,6 +17,7 @@ import { LocalAws } from './aws-environment.ts';
 import { cachedTemplate } from './cached-template.ts';
 import { LocalComponents } from './components.ts';
 import { type LocalFunction, readTemplate, tasksOf } from './definitions.ts';
+import { delivered } from './delivered.ts';
 import { Drops } from './drops.ts';
 import { FairFunctions } from './fair-functions.ts';
 import { Identities, type LongCredentials } from './iam/identities.ts';
@@ -30,11 +30,9 @@ import { Resources } from './resources.ts';
 import { startS3 } from './s3.ts';
 import { startSageMaker } from './sagemaker.ts';
 import type { LocalService } from './service.ts';
+import { type SyncInput, startSync, startSyncExecution } from './start-sync.ts';
 import type { ServiceNote } from './state-folder.ts';
 import { type OnEnd, startStepFunctions, type Watch } from './step-functions.ts';
-
-/** An integration's resource in the definitions. */
-const startSyncExecution = 'arn:aws:states:::aws-sdk:sfn:startSyncExecution';
 
 export interface LocalOptions extends EngineOptions {
   /**
@@ -308,37 +306,4 @@ function noteOf(
       stepFunctions: process.env.AWS_ENDPOINT_URL_SFN ?? '',
     },
   };
-}
-
-/** How often an event is delivered that its function does not take; the service does so for a day. */
-const deliveries = 5;
-
-async function delivered(handler: (event: unknown) => Promise<unknown>, event: object): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await handler(event);
-      return;
-    } catch {
-      if (attempt === deliveries) return;
-      await sleep(100 * 2 ** attempt);
-    }
-  }
-}
-
-interface SyncInput {
-  readonly StateMachineArn: string;
-  readonly Input: string;
-}
-
-/** The SDK integration: the service's answer with its keys capitalised. */
-async function startSync(client: SFNClient, { StateMachineArn, Input }: SyncInput): Promise<unknown> {
-  const command = new StartSyncExecutionCommand({ stateMachineArn: StateMachineArn, input: Input });
-  const { $metadata, ...answer } = await client.send(command).catch(fail);
-  return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key[0].toUpperCase() + key.slice(1), value]));
-}
-
-/** As the service names it; what is no answer of the called service is the SDK's. */
-function fail(cause: Error): never {
-  const name = cause instanceof SFNServiceException ? `Sfn.${cause.name}` : 'Sfn.SdkClientException';
-  throw Object.assign(new Error(cause.message, { cause }), { name });
 }
