@@ -72,15 +72,17 @@ export async function proveHostile(files: number): Promise<void> {
     const own = told.get(name) ?? new Map<string, number>();
     told.set(name, own.set(outcome, (own.get(outcome) ?? 0) + 1));
     peak = Math.max(peak, process.memoryUsage().rss);
+    if ((file + 1) % names.length === 0) console.log(`${file + 1} of ${files} files, ${secondsSince(started)} s`);
   }
   for (const [name, outcomes] of told) {
     console.log(`${name}: ${[...outcomes].map(([outcome, count]) => `${outcome} (${count})`).join('; ')}`);
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(
-    `${files} hostile files in ${seconds} s, ${Math.round(peak / MiB)} MiB of memory at most, files included`,
+    `${files} hostile files in ${secondsSince(started)} s, ${Math.round(peak / MiB)} MiB of memory at most, files included`,
   );
 }
+
+const secondsSince = (started: number) => ((performance.now() - started) / 1000).toFixed(0);
 
 /** @throws what is neither a row, a problem nor a refusal */
 async function outcomeOf(bytes: Buffer): Promise<string> {

@@ -26,6 +26,8 @@ export async function proveLarge(gigabytes: number): Promise<void> {
     if ('row' in row) good++;
     else bad++;
     if ((good + bad) % 10_000 === 0) peak = Math.max(peak, process.memoryUsage().rss);
+    if ((good + bad) % 100_000 === 0)
+      console.log(`${good + bad} rows, ${Math.round(peak / MiB)} MiB of memory at most so far`);
   }
   const seconds = (performance.now() - started) / 1000;
   console.log(
