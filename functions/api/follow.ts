@@ -57,6 +57,8 @@ export async function awaitEnd(followed: Followed, { gone, until }: Reader): Pro
       const left = until - Date.now();
       if (record.status !== 'running' || left <= 0 || gone.aborted) return record;
       await news.wait(Math.min(wait, left));
+      // What was heard is in the record, too.
+      news.take();
       await renew();
     }
   } finally {
