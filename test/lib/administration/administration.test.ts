@@ -3,6 +3,7 @@ import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GenerationRecord, generationKey } from '../../../functions/contracts/generation-record.ts';
+import { type ModelRecord, modelKey } from '../../../functions/contracts/registered-model.ts';
 import { admit } from '../../../functions/shared/admission.ts';
 import { auditOf } from '../../../functions/shared/audit.ts';
 import { getContext, listContexts, putContext } from '../../../functions/shared/contexts.ts';
@@ -11,7 +12,7 @@ import { keyText, makeKey, readKey } from '../../../functions/shared/keys/api-ke
 import { addKey, deleteKey, disableKey, listKeys, rotateKey } from '../../../functions/shared/keys/key-store.ts';
 import { meter } from '../../../functions/shared/metering.ts';
 import { TenantTable } from '../../../functions/shared/table/tenant-table.ts';
-import type { Administration } from '../../../lib/administration/administration.ts';
+import { type Administration, tenantPartition } from '../../../lib/administration/administration.ts';
 import { deleteTenant } from '../../../lib/administration/delete-tenant.ts';
 import { addTenant, changeTenant, listTenants } from '../../../lib/administration/tenants.ts';
 import { localAuthoriser } from '../../../lib/local/local-authoriser.ts';
@@ -186,6 +187,23 @@ describe('a tenant', () => {
     await addTenant(operator, 'gone', 'trial');
     expect(await inStore(() => listContexts('gone'))).toEqual([]);
     expect(await listKeys(operator, 'gone')).toEqual([]);
+  });
+
+  it('is not deleted in part where nothing runs that could remove its own models', async () => {
+    await addTenant(operator, 'served', 'trial');
+    const { id: key } = await addKey(operator, 'served');
+    const model: ModelRecord = {
+      ...{ id: `mdl-${'0'.repeat(16)}`, status: 'ready', createdAt: new Date().toISOString() },
+      ...{ upload: 'tenants/served/uploads/1.tar.gz', share: 1 },
+    };
+    const own = tenantPartition(operator, 'served');
+    await own.put(modelKey(model.id), model);
+    await expect(deleteTenant(operator, 'served')).rejects.toThrow(
+      `tenant served: has models of its own (${model.id})`,
+    );
+    expect((await listKeys(operator, 'served')).map(({ id, disabled }) => [id, disabled])).toEqual([[key, false]]);
+    await own.put(modelKey(model.id), { ...model, status: 'retired' });
+    expect(await deleteTenant(operator, 'served')).toMatchObject({ keys: 1, modelsRemoved: 0 });
   });
 
   it('and its keys have every act in the audit record', async () => {
