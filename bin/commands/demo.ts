@@ -22,7 +22,7 @@ const scenes = [
   { title: `The core corrected by the tenant ${tenant}, weight 0.8`, request: { seed: 1, tenant, weight: 0.8 } },
   {
     title: `The two, weight 0.7, and a handbook that the tenant's model reads and the core does not:\n"${handbook}"`,
-    request: { seed: 3, tenant, weight: 0.7, context: handbook, contrast: 1 },
+    request: { seed: 5, tenant, weight: 0.7, context: handbook, contrast: 1 },
   },
 ];
 
