@@ -1,6 +1,7 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { modelFiles } from '../../models/checkpoint/model-directory.ts';
 import type { ExecutionProvider } from '../../models/runtime/providers.ts';
 import type { FleetModel } from '../fleet.ts';
@@ -27,19 +28,60 @@ export interface ModelProcessOptions {
   readonly bases?: string;
 }
 
+/** How long after its end a process is started again, and at most, where it ends again and again. */
+const [soonest, latest] = [250, 30_000];
+
+type Served = Pick<FleetModel, 'name' | 'directory'> & {
+  /** Names of the folders beside it, where one process serves all of them. */
+  readonly adapters?: readonly string[] | undefined;
+};
+
 /**
- * Starts the serving container's process for a model, on loopback.
+ * Starts the serving container's process for a model, on loopback, and again at the same address where it ends unasked.
  *
  * @throws Error with the process' own last words when it ends before its model is loaded, or when that takes too long
  */
 export async function startModel(
-  model: Pick<FleetModel, 'name' | 'directory'> & {
-    /** Names of the folders beside it, where one process serves all of them. */
-    readonly adapters?: readonly string[] | undefined;
-  },
-  { provider, threads, bases, startMilliseconds: limit = timeToStart(model) }: ModelProcessOptions,
+  model: Served,
+  options: ModelProcessOptions,
   resources: Resources,
 ): Promise<ModelProcess> {
+  const first = await launch(model, options, resources, 0);
+  const { port } = first;
+  let { child } = first;
+  let stopped = false;
+  const unwanted = () => stopped || resources.ending;
+  const watch = () =>
+    child.once('exit', (code, signal) => restart(`the model server of ${model.name} ended (${signal ?? code})`));
+  const restart = async (what: string) => {
+    let last = what;
+    for (let wait = soonest; !unwanted(); wait = Math.min(latest, 2 * wait)) {
+      process.emitWarning(`${last}; it is started again`);
+      await delay(wait, undefined, { ref: false });
+      if (unwanted()) return;
+      try {
+        ({ child } = await launch(model, options, resources, port));
+        return unwanted() ? await endChild(child) : void watch();
+      } catch (error) {
+        last = (error as Error).message;
+      }
+    }
+  };
+  watch();
+  const stop = async () => {
+    stopped = true;
+    await endChild(child);
+  };
+  return { url: `http://127.0.0.1:${port}`, stop };
+}
+
+/** @param port the address' own where it had one, 0 where any will do */
+async function launch(
+  model: Served,
+  { provider, threads, bases, startMilliseconds: limit = timeToStart(model) }: ModelProcessOptions,
+  resources: Resources,
+  port: number,
+): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   const child = resources.child(
     fork(main, ['serve'], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -48,7 +90,7 @@ export async function startModel(
         SLINGSHOT_MODEL_DIRECTORY: model.directory,
         SLINGSHOT_PROVIDER: provider,
         SLINGSHOT_THREADS: String(threads),
-        SLINGSHOT_PORT: '0',
+        SLINGSHOT_PORT: String(port),
         SLINGSHOT_HOST: '127.0.0.1',
         ...(bases === undefined ? {} : { SLINGSHOT_BASES: bases }),
         ...(model.adapters ? { SLINGSHOT_ADAPTERS: model.adapters.join(',') } : {}),
@@ -86,7 +128,7 @@ export async function startModel(
     reject(new Error(`the model server of ${model.name} ended (${code}): ${reason || 'it said nothing'}`));
   });
   try {
-    return { url: `http://127.0.0.1:${await promise}`, stop: () => endChild(child) };
+    return { child, port: await promise };
   } finally {
     clearTimeout(timer);
   }

@@ -18,6 +18,7 @@ export class Resources {
   readonly #folders = new Set<string>();
   readonly #stops: (() => Promise<unknown>)[] = [];
   #stopping: Promise<void> | undefined;
+  #abandoned = false;
 
   constructor() {
     if (Resources.#live.size === 0) {
@@ -25,6 +26,11 @@ export class Resources {
       process.on('exit', Resources.abandonAll);
     }
     Resources.#live.add(this);
+  }
+
+  /** Whether what ends now was meant to. */
+  get ending(): boolean {
+    return this.#abandoned || this.#stopping !== undefined;
   }
 
   /** A temporary folder of its own. */
@@ -66,6 +72,7 @@ export class Resources {
 
   /** Ends children and folders at once, without waiting: for a process that is about to end, and a start that failed. */
   abandon(): void {
+    this.#abandoned = true;
     for (const child of this.#children) child.kill('SIGKILL');
     // Somebody may be putting a last file into it.
     const options = { recursive: true, force: true, maxRetries: 5, retryDelay: 20 };

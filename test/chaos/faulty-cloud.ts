@@ -33,13 +33,12 @@ class WatchedResources extends Resources {
   }
 }
 
-/** A container whose process may be killed, and is then started again, as SageMaker would. */
+/** A container whose process may be killed, and is then started again. */
 class Container {
   url = '';
   readonly #model: FleetModel;
   /** Of its own, so that the last child is this container's. */
   readonly #resources = new WatchedResources();
-  #child: ChildProcess | undefined;
   /** Faults of processes do not overlap: the second would hit nothing. */
   #healing: Promise<void> | undefined;
 
@@ -49,7 +48,6 @@ class Container {
 
   async start(): Promise<void> {
     ({ url: this.url } = await startModel(this.#model, modelOptions, this.#resources));
-    this.#child = this.#resources.children.at(-1);
   }
 
   stop(): Promise<void> {
@@ -64,13 +62,20 @@ class Container {
   }
 
   async #strike(kind: (typeof processFaults)[number]): Promise<void> {
+    const child = this.#resources.children.at(-1);
     if (kind === 'is killed') {
-      this.#child?.kill('SIGKILL');
-      return this.start();
+      child?.kill('SIGKILL');
+      while (!(await this.#answers())) await sleep(20);
+      return;
     }
-    this.#child?.kill('SIGSTOP');
+    child?.kill('SIGSTOP');
     await sleep(1.2 * timeoutMilliseconds);
-    this.#child?.kill('SIGCONT');
+    child?.kill('SIGCONT');
+  }
+
+  async #answers(): Promise<boolean> {
+    const answer = await fetch(`${this.url}/ping`).catch(() => undefined);
+    return answer?.ok === true;
   }
 }
 

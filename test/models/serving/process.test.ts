@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startModel } from '../../../lib/local/model-process.ts';
 import { Resources } from '../../../lib/local/resources.ts';
 import { encodeInvocation } from '../../../models/serving/protocol.ts';
@@ -50,6 +50,22 @@ describe('the serving process', () => {
       await rm(mounted, { recursive: true });
       await adapted.remove();
     }
+  });
+
+  it('is there again, at the same address, when it was killed; not when it was stopped', async () => {
+    const resources = new Resources();
+    const children = vi.spyOn(resources, 'child');
+    const warned = once(process, 'warning');
+    const { url, stop } = await startModel(tiny.fleet.core, options, resources);
+    const [first] = children.mock.calls[0];
+    first.kill('SIGKILL');
+    const [{ message }] = await warned;
+    expect(message).toBe('the model server of core ended (SIGKILL); it is started again');
+    await vi.waitFor(async () => expect((await fetch(`${url}/ping`)).status).toBe(200), { timeout: 20_000 });
+    await stop();
+    await expect(fetch(`${url}/ping`)).rejects.toThrow();
+    await resources.stop();
+    expect(children).toHaveBeenCalledTimes(2);
   });
 
   it('says in one line what is wrong with its model, and ends', async () => {
