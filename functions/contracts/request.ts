@@ -15,6 +15,9 @@ export const largestCost = 1_000_000;
 /** The most candidates for one text. */
 export const mostCandidates = 8;
 
+/** A tenant's, in the ensemble, where none is asked for. */
+export const defaultWeight = 0.5;
+
 /** What a generation does whose tenant's model does not answer: it fails, or goes on with the core alone. */
 export const degradations = ['fail', 'core'] as const;
 export type Degradation = (typeof degradations)[number];

@@ -14,6 +14,7 @@ import {
   type CompleteRequest,
   type CompleteServiceRequest,
   candidateTokens,
+  defaultWeight,
   type Prompt,
   usualGap,
 } from '../contracts/request.ts';
@@ -50,9 +51,6 @@ export interface Prepared {
   /** What a member alone sees before that, by member, those of the fallback last, and, as prompts are, by lane. */
   readonly contexts: readonly (readonly (readonly number[] | null)[])[];
 }
-
-/** A tenant's weight where none is asked for. */
-const defaultWeight = 0.5;
 
 /** As many tokens as there is room for, up to these, where no number is asked for. */
 export const defaultTokens = 256;

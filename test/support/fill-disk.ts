@@ -1,12 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { LocalAws } from '../../lib/local/aws-environment.ts';
-import { startDynamoDb } from '../../lib/local/dynamodb.ts';
-import { Identities } from '../../lib/local/iam/identities.ts';
-import { startS3 } from '../../lib/local/s3.ts';
-import { openStateFolder } from '../../lib/local/state-folder.ts';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { keptServices } from './kept-services.ts';
 
 /**
  * A process on a small disk: `node fill-disk.ts DISK write` puts items and objects into a state folder until there is no
@@ -16,16 +12,8 @@ import { openStateFolder } from '../../lib/local/state-folder.ts';
 const [disk, act, told = ''] = process.argv.slice(2);
 const filler = join(disk, 'filler');
 if (act === 'write') writeFileSync(filler, Buffer.alloc(3 * 2 ** 20, 1));
-const state = await openStateFolder(join(disk, 'state'));
-const aws = new LocalAws();
-const identities = new Identities(aws.credentials);
-const table = await startDynamoDb({ tables: ['Table'], identities, folder: state.dynamodb });
-const bucket = await startS3({ buckets: ['bucket'], identities, folder: state.s3 });
-aws.add(table);
-aws.add(bucket);
 // A disk that is full is so at the second try, too.
-const once = { maxAttempts: 1 };
-const [items, objects] = [new DynamoDBClient(once), new S3Client({ ...once, forcePathStyle: true })];
+const { items, objects } = await keptServices(join(disk, 'state'), 1);
 const text = (number: number) => String(number % 10).repeat(60_000);
 const key = (number: number) => ({ pk: { S: 'a' }, sk: { S: String(number) } });
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { selfConditionings } from '../../../models/ssd2/decoding.ts';
 import { qualities } from '../../../models/ssd2/quality.ts';
 import { problemCodes } from '../problem.ts';
-import { degradations } from '../request.ts';
+import { defaultWeight, degradations } from '../request.ts';
 
 /** What a request may have at most. */
 export const limits = {
@@ -88,7 +88,12 @@ export const haltingSchema = z.strictObject({
 export const slingshotSchema = z
   .strictObject({
     tenantModel: z.string().max(64).optional().meta({ description: 'The tenant’s own model, as in CORE+TENANT' }),
-    weight: z.number().min(0).max(1).optional().meta({ description: 'The tenant model’s share, 0.2 by default' }),
+    weight: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .meta({ description: `The tenant model’s share, ${defaultWeight} by default` }),
     contrast: z.number().min(0).max(10).optional().meta({
       description: 'How strongly the private context counts beyond itself',
     }),
