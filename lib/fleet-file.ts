@@ -20,9 +20,19 @@ export const coresSchema = z
     for (const [name, { routes }] of Object.entries(cores)) refuseGaps(routes, [name], context);
   });
 
+/** Of the generations that ask for `core`, the share that each of some other cores serves, from 0 to 1; the rest is core's own. */
+export const sharesSchema = z
+  .record(z.string(), z.number().min(0).max(1))
+  .refine((shares) => !Object.hasOwn(shares, 'core'), 'core has what the others leave')
+  .refine(
+    (shares) => Object.values(shares).reduce((sum, share) => sum + share, 0) <= 1,
+    'they are more than 1 together',
+  );
+
 /** What a folder's fleet.json says. */
 export const fleetSchema = z.strictObject({
   cores: coresSchema,
+  shares: sharesSchema.default({}),
   tenants: z.record(z.string(), routesSchema).superRefine((tenants, context) => {
     for (const [name, routes] of Object.entries(tenants)) refuseGaps(routes, [name], context);
   }),

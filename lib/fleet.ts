@@ -60,8 +60,12 @@ export async function readFleet(
   if (!names.includes('core')) throw new Error(`no core model in ${directory}: expected ${join(directory, 'core')}`);
   const path = join(directory, fleetFile);
   const said = existsSync(path) ? readFleetFile(path) : conventional(names);
-  const { cores = said.cores, tenants = said.tenants } = routing;
+  const { cores = said.cores, tenants = said.tenants, shares = said.shares } = routing;
   checkModels({ cores, tenants }, names, directory);
+  const unknown = Object.keys(shares).find((name) => !Object.hasOwn(cores, name));
+  if (unknown !== undefined) {
+    throw new Error(`${directory}: shares: there is no core ${unknown}; known cores: ${Object.keys(cores).join(', ')}`);
+  }
   const namesIn = (tables: readonly { model: string }[][]) => [...new Set(tables.flat().map(({ model }) => model))];
   const coreNames = namesIn(Object.values(cores).map(({ routes }) => routes));
   const tenantNames = namesIn(Object.values(tenants));
@@ -99,6 +103,7 @@ export async function readFleet(
     catalog: {
       cores: mapValues(cores, ({ routes, template }) => ({ routes: placed(routes), template })),
       tenants: mapValues(tenants, placed),
+      shares,
     },
   };
 }
@@ -162,7 +167,7 @@ function readFleetFile(path: string): FleetFile {
 }
 
 /** @throws Error naming a model that a table routes to and that is not there */
-function checkModels({ cores, tenants }: FleetFile, names: readonly string[], directory: string): void {
+function checkModels({ cores, tenants }: Omit<FleetFile, 'shares'>, names: readonly string[], directory: string): void {
   const tables = { ...mapValues(cores, ({ routes }) => routes), ...tenants };
   for (const [name, routes] of Object.entries(tables)) {
     const unknown = routes.find(({ model }) => !names.includes(model));
@@ -181,9 +186,9 @@ export async function withTenant(fleet: Fleet, name: string, directory: string):
   const endpoint: Endpoint = { endpoint: `slingshot-tenant-${name}` };
   const added = await fleetModel(name, directory, 'tenant', endpoint);
   await checkTogether(fleet.core, [added]);
-  const { cores, tenants } = fleet.catalog;
-  const routes = [{ from: 0, to: 1, endpoint }];
-  return { ...fleet, models: [...fleet.models, added], catalog: { cores, tenants: { ...tenants, [name]: routes } } };
+  const { catalog } = fleet;
+  const tenants = { ...catalog.tenants, [name]: [{ from: 0, to: 1, endpoint }] };
+  return { ...fleet, models: [...fleet.models, added], catalog: { ...catalog, tenants } };
 }
 
 /**
@@ -219,6 +224,7 @@ export function withEndpoints(fleet: Fleet, place: (model: FleetModel) => Endpoi
     ...fleet,
     models,
     catalog: {
+      ...fleet.catalog,
       cores: mapValues(cores, ({ routes, template }) => ({ routes: move(routes), template })),
       tenants: mapValues(tenants, move),
     },

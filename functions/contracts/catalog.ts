@@ -12,6 +12,8 @@ export const catalogSchema = z
       .record(z.string(), z.strictObject({ routes: routingSchema, template: z.enum(templates) }).readonly())
       .readonly(),
     tenants: z.record(z.string(), routingSchema).readonly(),
+    /** Of the generations that ask for `core`, how many each of some other cores serves; see sharesSchema. */
+    shares: z.record(z.string(), z.number()).readonly().optional(),
   })
   .readonly();
 export type Catalog = z.infer<typeof catalogSchema>;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defaultTiers, tiersSchema } from '../../functions/contracts/tiers.ts';
-import { coresSchema, tenantModelsSchema } from '../fleet-file.ts';
+import { coresSchema, sharesSchema, tenantModelsSchema } from '../fleet-file.ts';
 import { hasGpus } from './instance-types.ts';
 
 const count = z.int().min(1);
@@ -33,6 +33,7 @@ const sections = {
   routing: z
     .strictObject({
       cores: coresSchema.optional(),
+      shares: sharesSchema.optional(),
       tenants: tenantModelsSchema.optional(),
     })
     .prefault({}),

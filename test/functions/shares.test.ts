@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Serving } from '../../functions/contracts/registered-model.ts';
+import { withCoreFor } from '../../functions/shared/models/registered.ts';
 import { nothingServed, promoted, rolledBack, versionFor } from '../../functions/shared/models/shares.ts';
 
 const now = new Date('2026-11-26T12:00:00Z');
@@ -44,5 +45,32 @@ describe('shares of versions', () => {
     // Four standard deviations of a count of 4,000 draws at 0.25: 110.
     expect(Math.abs(chosen.filter((id) => id === 'b').length - 1000)).toBeLessThan(110);
     expect(versionFor(nothingServed, 'gen_1')).toBeUndefined();
+  });
+});
+
+describe('shares of cores', () => {
+  const route = (endpoint: string) => ({
+    routes: [{ from: 0, to: 1, endpoint: { endpoint } }],
+    template: 'plain' as const,
+  });
+  const cores = { core: route('old'), next: route('new') };
+  const servedBy = (shares: Record<string, number> | undefined, generation: string) => {
+    const { core } = withCoreFor({ cores, tenants: {}, ...(shares ? { shares } : {}) }, generation).cores;
+    return core.routes[0].endpoint.endpoint;
+  };
+  const generations = Array.from({ length: 4000 }, (_, i) => `generation-${i}`);
+
+  it('serve as many of the generations, and each generation always by the same core', () => {
+    const served = generations.map((generation) => servedBy({ next: 0.1 }, generation));
+    // Five standard deviations of 4,000 draws are 2.4 %.
+    expect(Math.abs(served.filter((core) => core === 'new').length / 4000 - 0.1)).toBeLessThan(0.024);
+    expect(generations.map((generation) => servedBy({ next: 0.1 }, generation))).toEqual(served);
+  });
+
+  it('leave all to core where there are none, and none where another has all', () => {
+    for (const generation of generations.slice(0, 50)) {
+      expect([servedBy(undefined, generation), servedBy({ next: 0 }, generation)]).toEqual(['old', 'old']);
+      expect(servedBy({ next: 1 }, generation)).toBe('new');
+    }
   });
 });

@@ -82,6 +82,9 @@ describe('a fleet', () => {
     ['{', 'is not JSON'],
     [JSON.stringify({ ...routedFleet, colour: 'red' }), 'Unrecognized key'],
     [JSON.stringify({ cores: { instruct: 'middle' }, tenants: {} }), 'cores: there must be a core'],
+    [JSON.stringify({ ...routedFleet, shares: { next: 0.1 } }), 'shares: there is no core next; known cores: core'],
+    [JSON.stringify({ ...routedFleet, shares: { specialists: 1.5 } }), 'shares.specialists'],
+    [JSON.stringify({ ...routedFleet, shares: { core: 0.5 } }), 'core has what the others leave'],
     [JSON.stringify({ ...routedFleet, tenants: { acme: 'nobody' } }), 'acme: there is no model nobody in it'],
     [
       JSON.stringify({ cores: { core: 'core', other: 'acme' }, tenants: { acme: 'acme' } }),

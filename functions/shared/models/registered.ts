@@ -67,12 +67,23 @@ export function startServing(tenant: string, model: Required<Pick<ModelRecord, '
 }
 
 /**
- * The catalog as one generation of a tenant sees it: with the version of the tenant's own registered model that serves
- * this generation, in the place of a model that was deployed with the service.
+ * The catalog as one generation of a tenant sees it: with the core that serves this generation as `core`, and the version of
+ * the tenant's own registered model that does, in the place of a model that was deployed with the service.
  */
 export async function catalogFor(catalog: Catalog, tenant: string, generation: string): Promise<Catalog> {
   const version = versionFor(await getServing(tenant), generation);
-  if (!version) return catalog;
+  const shared = withCoreFor(catalog, generation);
+  if (!version) return shared;
   const routes = [{ from: 0, to: 1, endpoint: version.endpoint }];
-  return { ...catalog, tenants: { ...catalog.tenants, [tenant]: routes } };
+  return { ...shared, tenants: { ...shared.tenants, [tenant]: routes } };
+}
+
+/** With the core that serves one generation, by its share of those that ask for `core`. */
+export function withCoreFor(catalog: Catalog, generation: string): Catalog {
+  const { cores, shares = {} } = catalog;
+  const others = Object.entries(shares).map(([name, share]) => ({ name, share }));
+  const left = 1 - others.reduce((sum, { share }) => sum + share, 0);
+  // By another number than versions of tenants' models are, so that the two are independent.
+  const chosen = versionFor({ shares: [...others, { name: 'core', share: left }] }, `core of ${generation}`);
+  return { ...catalog, cores: { ...cores, core: cores[chosen?.name ?? 'core'] } };
 }

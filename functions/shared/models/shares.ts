@@ -24,8 +24,11 @@ export function rolledBack({ shares, before }: Serving, now: Date): Serving {
   return { shares: before, before: shares, changedAt: now.toISOString() };
 }
 
-/** The version that serves a generation: always the same for one generation, and over many by their shares. */
-export function versionFor({ shares }: Pick<Serving, 'shares'>, generation: string): Share | undefined {
+/** The one of some versions, whose shares add up to 1, that serves a generation: always the same, and over many by their shares. */
+export function versionFor<Version extends Pick<Share, 'share'>>(
+  { shares }: { readonly shares: readonly Version[] },
+  generation: string,
+): Version | undefined {
   const point = createHash('sha256').update(generation).digest().readUInt32BE() / 2 ** 32;
   let end = 0;
   for (const share of shares) {
