@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { guardTable } from './iam/dynamodb-guard.ts';
 import type { Identities } from './iam/identities.ts';
@@ -82,6 +82,8 @@ function guard(server: Server, identities: Identities): () => Promise<void> {
 
 /** An operation takes a few milliseconds. */
 const settleMilliseconds = 1_000;
+/** As making a table does. */
+const activeMilliseconds = 10_000;
 
 function refuse(response: ServerResponse, error: unknown): void {
   const { code, message } = error instanceof Refused ? error : new Refused('InternalFailure', '', 500);
@@ -106,7 +108,19 @@ async function makeTables(endpoint: string, tables: readonly string[], { operato
         }),
       );
     }
+    for (const name of tables) await untilActive(client, name);
   } finally {
     client.destroy();
   }
+}
+
+/** A table is told to be made before it can be used. @throws Error where that does not end */
+async function untilActive(client: DynamoDBClient, name: string): Promise<void> {
+  for (const until = Date.now() + activeMilliseconds; Date.now() < until; await sleep(5)) {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: name }));
+    if (Table?.TableStatus === 'ACTIVE') return;
+  }
+  throw new Error(
+    `table ${name} cannot be used: the service was ended while it was made; start with another state folder`,
+  );
 }

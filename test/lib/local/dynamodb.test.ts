@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { AbstractLevel } from 'abstract-level';
@@ -33,6 +34,26 @@ it.each(['in memory', 'in a folder'])('nothing that queries have opened stays op
   } finally {
     client.destroy();
     await stop();
+    vi.restoreAllMocks();
+    await rm(folder, { recursive: true });
+  }
+});
+
+it('a table can be used as soon as the service has started, however long its files take', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'slingshot-table-'));
+  const { put } = AbstractLevel.prototype as unknown as { put: (...args: unknown[]) => Promise<void> };
+  vi.spyOn(AbstractLevel.prototype, 'put').mockImplementation(async function (this: unknown, ...args: unknown[]) {
+    await sleep(30);
+    return put.apply(this, args);
+  });
+  const started = await startDynamoDb({ tables: ['table'], identities: new Identities(operator), folder });
+  const endpoint = started.environment.AWS_ENDPOINT_URL_DYNAMODB;
+  const client = new DynamoDBClient({ endpoint, region: 'local', credentials: operator });
+  try {
+    await new Partition(DynamoDBDocumentClient.from(client), 'p', 'table').put('a', { kept: true });
+  } finally {
+    client.destroy();
+    await started.stop();
     vi.restoreAllMocks();
     await rm(folder, { recursive: true });
   }
