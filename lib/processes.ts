@@ -1,5 +1,8 @@
 import { type Endpoint, endpointName } from '../models/ssd2/routing.ts';
-import type { FleetModel } from './fleet.ts';
+
+interface Placed {
+  readonly endpoint: Endpoint;
+}
 
 /** Where a process answers, which may serve several models. */
 export function processName({ adapter, version, ...place }: Endpoint): string {
@@ -7,12 +10,12 @@ export function processName({ adapter, version, ...place }: Endpoint): string {
 }
 
 /** Models by the process that serves them. */
-export function processesOf(models: readonly FleetModel[]): (readonly FleetModel[])[] {
+export function processesOf<Model extends Placed>(models: readonly Model[]): (readonly Model[])[] {
   return [...Map.groupBy(models, ({ endpoint }) => processName(endpoint)).values()];
 }
 
 /** The models of a process that serves several, as it is told them; nothing for one that serves one. */
-export function adaptersOf(models: readonly FleetModel[]): readonly string[] | undefined {
+export function adaptersOf(models: readonly Placed[]): readonly string[] | undefined {
   const names = models.flatMap(({ endpoint: { adapter } }) => adapter ?? []);
   return names.length > 0 ? names : undefined;
 }

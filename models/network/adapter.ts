@@ -1,6 +1,6 @@
 import type { ParameterSpec } from '../ssd2/parameters.ts';
 import type { BaseShape } from './base-shape.ts';
-import { familyOf } from './family.ts';
+import { familyOf } from './families.ts';
 
 /** What turns a frozen base into a denoiser. */
 export interface AdapterShape {

@@ -16,7 +16,8 @@ import {
 import { type AdapterShape, blockRows } from './adapter.ts';
 import type { Context, KeysAndValues, RowShape } from './attention.ts';
 import { decoder } from './decoder.ts';
-import { type FamilyRows, familyOf } from './family.ts';
+import { familyOf } from './families.ts';
+import type { FamilyRows } from './family.ts';
 import type { FrozenBase } from './frozen-base.ts';
 import { adaptedProject, frozenProject, type Parameters, type Project } from './linear.ts';
 

@@ -1,9 +1,6 @@
 import type { Value } from '../graph/index.ts';
 import type { RowShape } from './attention.ts';
-import type { BaseShape } from './base-shape.ts';
 import type { Parameters, Project } from './linear.ts';
-import { llama } from './llama.ts';
-import { opt } from './opt.ts';
 
 /** A matrix that multiplies rows: what of a layer's checkpoint stands one below the other in it, and its sizes. */
 export interface MergedMatrix {
@@ -51,8 +48,4 @@ export interface FamilyRows {
   readonly project: (project: Project) => Project;
   /** @param layer its name */
   readonly feedForward: (project: Project, layer: string, normal: Value) => Value;
-}
-
-export function familyOf(shape: BaseShape): Family {
-  return shape.family === 'llama' ? llama(shape) : opt(shape);
 }

@@ -1,7 +1,8 @@
 import type { FrozenMatrix, QuantisedMatrix } from '../graph/index.ts';
 import type { ExecutionProvider } from '../runtime/providers.ts';
 import type { BaseShape } from './base-shape.ts';
-import { familyOf, type MergedVectors } from './family.ts';
+import { familyOf } from './families.ts';
+import type { MergedVectors } from './family.ts';
 
 /** A checkpoint's tensors in float32 by their Hugging Face names, made when they are asked for. */
 export type CheckpointTensors = (name: string) => Float32Array;
