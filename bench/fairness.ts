@@ -6,8 +6,8 @@ import { startServiceHere } from '../lib/local/service-here.ts';
 import type { Row } from './row.ts';
 import { median } from './timing.ts';
 
-/** A text of one block, so that the time it takes is a block's. */
 let asked = 0;
+/** A text of one block, so that the time it takes is a block's. */
 const nextRequest = () => ({
   ...{ model: 'core', max_tokens: 25, seed: 7, slingshot: { steps: 12 } },
   // Never the same twice: models keep what they computed of a prompt.

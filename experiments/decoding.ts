@@ -28,7 +28,6 @@ const mostPasses = 60;
 const publishedSteps = 32;
 const published = `published, ${publishedSteps} timesteps`;
 const judgeCharacters = 1e7;
-const controlled = '; denoiser replaced by the prior';
 
 interface Arm {
   readonly name: string;
@@ -36,6 +35,15 @@ interface Arm {
   readonly bestOf?: number;
   /** The family that a line of the picture joins. */
   readonly family: 'published' | 'grid' | 'wave' | 'left to right' | 'best of 4' | 'control';
+}
+
+/** The same with the denoiser replaced by the prior. */
+function controlOf({ name, form }: Arm): Arm {
+  return {
+    family: 'control',
+    name: `${name}; denoiser replaced by the prior`,
+    form: { ...(form as Form), denoiser: 0 },
+  };
 }
 
 /** The published form, then what is changed on it, each beside the same with the denoiser replaced by the prior. */
@@ -49,10 +57,10 @@ function armsOf(model: AdaptedModel): Arm[] {
     name,
     form: { ...nextTokenForm, ...changes },
   });
-  const withControl = (family: Arm['family'], name: string, changes: Partial<Form>): Arm[] => [
-    arm(family, name, changes),
-    arm('control', `${name}${controlled}`, { ...changes, denoiser: 0 }),
-  ];
+  const withControl = (family: Arm['family'], name: string, changes: Partial<Form>): Arm[] => {
+    const made = arm(family, name, changes);
+    return [made, controlOf(made)];
+  };
   const wave = { timesteps: rising(12), evidence: 0.25 };
   const cool = { temperature: 0.8, sharpen: 0.1 };
   return [
@@ -159,11 +167,7 @@ function bestOf(results: readonly Result[]): Arm[] {
     return some.reduce((least, one) => (above(one) < above(least) ? one : least)).arm;
   };
   const denoised = best(({ family, form }) => (family === 'wave' || family === 'grid') && form?.draft !== 0);
-  const control = {
-    ...{ family: 'control' as const, name: `${denoised.name}${controlled}` },
-    form: { ...(denoised.form as Form), denoiser: 0 },
-  };
-  return [results[0].arm, denoised, control, best(({ family }) => family === 'left to right')];
+  return [results[0].arm, denoised, controlOf(denoised), best(({ family }) => family === 'left to right')];
 }
 
 interface Half {

@@ -25,8 +25,8 @@ export const placements: readonly { readonly name: string; readonly of: (scenari
   },
 ];
 
-export const secondsAMonth = 30.4 * 86_400;
 const [hoursAMonth, daysAMonth, million] = [730, 30.4, 1e6];
+export const secondsAMonth = daysAMonth * 86_400;
 
 /** Transitions of a step in the definitions: map, call and call, reduce, choice. */
 const transitionsAStep = 5;

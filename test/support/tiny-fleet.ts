@@ -87,6 +87,17 @@ export const routedFleet = {
   tenants: { acme: 'acme' },
 };
 
+/** Who is asked in its `specialists`, in ten timesteps down to 0.3. */
+export const routedTimesteps = [
+  [1, 'high'],
+  [0.9, 'high'],
+  [0.8, 'middle'],
+  [0.7, 'middle'],
+  [0.6, 'middle'],
+  [0.5, 'core'],
+  [0.4, 'core'],
+];
+
 /** The tiny fleet with two specialists, and a fleet.json that routes to them. */
 export async function tinyRoutedFleet(): Promise<{ fleet: Fleet; folder: string; remove: () => Promise<void> }> {
   const { folder, remove } = await tinyFleet();

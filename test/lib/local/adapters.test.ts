@@ -5,6 +5,7 @@ import { readFleet } from '../../../lib/fleet.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
 import { adaptersOf, processesOf, sharedProcesses } from '../../../lib/processes.ts';
 import { tinyAdaptedSpecialists } from '../../support/tiny-adapted-fleet.ts';
+import { routedTimesteps } from '../../support/tiny-fleet.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyAdaptedSpecialists>>;
 let cloud: LocalCloud;
@@ -39,15 +40,7 @@ describe('specialists over one base', () => {
     steps.length = 0;
     await cloud.generate(request);
     const asked = steps.map(({ t, routes }) => [Math.round(t * 10) / 10, routes.core.adapter]);
-    expect(asked).toEqual([
-      [1, 'high'],
-      [0.9, 'high'],
-      [0.8, 'middle'],
-      [0.7, 'middle'],
-      [0.6, 'middle'],
-      [0.5, 'core'],
-      [0.4, 'core'],
-    ]);
+    expect(asked).toEqual(routedTimesteps);
   });
 
   it('give the text of the plain loop, a step a visit or several, and another than the general model', async () => {

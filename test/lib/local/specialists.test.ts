@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepMessage } from '../../../functions/contracts/generation.ts';
 import { DirectEngine } from '../../../lib/direct-engine.ts';
 import { LocalCloud } from '../../../lib/local/local-cloud.ts';
-import { tinyRoutedFleet } from '../../support/tiny-fleet.ts';
+import { routedTimesteps, tinyRoutedFleet } from '../../support/tiny-fleet.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyRoutedFleet>>;
 let cloud: LocalCloud;
@@ -34,15 +34,7 @@ describe('specialists', () => {
     steps.length = 0;
     await cloud.generate(request);
     const asked = steps.map(({ t, routes }) => [Math.round(t * 10) / 10, routes.core.component]);
-    expect(asked).toEqual([
-      [1, 'high'],
-      [0.9, 'high'],
-      [0.8, 'middle'],
-      [0.7, 'middle'],
-      [0.6, 'middle'],
-      [0.5, 'core'],
-      [0.4, 'core'],
-    ]);
+    expect(asked).toEqual(routedTimesteps);
     expect(new Set(steps.map(({ routes }) => routes['tenant:acme'].endpoint))).toEqual(
       new Set(['slingshot-tenant-acme']),
     );
