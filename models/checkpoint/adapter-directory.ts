@@ -80,6 +80,21 @@ function shapeOf(config: BaseConfig): BaseShape {
 /** @throws ModelError saying which file is missing, damaged, or does not go with the base */
 export async function loadAdapter(directory: string, provider?: ExecutionProvider): Promise<AdaptedModel> {
   const config = await parseConfigFile(directory, parseAdapterConfig);
+  const base = await loadBaseOf(directory, config, provider);
+  const adapter = await loadWeights(directory, adapterSpecs(base.network.shape, config));
+  return { name: basename(directory), config, tokenizer: base.tokenizer, base, adapter };
+}
+
+/**
+ * The base that a model over one names.
+ *
+ * @throws ModelError where it is missing or damaged, or another than the model was trained on
+ */
+export async function loadBaseOf(
+  directory: string,
+  config: Pick<AdapterConfig, 'base' | 'baseDigest' | 'vocabulary' | 'positions'>,
+  provider?: ExecutionProvider,
+): Promise<RunnableBase> {
   const base = await loadRunnableBase(resolve(directory, config.base), provider);
   const fail = (what: string): never => {
     throw new ModelError(`${directory}: ${what}`);
@@ -94,8 +109,7 @@ export async function loadAdapter(directory: string, provider?: ExecutionProvide
   if (shape.family === 'opt' && config.positions > shape.positions) {
     fail(`it takes ${config.positions} positions, its base has ${shape.positions}`);
   }
-  const adapter = await loadWeights(directory, adapterSpecs(shape, config));
-  return { name: basename(directory), config, tokenizer: base.tokenizer, base, adapter };
+  return base;
 }
 
 /**
@@ -110,8 +124,23 @@ export async function saveAdapter(
   weights: Weights,
   type: StorageType,
 ): Promise<void> {
+  await saveOverBase(directory, (path) => formatAdapterConfig({ ...config, base: path }), base, weights, type);
+}
+
+/**
+ * Writes the folder of a model over a base.
+ *
+ * @param format config.json, given the base's folder relative to the model's own
+ */
+export async function saveOverBase(
+  directory: string,
+  format: (base: string) => unknown,
+  base: string,
+  weights: Weights,
+  type: StorageType,
+): Promise<void> {
   await makeFolder(directory);
-  const json = formatAdapterConfig({ ...config, base: relative(resolve(directory), resolve(base)) });
+  const json = format(relative(resolve(directory), resolve(base)));
   await writeAtomically(join(directory, modelFiles.config), `${JSON.stringify(json, null, 2)}\n`);
   await writeAtomically(
     join(directory, modelFiles.weights),

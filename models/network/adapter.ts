@@ -26,6 +26,16 @@ export function blockRows({ block, shift }: AdapterShape): number {
  * rows; `prior` [vocabulary], the logarithm of the tokens' frequency in the training text.
  */
 export function adapterSpecs(base: BaseShape, { rank }: AdapterShape): ParameterSpec[] {
+  return [
+    ...lowRankSpecs(base, rank),
+    { name: 'time.weight', shape: [1, base.width], initial: { constant: 0 }, decay: false },
+    { name: 'time.bias', shape: [base.width], initial: { constant: 0 }, decay: false },
+    { name: 'prior', shape: [base.vocabulary], initial: { logPrior: true }, decay: false, fixed: true },
+  ];
+}
+
+/** Low-rank corrections of the matrices of all layers. */
+export function lowRankSpecs(base: BaseShape, rank: number): ParameterSpec[] {
   const specs: ParameterSpec[] = [];
   for (let layer = 0; layer < base.layers; layer++) {
     for (const { name, from, to } of familyOf(base).matrices) {
@@ -36,10 +46,5 @@ export function adapterSpecs(base: BaseShape, { rank }: AdapterShape): Parameter
       );
     }
   }
-  specs.push(
-    { name: 'time.weight', shape: [1, base.width], initial: { constant: 0 }, decay: false },
-    { name: 'time.bias', shape: [base.width], initial: { constant: 0 }, decay: false },
-    { name: 'prior', shape: [base.vocabulary], initial: { logPrior: true }, decay: false, fixed: true },
-  );
   return specs;
 }

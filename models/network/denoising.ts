@@ -13,6 +13,7 @@ import {
   sub,
   type Value,
 } from '../graph/index.ts';
+import { constantParameters } from '../ssd2/graphs.ts';
 import { type AdapterShape, blockRows } from './adapter.ts';
 import type { Context, KeysAndValues, RowShape } from './attention.ts';
 import { decoder } from './decoder.ts';
@@ -25,12 +26,18 @@ import { adaptedProject, frozenProject, type Parameters, type Project } from './
 export class BaseGraph {
   readonly graph: Graph;
   readonly base: FrozenBase;
+  /** The base's products, with its own correction, if it has one. */
+  readonly project: Project;
   readonly #positions: number;
+  readonly #gain: Value | undefined;
 
   constructor(graph: Graph, base: FrozenBase, positions: number) {
     this.graph = graph;
     this.base = base;
     this.#positions = positions;
+    const correction = base.correction && constantParameters(graph, base.correction);
+    this.project = correction ? this.adapted(correction) : frozenProject((name) => base.matrix(name));
+    this.#gain = correction?.('norm.gain');
   }
 
   get embedding(): Value {
@@ -42,8 +49,6 @@ export class BaseGraph {
     const data = this.base.vector(name);
     return this.graph.constant(data, [data.length], name);
   };
-
-  readonly project = frozenProject((name) => this.base.matrix(name));
 
   /** @param gate 1 or 0 for each row, [rows, 1] */
   adapted(parameters: Parameters, gate?: Value): Project {
@@ -57,9 +62,14 @@ export class BaseGraph {
     });
   }
 
-  /** Logits of rows [.., width] that went through all layers -> [.., vocabulary], not normalised. */
-  head(rows: Value, family: FamilyRows): Value {
-    return frozenLinear(family.norm(rows, 'norm'), 'head', this.base.matrix('head'));
+  /**
+   * Logits of rows [.., width] that went through all layers -> [.., vocabulary], not normalised.
+   *
+   * @param gain [width], what the normalised rows are multiplied by; that of the base's correction when absent
+   */
+  head(rows: Value, family: FamilyRows, gain = this.#gain): Value {
+    const normal = family.norm(rows, 'norm');
+    return frozenLinear(gain ? mul(normal, gain) : normal, 'head', this.base.matrix('head'));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FrozenMatrix, QuantisedMatrix } from '../graph/index.ts';
 import type { ExecutionProvider } from '../runtime/providers.ts';
+import type { Weights } from '../ssd2/graphs.ts';
 import type { BaseShape } from './base-shape.ts';
 import { familyOf } from './families.ts';
 import type { MergedVectors } from './family.ts';
@@ -26,6 +27,8 @@ export interface FrozenBase {
   readonly vector: (name: string) => Float32Array;
   /** `layers.N.` and the names of the family's matrices, and `head` */
   readonly matrix: (name: string) => FrozenMatrix;
+  /** What was trained on its products, and is on in every row, see tunedSpecs. */
+  readonly correction?: Weights;
 }
 
 /** Reads every tensor once. @param tied whether the head is the embedding's table */

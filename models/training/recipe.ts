@@ -2,6 +2,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { storageTypes } from '../checkpoint/model-directory.ts';
 import { isAdapterJson, parseAdapterConfig } from '../network/adapter-config.ts';
+import { isTunedJson, parseTunedConfig } from '../network/tuned-config.ts';
 import { executionProviders } from '../runtime/providers.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../ssd2/config.ts';
 import { firstIssue } from '../zod-issue.ts';
@@ -14,7 +15,8 @@ const recipeSchema = z
     /** The model's config.json. */
     model: z.unknown().transform((json, context) => {
       try {
-        return isAdapterJson(json) ? parseAdapterConfig(json) : parseNetworkConfig(json);
+        if (isAdapterJson(json)) return parseAdapterConfig(json);
+        return isTunedJson(json) ? parseTunedConfig(json) : parseNetworkConfig(json);
       } catch (error) {
         for (const { path, message } of (error as z.ZodError).issues) {
           context.addIssue({ code: 'custom', path: [...path], message });
@@ -112,7 +114,7 @@ const recipeSchema = z
       (model.kind === 'ssd2' && model.contextMask !== 'full'),
     {
       path: ['objective', 'selfConditioning'],
-      message: 'must be 0 for an autoregressive model and for context_mask full, which is SSD-LM',
+      message: 'must be 0 for an autoregressive model, a tuned base, and for context_mask full, which is SSD-LM',
     },
   )
   .refine(
@@ -134,7 +136,7 @@ export type Recipe = z.infer<typeof recipeSchema>;
 export type NetworkRecipe = Recipe & { readonly model: NetworkConfig };
 
 export function isNetworkRecipe(recipe: Recipe): recipe is NetworkRecipe {
-  return recipe.model.kind !== 'adapter';
+  return !('base' in recipe.model);
 }
 
 /**

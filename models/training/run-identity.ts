@@ -26,7 +26,7 @@ export function runIdentity(
   from: Weights | undefined,
 ): RunIdentity {
   const { budget, provider, checkpointEvery, storage, tokenizer, from: directory, data, ...fixed } = recipe;
-  const model = fixed.model.kind === 'adapter' ? { ...fixed.model, base: undefined } : fixed.model;
+  const model = 'base' in fixed.model ? { ...fixed.model, base: undefined } : fixed.model;
   return {
     recipe: runIdentitySchema.shape.recipe.parse(JSON.parse(JSON.stringify({ ...fixed, model }))),
     train: fingerprint(train.tokens),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadAdapter, loadRunnableBase, type RunnableBase, saveAdapter } from '../checkpoint/adapter-directory.ts';
 import { loadModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
+import { loadTuned, saveTuned } from '../checkpoint/tuned-directory.ts';
 import type { BadRow } from '../data/bad-row.ts';
 import { readDocuments } from '../data/documents.ts';
 import { dataFiles } from '../data/rows.ts';
@@ -52,7 +53,7 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   if (tokenizer.size !== recipe.model.vocabulary) {
     throw new Error(`the tokenizer has ${tokenizer.size} tokens, the recipe's model ${recipe.model.vocabulary}`);
   }
-  const base = recipe.model.kind === 'adapter' ? await loadRunnableBase(recipe.model.base, recipe.provider) : undefined;
+  const base = 'base' in recipe.model ? await loadRunnableBase(recipe.model.base, recipe.provider) : undefined;
   const from = recipe.from === undefined ? undefined : await weightsOf(recipe, recipe.from, tokenizerJson);
   const corpus = (name: string, files: readonly string[]): Promise<Corpus> =>
     tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {
@@ -83,9 +84,10 @@ async function saveTrained(
   tokenizerJson: string,
   weights: Weights,
 ): Promise<void> {
-  if (model.kind !== 'adapter') return saveModel(folder, model, tokenizerJson, weights, storage);
-  const { timesteps, open } = information as InformationTable;
+  if (!('base' in model)) return saveModel(folder, model, tokenizerJson, weights, storage);
   const baseDigest = (base as RunnableBase).digest;
+  if (model.kind === 'tuned') return saveTuned(folder, { ...model, baseDigest }, model.base, weights, storage);
+  const { timesteps, open } = information as InformationTable;
   await saveAdapter(folder, { ...model, baseDigest, information: { timesteps, open } }, model.base, weights, storage);
 }
 
@@ -108,7 +110,7 @@ async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora:
 /** The recipe's, or the starting model's, or this run's own from before, or a new one. */
 async function tokenizerFor({ tokenizer, from, model, data }: Recipe, folder: string, files: readonly string[]) {
   const own = join(folder, modelFiles.tokenizer);
-  const shared = model.kind === 'adapter' ? model.base : from;
+  const shared = 'base' in model ? model.base : from;
   const given = tokenizer ?? (shared === undefined ? undefined : join(shared, modelFiles.tokenizer));
   if (given !== undefined) return readText(given, tokenizerBytes);
   if (existsSync(own)) return readText(own, tokenizerBytes);
@@ -124,6 +126,7 @@ async function* piecesToLearnFrom(files: readonly string[], { format, onBadRow }
 
 async function weightsOf({ model }: Recipe, directory: string, tokenizerJson: string): Promise<Weights> {
   if (model.kind === 'adapter') return (await loadAdapter(directory)).adapter;
+  if (model.kind === 'tuned') return (await loadTuned(directory)).network.correction;
   const { weights } = await loadModel(directory);
   if ((await readText(join(directory, modelFiles.tokenizer), tokenizerBytes)) !== tokenizerJson) {
     throw new Error(`the weights in ${directory} are of another tokenizer than the recipe's`);

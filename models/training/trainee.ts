@@ -2,11 +2,13 @@ import { sequenceSource } from '../data/sequences.ts';
 import type { Corpus } from '../data/tokenize.ts';
 import { adapterSpecs } from '../network/adapter.ts';
 import type { FrozenBase } from '../network/frozen-base.ts';
+import { keptLayers, tunedSpecs } from '../network/tuned-base.ts';
 import { type InformationTable, informationTable } from '../ssd2/information.ts';
 import { type ParameterSpec, parameterSpecs } from '../ssd2/parameters.ts';
 import { AdapterObjective } from './objectives/adapter.ts';
 import type { Objective } from './objectives/objective.ts';
 import { recipeObjective } from './objectives/recipe-objective.ts';
+import { TunedObjective } from './objectives/tuned.ts';
 import { logFrequencies } from './parameter-buffers.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -22,11 +24,11 @@ export interface Trainee {
 
 /**
  * @param train the training text, whose token frequencies are the prior
- * @param base what an adapter is trained over
+ * @param base what an adapter, or a tuned base's correction, is trained over
  */
 export function traineeOf(recipe: Recipe, train: Corpus, base?: FrozenBase): Trainee {
   const { model, batch, objective } = recipe;
-  if (model.kind !== 'adapter') {
+  if (!('base' in model)) {
     const held = { ...objective, selfConditioning: 0 };
     return {
       specs: parameterSpecs(model),
@@ -34,7 +36,17 @@ export function traineeOf(recipe: Recipe, train: Corpus, base?: FrozenBase): Tra
       validation: (corpus, seed) => recipeObjective({ model, batch, objective: held }, corpus, seed),
     };
   }
-  if (!base) throw new Error('an adapter is trained over a base, and none was given');
+  if (!base) throw new Error('the model is trained over a base, and none was given');
+  if (model.kind === 'tuned') {
+    const kept = keptLayers(base, model);
+    const { sequences, blocks } = batch;
+    const length = (blocks + 1) * model.block;
+    const objectiveOver = (corpus: Corpus, seed: number) => {
+      const source = sequenceSource(corpus, { block: model.block, blocks }, seed, model.endOfText);
+      return new TunedObjective(kept, { sequences, length }, source);
+    };
+    return { specs: tunedSpecs(kept, model), objective: objectiveOver, validation: objectiveOver };
+  }
   const information = informationTable(logFrequencies(train.tokens, model.vocabulary));
   const { sequences, blocks, noisings = 1 } = batch;
   const { timesteps, noise = 'uniform', cleanTokens = 0, generator = 'counter', selfConditioning } = objective;

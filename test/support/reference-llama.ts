@@ -10,16 +10,22 @@ export interface ReferenceRow {
   readonly adapted: boolean;
 }
 
+/** A correction's tensors, and its rank. */
+type Corrected = Pick<AdaptedModel, 'adapter'> & { readonly config: { readonly rank: number } };
+
 /**
  * A Llama-family decoder with a low-rank adapter in float64, as loops over the checkpoint's own tensors: nothing of
  * models/graph or models/network is used.
  */
 export class ReferenceLlama {
   readonly #tensors = tinyTensors(tinyShape);
-  readonly #model: AdaptedModel;
+  readonly #model: Corrected;
+  readonly #layers: readonly number[];
 
-  constructor(model: AdaptedModel) {
+  /** @param layers the base's that are gone through, the adapter's being counted as they come; all when absent */
+  constructor(model: Corrected, layers = Array.from({ length: tinyShape.layers }, (_, layer) => layer)) {
     this.#model = model;
+    this.#layers = layers;
   }
 
   embed(token: number): number[] {
@@ -42,11 +48,11 @@ export class ReferenceLlama {
 
   /** Logits [rows][vocabulary]. @param sees whether row i attends to row j */
   logits(rows: readonly ReferenceRow[], sees: (i: number, j: number) => boolean): number[][] {
-    const { layers, heads, groups, width, feedForward } = tinyShape;
+    const { heads, groups, width, feedForward } = tinyShape;
     const headWidth = width / heads;
     let x = rows.map(({ embedding }) => [...embedding]);
-    for (let layer = 0; layer < layers; layer++) {
-      const at = `model.layers.${layer}`;
+    for (const [layer, original] of this.#layers.entries()) {
+      const at = `model.layers.${original}`;
       const normal = x.map((row) => this.#norm(row, `${at}.input_layernorm.weight`));
       const product = (name: string, row: readonly number[]) => this.#product(`${at}.${name}.weight`, row);
       const qkv = normal.map((row, i) => {
@@ -92,7 +98,11 @@ export class ReferenceLlama {
         return row.map((value, j) => value + down[j] + (lowDown[j] ?? 0));
       });
     }
-    return x.map((row) => this.#product('model.embed_tokens.weight', this.#norm(row, 'model.norm.weight')));
+    const gain = this.#model.adapter.get('norm.gain')?.data;
+    return x.map((row) => {
+      const normal = this.#norm(row, 'model.norm.weight').map((value, i) => value * (gain?.[i] ?? 1));
+      return this.#product('model.embed_tokens.weight', normal);
+    });
   }
 
   #tensor(name: string): Float32Array {

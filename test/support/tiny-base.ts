@@ -20,7 +20,7 @@ export const tinyShape: LlamaShape = {
 };
 
 /** Without structure, in -1..1. */
-function sample(length: number, seed: number): Float32Array {
+export function sample(length: number, seed: number): Float32Array {
   return Float32Array.from(
     { length },
     (_, i) => 2 * (Math.abs(Math.sin((i + 1) * 12.9898 + seed * 78.233) * 43758.5453) % 1) - 1,

@@ -23,6 +23,7 @@ import { uniform } from '../../ssd2/noise.ts';
 import { alphaBar, simplexScaleAt } from '../../ssd2/schedule.ts';
 import { noiseSimplex } from '../../ssd2/simplex.ts';
 import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
+import { visibleScores } from './visible-scores.ts';
 
 export interface AdapterOptions {
   readonly sequences: number;
@@ -140,7 +141,7 @@ export class AdapterObjective implements Objective {
     // The runtime wants as many angles as there are rows, whatever their positions.
     const base = new BaseGraph(graph, this.#base, Math.max(length + block, noisedBlocks * seen));
     const padding = graph.input('padding', [sequences, 1, 1, 1, length]);
-    const causal = tile(perGroup, length, length, (row, column) => column <= row);
+    const causal = visibleScores(perGroup, length, length, (row, column) => column <= row);
     const clean = cleanStream(
       base,
       {
@@ -238,13 +239,6 @@ export function blockTimesteps(
   const kept = Math.floor(draw(5) * block);
   for (let i = 0; i < block; i++) if (i !== kept && draw(8 + i) < share) timesteps[i] = cleanTimestep;
   return timesteps;
-}
-
-/** Scores [copies * rows, columns]: 0 where a row may attend, `masked` where not, for each head of a group. */
-function tile(copies: number, rows: number, columns: number, visible: (row: number, column: number) => boolean) {
-  return Float32Array.from({ length: copies * rows * columns }, (_, i) =>
-    visible(Math.floor(i / columns) % rows, i % columns) ? 0 : masked,
-  );
 }
 
 function addConstant(x: Value, data: Float32Array, shape: Shape, name: string): Value {

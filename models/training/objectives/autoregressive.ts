@@ -3,22 +3,17 @@ import { crossEntropy, type Graph } from '../../graph/index.ts';
 import type { AutoregressiveConfig } from '../../ssd2/config.ts';
 import { biasedHeads, causalMask } from '../../ssd2/layout.ts';
 import { encodeContext, type Parameters } from '../../ssd2/network.ts';
-import { type Batch, type Losses, normalised, type Objective, weightedSum } from './objective.ts';
-
-export interface AutoregressiveOptions {
-  readonly sequences: number;
-  /** Tokens of a sequence on the grid. */
-  readonly length: number;
-}
+import { type NextTokenShape, nextTokenBatch } from './next-token-batch.ts';
+import { type Batch, type Losses, type Objective, weightedSum } from './objective.ts';
 
 /** The next token of every position. */
 export class AutoregressiveObjective implements Objective {
   readonly rows: number;
   readonly #config: AutoregressiveConfig;
-  readonly #options: AutoregressiveOptions;
+  readonly #options: NextTokenShape;
   readonly #source: SequenceSource;
 
-  constructor(config: AutoregressiveConfig, options: AutoregressiveOptions, source: SequenceSource) {
+  constructor(config: AutoregressiveConfig, options: NextTokenShape, source: SequenceSource) {
     this.rows = options.sequences * (options.length - 1);
     this.#config = config;
     this.#options = options;
@@ -26,26 +21,7 @@ export class AutoregressiveObjective implements Objective {
   }
 
   batch(n: number): Batch {
-    const { sequences, length } = this.#options;
-    const tokens = new BigInt64Array(this.rows);
-    const positions = new BigInt64Array(this.rows);
-    const targets = new BigInt64Array(this.rows);
-    const weights = new Float32Array(this.rows);
-    for (let sequence = 0; sequence < sequences; sequence++) {
-      const { tokens: grid, pad, first, end } = this.#source.sequence(n * sequences + sequence);
-      // Left-aligned: under the causal mask what comes after a sequence's end cannot disturb it.
-      for (let i = 0; i + 1 < length; i++) {
-        const row = sequence * (length - 1) + i;
-        const at = pad + i;
-        positions[row] = BigInt(i);
-        if (at + 1 >= grid.length) continue;
-        tokens[row] = BigInt(grid[at]);
-        targets[row] = BigInt(grid[at + 1]);
-        weights[row] = at + 1 >= first && at + 1 < end ? 1 : 0;
-      }
-    }
-    normalised(weights);
-    return { variant: 'plain', feeds: { tokens, positions, targets, weights }, weights };
+    return nextTokenBatch(this.#source, this.#options, n);
   }
 
   forward(graph: Graph, parameters: Parameters): Losses {
