@@ -141,16 +141,16 @@ export function tailLogProbability(
 /** Writes the envelope's probabilities, normalised, over rows [positions, vocabulary]. */
 export function expand(envelope: LogitsEnvelope, out: Float32Array): void {
   const { positions, vocabulary, kept, logProbabilities } = envelope;
+  const probabilities = new Float64Array(kept);
   for (let position = 0; position < positions; position++) {
     const row = out.subarray(position * vocabulary, (position + 1) * vocabulary);
     const tail = Math.exp(tailLogProbability(envelope, position));
     let sum = tail * (vocabulary - kept);
-    row.fill(tail);
     for (let i = 0; i < kept; i++) {
-      const probability = Math.exp(logProbabilities[position * kept + i]);
-      row[idAt(envelope, position, i)] = probability;
-      sum += probability;
+      probabilities[i] = Math.exp(logProbabilities[position * kept + i]);
+      sum += probabilities[i];
     }
-    for (let v = 0; v < vocabulary; v++) row[v] /= sum;
+    row.fill(Math.fround(tail) / sum);
+    for (let i = 0; i < kept; i++) row[idAt(envelope, position, i)] = Math.fround(probabilities[i]) / sum;
   }
 }

@@ -36,14 +36,17 @@ export function gumbel(address: NoiseAddress, token: number): number {
 const words = new Uint32Array(2048);
 const halves = new Uint16Array(words.buffer);
 
-/** Fills `out` (an even length of at most 4,096 times any count; one row over the vocabulary) with N(0, 1) numbers. */
-export function gaussianRow(address: NoiseAddress, out: Float32Array): void {
+/**
+ * Fills `out` (an even length of at most 4,096 times any count; one row over the vocabulary) with normally distributed
+ * numbers: N(0, 1) times `scale`, plus `shift`.
+ */
+export function gaussianRow(address: NoiseAddress, out: Float32Array, scale = 1, shift = 0): void {
   const quantiles = normalQuantiles();
   const key = addressKey(address, 'gaussian');
   for (let start = 0, chunk = 0; start < out.length; start += halves.length, chunk++) {
     threefryStream(chunk === 0 ? key : threefry(key, [chunk, 1]), words);
     const length = Math.min(halves.length, out.length - start);
-    for (let i = 0; i < length; i++) out[start + i] = quantiles[halves[i]];
+    for (let i = 0; i < length; i++) out[start + i] = scale * quantiles[halves[i]] + shift;
   }
 }
 

@@ -15,10 +15,9 @@ export function noiseSimplex(
   address: NoiseAddress,
   out: Float32Array,
 ): void {
-  gaussianRow(address, out);
   const scale = simplexScaleAt(simplex, t);
   const signal = scale * Math.sqrt(alphaBar(t));
   const noise = scale * Math.sqrt(1 - alphaBar(t));
-  for (let v = 0; v < out.length; v++) out[v] = noise * out[v] - signal;
+  gaussianRow(address, out, noise, -signal);
   for (const token of tokens) out[token] += 2 * signal;
 }

@@ -30,7 +30,10 @@ export function threefry([key0, key1]: Words, [counter0, counter1]: Words): [num
  * Writes the blocks of the counters (0, 0), (1, 0), ... under a key: `out[2 i]`, `out[2 i + 1]` from counter i. The
  * rounds are written out because this is the inner loop of all noise.
  */
-export function threefryStream([key0, key1]: Words, out: Uint32Array): void {
+export function threefryStream(key: Words, out: Uint32Array): void {
+  // As signed integers, since the engine adds numbers above 2^31 as floats.
+  const key0 = key[0] | 0;
+  const key1 = key[1] | 0;
   const key2 = key0 ^ key1 ^ parity;
   for (let i = 0; i < out.length; i += 2) {
     let x0 = ((i >>> 1) + key0) | 0;

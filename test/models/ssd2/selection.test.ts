@@ -29,6 +29,25 @@ describe('the largest of a row', () => {
     );
   });
 
+  it('are the same of a long row, however it is distributed', () => {
+    const long = fc.tuple(
+      fc.array(value, { minLength: 1, maxLength: 200 }),
+      fc.integer({ min: 2100, max: 5000 }),
+      fc.integer({ min: 1, max: 997 }),
+      fc.constantFrom(0, 1e-4, 0.01),
+    );
+    fc.assert(
+      fc.property(long, fc.integer({ min: 1, max: 300 }), ([some, length, stride, slope], wanted) => {
+        const row = Float32Array.from({ length }, (_, i) => some[(i * stride) % some.length] - slope * i);
+        expect(takeLargest(row, wanted)).toEqual(
+          ranked(row)
+            .slice(0, wanted)
+            .sort((a, b) => a - b),
+        );
+      }),
+    );
+  });
+
   it('are just as many as their weights need', () => {
     fc.assert(
       fc.property(values, fc.integer({ min: 1, max: 400 }), (list, wanted) => {
