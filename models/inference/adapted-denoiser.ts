@@ -1,8 +1,7 @@
 import type { AdaptedModel } from '../checkpoint/adapter-directory.ts';
 import type { AdapterConfig } from '../network/adapter-config.ts';
 import type { FrozenBase } from '../network/frozen-base.ts';
-import { mixGraph } from '../network/mix-graph.ts';
-import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
+import type { Feed, RuntimeOptions } from '../runtime/session.ts';
 import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { publishedMix, sharesOf } from '../ssd2/form.ts';
 import type { LaneStep } from '../ssd2/step.ts';
@@ -14,7 +13,9 @@ import { checkLane, LaneError } from './lane-check.ts';
 import { laneNoise, laneTimesteps } from './lane-noise.ts';
 import { laneRows } from './lane-rows.ts';
 import { LeftToRight, runApart } from './left-to-right.ts';
+import { LogitsMix } from './logits-mix.ts';
 import { ownerOfLane } from './owned-lane.ts';
+import { Scratch } from './scratch.ts';
 
 /** Adapters over one base, of one rank, share its session. */
 const runners = new WeakMap<FrozenBase, Map<string, Promise<BaseRunner>>>();
@@ -24,29 +25,27 @@ export class AdaptedDenoiser {
   readonly name: string;
   readonly config: AdapterConfig;
   readonly #runner: BaseRunner;
-  readonly #mix: Session;
+  readonly #mix: LogitsMix;
   readonly #adapter: Readonly<Record<string, Feed>>;
-  readonly #prior: Float32Array;
+  readonly #logits = new Scratch();
+  readonly #noised = new Scratch();
+  readonly #previous = new Scratch();
   readonly #leftToRight: LeftToRight<KeptPiece>;
 
-  private constructor(model: AdaptedModel, runner: BaseRunner, mix: Session) {
+  private constructor(model: AdaptedModel, runner: BaseRunner, runtime: RuntimeOptions) {
     this.name = model.name;
     this.config = model.config;
     this.#runner = runner;
-    this.#mix = mix;
+    this.#mix = new LogitsMix(smoothed(model.adapter.get('prior')?.data as Float32Array), runtime);
     this.#adapter = feedsOf(model);
-    this.#prior = smoothed(model.adapter.get('prior')?.data as Float32Array);
     this.#leftToRight = new LeftToRight<KeptPiece>(model.config, {
       memoryBytes: runner.tokenBytes,
       next: async (due, owner) => {
         const { logits, kept } = await nextOf(runner, due, owner);
         const shares = due.map(({ lane: { form = publishedMix } }) => sharesOf(form, true));
-        return { rows: await this.#sum({ denoiser: logits, draft: logits, evidence: logits }, shares), memories: kept };
+        return { rows: await this.#mix.sum({ draft: logits }, shares), memories: kept };
       },
-      unasked: ({ form = publishedMix }) => {
-        const nothing = new Float32Array(model.config.vocabulary);
-        return this.#sum({ denoiser: nothing, draft: nothing, evidence: nothing }, [sharesOf(form, false)]);
-      },
+      unasked: ({ form = publishedMix }) => this.#mix.sum({}, [sharesOf(form, false)]),
     });
   }
 
@@ -58,7 +57,7 @@ export class AdaptedDenoiser {
     const { config } = model;
     const runner = shared.get(key) ?? BaseRunner.create(network, config, config.positions, runtime);
     shared.set(key, runner);
-    return new AdaptedDenoiser(model, await runner, await Session.create(mixGraph(config.vocabulary), runtime));
+    return new AdaptedDenoiser(model, await runner, runtime);
   }
 
   /**
@@ -105,9 +104,9 @@ export class AdaptedDenoiser {
     const logits = await this.#runner.run(
       rows,
       denoised && simplexes ? { simplexes, adapter: this.#adapter } : undefined,
+      this.#logits,
     );
-    // Without noise what stands in for the evidence counts for nothing.
-    const mixed = await this.#mixed(lanes, logits, simplexes?.x ?? logits, denoised);
+    const mixed = await this.#mixed(lanes, logits, simplexes?.x, denoised);
     const modelled = performance.now();
     const envelopes = compressEach(mixed, lanes.length, this.config.vocabulary, kept);
     const timings = {
@@ -122,16 +121,16 @@ export class AdaptedDenoiser {
   #simplexes(lanes: readonly LaneStep[]): Simplexes {
     const { block, vocabulary } = this.config;
     const rows = lanes.length * block;
-    const x = new Float32Array(rows * vocabulary);
-    const previous = new Float32Array(rows * vocabulary);
+    const x = this.#noised.floats(rows * vocabulary);
+    const previous = this.#previous.floats(rows * vocabulary);
     const conditioned = new Float32Array(rows);
     const timesteps = new Float32Array(rows);
     lanes.forEach((lane, index) => {
       const first = index * block;
-      if (lane.previous) {
-        expand(lane.previous, previous.subarray(first * vocabulary, (first + block) * vocabulary));
-        conditioned.fill(1, first, first + block);
-      }
+      const given = previous.subarray(first * vocabulary, (first + block) * vocabulary);
+      if (lane.previous) expand(lane.previous, given);
+      else given.fill(0);
+      conditioned.fill(lane.previous ? 1 : 0, first, first + block);
       laneTimesteps(lane, block).forEach((t, position) => {
         const row = first + position;
         timesteps[row] = t;
@@ -142,49 +141,37 @@ export class AdaptedDenoiser {
   }
 
   /** The lanes' sums, as form.ts has them, in log-probabilities. */
-  async #mixed(lanes: readonly LaneStep[], logits: Float32Array, evidence: Float32Array, denoised: boolean) {
+  #mixed(
+    lanes: readonly LaneStep[],
+    logits: Float32Array,
+    evidence: Float32Array | undefined,
+    denoised: boolean,
+  ): Promise<Float32Array> {
     const { block, vocabulary } = this.config;
-    const rows = lanes.length * block;
     const size = block * vocabulary;
-    const drafted = lanes.some(({ form }) => form && form.draft > 0);
     // Each lane's logits are the denoiser's, then the draft's, of those that were asked for.
     const each = logits.length / lanes.length;
     const part = (start: number) => {
-      if (lanes.length === 1) return logits.subarray(start, start + size);
-      const taken = new Float32Array(rows * vocabulary);
+      if (each === size || lanes.length === 1) return logits.subarray(start, start + lanes.length * size);
+      const taken = new Float32Array(lanes.length * size);
       lanes.forEach((_, lane) => {
         taken.set(logits.subarray(lane * each + start, lane * each + start + size), lane * size);
       });
       return taken;
     };
+    const drafted = lanes.some(({ form }) => form && form.draft > 0);
     const shares = lanes.flatMap(({ form = publishedMix, tokens }) =>
       // Before there is a draft only the first position has next-token logits.
       Array.from({ length: block }, (_, position) => sharesOf(form, tokens !== null || position === 0)),
     );
-    return this.#sum(
+    return this.#mix.sum(
       {
-        // What was not asked for counts for nothing, whatever stands there.
-        denoiser: denoised ? part(0) : evidence,
-        draft: drafted ? part(each - size) : evidence,
-        evidence,
+        ...(denoised ? { denoiser: part(0) } : {}),
+        ...(drafted ? { draft: part(each - size) } : {}),
+        ...(evidence ? { evidence } : {}),
       },
       shares,
     );
-  }
-
-  /** The sum of parts [rows, vocabulary] and the prior, by the shares of each row, in log-probabilities. */
-  async #sum(
-    parts: Readonly<Record<'denoiser' | 'draft' | 'evidence', Float32Array>>,
-    shares: readonly ReturnType<typeof sharesOf>[],
-  ): Promise<Float32Array> {
-    const rows = shares.length;
-    const wide = Object.entries(parts).map(([name, data]) => [name, { data, shape: [rows, this.config.vocabulary] }]);
-    const narrow = (['denoiser', 'draft', 'prior', 'evidence'] as const).map((name) => {
-      const data = Float32Array.from(shares, (share) => share[name]);
-      return [`${name}.share`, { data, shape: [rows, 1] }];
-    });
-    const { logits } = await this.#mix.run({ ...Object.fromEntries([...wide, ...narrow]), prior: this.#prior });
-    return logits;
   }
 
   async release(): Promise<void> {

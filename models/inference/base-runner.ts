@@ -5,6 +5,7 @@ import { rowsGraph } from '../network/rows-graph.ts';
 import { type Feed, type RuntimeOptions, Session } from '../runtime/session.ts';
 import { masked } from '../ssd2/layout.ts';
 import { type KeptLayer, type KeptPiece, type KeptPieces, lengthOf, pieceLength } from './kept-piece.ts';
+import { Scratch } from './scratch.ts';
 import { ContextStacker } from './stacked-contexts.ts';
 import { cacheBytes, TokenCache } from './token-cache.ts';
 import { Turns } from './turns.ts';
@@ -106,12 +107,20 @@ export class BaseRunner {
     return { groups, headWidth };
   }
 
-  /** One pass; the logits [asked, vocabulary] of the rows asked about, lane after lane. */
+  /**
+   * One pass; the logits [asked, vocabulary] of the rows asked about, lane after lane.
+   *
+   * @param into memory for them; their own when absent
+   */
   async run(
     lanes: readonly LaneRows[],
     denoised?: { readonly simplexes: Simplexes; readonly adapter: Readonly<Record<string, Feed>> },
+    into = new Scratch(),
   ): Promise<Float32Array> {
-    const { logits } = await this.#pass(lanes, denoised, ['logits']);
+    const { vocabulary } = this.base.shape;
+    const asked = lanes.reduce((sum, lane) => sum + lane.asked.length, 0);
+    const logits = into.floats(asked * vocabulary);
+    await this.#pass(lanes, denoised, ['logits'], { logits: { data: logits, shape: [asked, vocabulary] } });
     return logits;
   }
 
@@ -137,18 +146,25 @@ export class BaseRunner {
     return 2 * this.base.shape.layers * groups * headWidth * Float32Array.BYTES_PER_ELEMENT;
   }
 
-  /** @param only the graph's outputs that are wanted */
+  /**
+   * @param only the graph's outputs that are wanted
+   * @param destinations of some of them
+   */
   async #pass(
     lanes: readonly LaneRows[],
     denoised: { readonly simplexes: Simplexes; readonly adapter: Readonly<Record<string, Feed>> } | undefined,
     only: readonly string[],
+    destinations: Readonly<Record<string, Feed>> = {},
   ): Promise<Record<string, Float32Array>> {
     const { layers, vocabulary, heads } = this.base.shape;
     const { groups, headWidth } = this.#heads;
     const [{ positions }] = lanes;
     const rows = positions.length;
     const count = lanes.length;
-    const { length, keys, values, bias } = this.#stacker.stack(lanes.map(({ context }) => context));
+    const { length, keys, values, bias } = this.#stacker.stack(
+      lanes.map(({ context }) => context),
+      rows === 1,
+    );
     const asked = lanes.flatMap((lane, index) => lane.asked.map((row) => index * rows + row));
     const integers = (values: readonly number[]) => ({
       data: BigInt64Array.from(values, BigInt),
@@ -171,7 +187,7 @@ export class BaseRunner {
     }
     if (denoised) this.#adapted ??= this.#makeAdapted();
     const session = denoised ? await this.#adapted : this.#clean;
-    return (session as Session).run(feeds, {}, only);
+    return (session as Session).run(feeds, destinations, only);
   }
 
   async release(): Promise<void> {

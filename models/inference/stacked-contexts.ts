@@ -19,7 +19,7 @@ export interface StackedContexts extends Pick<Stack, 'length' | 'keys' | 'values
   readonly bias: Float32Array;
 }
 
-/** Lanes have as many columns as the longest needs, in steps of these. */
+/** Where a token comes at a time, lanes have as many columns as the longest needs in steps of these. */
 const columnStep = 64;
 const mostStacks = 4;
 const mostBytes = 384 * 2 ** 20;
@@ -41,11 +41,17 @@ export class ContextStacker {
     this.#headWidth = headWidth;
   }
 
-  /** What is returned may be read until the next call. */
-  stack(contexts: readonly KeptPieces[]): StackedContexts {
+  /**
+   * What is returned may be read until the next call.
+   *
+   * @param grow whether contexts grow by a token from call to call. Where they do not, there are no more columns than the
+   *   longest needs: what nobody sees has weights that underflow, which take longer than others.
+   */
+  stack(contexts: readonly KeptPieces[], grow = false): StackedContexts {
     const used = contexts.map(lengthOf);
     // A context of nothing is columns that nobody sees.
-    const length = columnStep * Math.ceil(Math.max(1, ...used) / columnStep);
+    const longest = Math.max(1, ...used);
+    const length = grow ? columnStep * Math.ceil(longest / columnStep) : longest;
     const stack = this.#find(contexts, length);
     contexts.forEach((pieces, lane) => {
       this.#place(stack, lane, pieces);

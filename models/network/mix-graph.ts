@@ -1,15 +1,28 @@
-import { add, exp, Graph, log, logSoftmax, mul, softmax, sub } from '../graph/index.ts';
+import { add, exp, Graph, log, logSoftmax, mul, softmax, sub, type Value } from '../graph/index.ts';
+
+/** What a model's sum is made of (see form.ts). */
+export const mixParts = ['denoiser', 'draft', 'evidence', 'prior'] as const;
+export type MixPart = (typeof mixParts)[number];
 
 /**
- * A model's sum at each row, in log-probabilities [rows, vocabulary]:
- * c0 denoiser + c1 draft + c2 prior + c3 evidence, with coefficients c0 .. c3 of shape [rows, 1], `prior` of [vocabulary].
+ * A model's sum at each row, in log-probabilities [rows, vocabulary]: c0 denoiser + c1 draft + c2 evidence + c3 prior, with
+ * coefficients c0 .. c3 of shape [rows, 1], `prior` of [vocabulary]. What does not count is not in it.
+ *
+ * @param counts 'scaled' by its coefficients, or 'whole' where those are all 1
  */
-export function mixGraph(vocabulary: number): Graph {
+export function mixGraph(vocabulary: number, counts: ReadonlyMap<MixPart, 'scaled' | 'whole'>): Graph {
   const graph = new Graph('mix');
-  const part = (name: string) =>
-    mul(graph.input(name, ['rows', vocabulary]), graph.input(`${name}.share`, ['rows', 1]));
-  const prior = mul(graph.input('prior', [vocabulary]), graph.input('prior.share', ['rows', 1]));
-  const sum = add(add(part('denoiser'), part('draft')), add(part('evidence'), prior));
+  const part = (name: MixPart) => {
+    const how = counts.get(name);
+    if (!how) return undefined;
+    // Without coefficients a prior would be a row for all.
+    const value = graph.input(name, name === 'prior' ? [vocabulary] : ['rows', vocabulary]);
+    return how === 'whole' && name !== 'prior' ? value : mul(value, graph.input(`${name}.share`, ['rows', 1]));
+  };
+  const both = (a: Value | undefined, b: Value | undefined) => (a && b ? add(a, b) : (a ?? b));
+  const [denoiser, draft, evidence, prior] = mixParts.map(part);
+  const sum = both(both(denoiser, draft), both(evidence, prior));
+  if (!sum) throw new RangeError('nothing counts in a sum');
   graph.output('logits', logSoftmax(sum));
   return graph;
 }

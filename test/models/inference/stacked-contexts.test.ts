@@ -26,13 +26,14 @@ const pieces = Array.from({ length: 12 }, (_, id) => piece(id, id < 3 ? 30 : 1 +
 
 it("has each lane's pieces one behind the other, whatever was stacked before", () => {
   const lane = fc.array(fc.integer({ min: 0, max: pieces.length - 1 }), { maxLength: 6 });
-  const calls = fc.array(fc.array(lane, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 });
+  const call = fc.record({ lanes: fc.array(lane, { minLength: 1, maxLength: 3 }), grow: fc.boolean() });
+  const calls = fc.array(call, { minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(calls, (all) => {
       const stacker = new ContextStacker(layers, { groups, headWidth });
-      for (const lanes of all) {
+      for (const { lanes, grow } of all) {
         const contexts = lanes.map((ids) => ids.map((id) => pieces[id]));
-        const { length, keys, values, bias } = stacker.stack(contexts);
+        const { length, keys, values, bias } = stacker.stack(contexts, grow);
         contexts.forEach((context, l) => {
           let at = 0;
           for (const { length: own, layers: kept } of context) {
