@@ -13,7 +13,8 @@ const adapterSchema = z.strictObject({
   vocab_size: positive,
   eos_token_id: z.int().nonnegative(),
   max_position_embeddings: positive,
-  rank: positive.max(1024),
+  /** Of the low-rank correction, or `full`: all of the base's matrices. */
+  rank: z.union([positive.max(1024), z.literal('full')]),
   block_size: positive.max(1024),
   shift: z.boolean(),
   simplex: z.literal('posterior'),

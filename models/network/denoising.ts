@@ -20,7 +20,7 @@ import { decoder } from './decoder.ts';
 import { familyOf } from './families.ts';
 import type { FamilyRows } from './family.ts';
 import type { FrozenBase } from './frozen-base.ts';
-import { adaptedProject, frozenProject, type Parameters, type Project } from './linear.ts';
+import { type Adapted, adaptedProject, frozenProject, type Parameters, type Project } from './linear.ts';
 
 /** A base inside a graph: its tables are constants there. */
 export class BaseGraph {
@@ -50,9 +50,8 @@ export class BaseGraph {
     return this.graph.constant(data, [data.length], name);
   };
 
-  /** @param gate 1 or 0 for each row, [rows, 1] */
-  adapted(parameters: Parameters, gate?: Value): Project {
-    return adaptedProject((name) => this.base.matrix(name), parameters, gate);
+  adapted(parameters: Parameters, options?: Adapted): Project {
+    return adaptedProject((name) => this.base.matrix(name), parameters, options);
   }
 
   /** What the base's family does with rows at the given positions, an int64 vector. */
@@ -162,7 +161,7 @@ export function noisedStream(
     const first = reshape(gather(graph.embedding, before), [-1, 1, width]);
     embedded = concat([first, reshape(noised, [first.shape[0], adapter.block, width])], 1);
   }
-  const { rows: out } = decoder(graph.base.shape, graph.adapted(parameters), {
+  const { rows: out } = decoder(graph.base.shape, graph.adapted(parameters, { rank: adapter.rank }), {
     ...{ shape, family },
     embedded: reshape(embedded, [-1, width]),
     ownBias: undefined,

@@ -1,4 +1,4 @@
-import { type FrozenMatrix, frozenLinear, type Value } from '../graph/index.ts';
+import { add, type FrozenMatrix, frozenLinear, linear, mul, type Value } from '../graph/index.ts';
 
 /** Looks a tensor up by its name. */
 export type Parameters = (name: string) => Value;
@@ -11,12 +11,28 @@ export function frozenProject(matrix: (name: string) => FrozenMatrix): Project {
   return (name, x) => frozenLinear(x, name, matrix(name));
 }
 
-/**
- * The same with a low-rank adapter on each, `NAME.a` and `NAME.b`.
- *
- * @param gate 1 or 0 for each row, [rows, 1]: whether the adapter is on; everywhere when absent
- */
-export function adaptedProject(matrix: (name: string) => FrozenMatrix, parameters: Parameters, gate?: Value): Project {
+/** Of the correction of each matrix: low, or `full`, where a matrix of its size is added to it. */
+export type Rank = number | 'full';
+
+export interface Adapted {
+  /** Low when absent. */
+  readonly rank?: Rank;
+  /** 1 or 0 for each row, [rows, 1]: whether the correction is on; everywhere when absent. */
+  readonly gate?: Value;
+}
+
+/** The same with a correction of each: low-rank, `NAME.a` and `NAME.b`, or `NAME.full`. */
+export function adaptedProject(
+  matrix: (name: string) => FrozenMatrix,
+  parameters: Parameters,
+  { rank, gate }: Adapted = {},
+): Project {
+  if (rank === 'full') {
+    return (name, x) => {
+      const correction = linear(x, parameters(`${name}.full`));
+      return add(frozenLinear(x, name, matrix(name)), gate ? mul(correction, gate) : correction);
+    };
+  }
   return (name, x) => {
     const adapter = { a: parameters(`${name}.a`), b: parameters(`${name}.b`), ...(gate ? { gate } : {}) };
     return frozenLinear(x, name, matrix(name), adapter);

@@ -66,7 +66,9 @@ export function rowsGraph(base: FrozenBase, adapter: AdapterShape | undefined, p
   const family = inside.rows(rowShape, graph.input('positions', ['lanes*rows'], 'int64'));
   const { rows, layers: fresh } = decoder(
     shape,
-    adapter ? inside.adapted(parameters, graph.input('gate', ['lanes*rows', 1])) : inside.project,
+    adapter
+      ? inside.adapted(parameters, { rank: adapter.rank, gate: graph.input('gate', ['lanes*rows', 1]) })
+      : inside.project,
     {
       ...{ shape: rowShape, family },
       ...{ embedded, ownBias },

@@ -1,6 +1,6 @@
 import { gather, type Value } from '../graph/index.ts';
 import type { ParameterSpec } from '../ssd2/parameters.ts';
-import { lowRankSpecs } from './adapter.ts';
+import { correctionSpecs } from './adapter.ts';
 import { decoder } from './decoder.ts';
 import type { BaseGraph, CleanRows } from './denoising.ts';
 import type { FrozenBase } from './frozen-base.ts';
@@ -45,7 +45,7 @@ export function keptLayers(base: FrozenBase, { firstLayers, lastLayers }: TunedS
  */
 export function tunedSpecs({ shape }: FrozenBase, { rank }: TunedShape): ParameterSpec[] {
   return [
-    ...lowRankSpecs(shape, rank),
+    ...correctionSpecs(shape, rank),
     { name: 'norm.gain', shape: [shape.width], initial: { constant: 1 }, decay: false },
     { name: 'prior', shape: [shape.vocabulary], initial: { logPrior: true }, decay: false, fixed: true },
   ];

@@ -1,4 +1,5 @@
 import type { AdaptedModel } from '../../models/checkpoint/adapter-directory.ts';
+import type { Rank } from '../../models/network/linear.ts';
 import { tinyShape, tinyTensors } from './tiny-base.ts';
 
 /** One row going through the network. */
@@ -11,7 +12,7 @@ export interface ReferenceRow {
 }
 
 /** A correction's tensors, and its rank. */
-type Corrected = Pick<AdaptedModel, 'adapter'> & { readonly config: { readonly rank: number } };
+type Corrected = Pick<AdaptedModel, 'adapter'> & { readonly config: { readonly rank: Rank } };
 
 /**
  * A Llama-family decoder with a low-rank adapter in float64, as loops over the checkpoint's own tensors: nothing of
@@ -56,7 +57,7 @@ export class ReferenceLlama {
       const normal = x.map((row) => this.#norm(row, `${at}.input_layernorm.weight`));
       const product = (name: string, row: readonly number[]) => this.#product(`${at}.${name}.weight`, row);
       const qkv = normal.map((row, i) => {
-        const low = rows[i].adapted ? this.#lowRank(`layers.${layer}.qkv`, row) : [];
+        const low = rows[i].adapted ? this.#correction(`layers.${layer}.qkv`, row) : [];
         const parts = ['q_proj', 'k_proj', 'v_proj'].flatMap((name) => product(`self_attn.${name}`, row));
         return parts.map((value, j) => value + (low[j] ?? 0));
       });
@@ -81,20 +82,20 @@ export class ReferenceLlama {
         }).flat(),
       );
       x = x.map((row, i) => {
-        const low = rows[i].adapted ? this.#lowRank(`layers.${layer}.out`, mixed[i]) : [];
+        const low = rows[i].adapted ? this.#correction(`layers.${layer}.out`, mixed[i]) : [];
         const out = product('self_attn.o_proj', mixed[i]);
         return row.map((value, j) => value + out[j] + (low[j] ?? 0));
       });
       x = x.map((row, i) => {
         const normal = this.#norm(row, `${at}.post_attention_layernorm.weight`);
-        const low = rows[i].adapted ? this.#lowRank(`layers.${layer}.gateUp`, normal) : [];
+        const low = rows[i].adapted ? this.#correction(`layers.${layer}.gateUp`, normal) : [];
         const both = ['gate_proj', 'up_proj'].flatMap((name) => product(`mlp.${name}`, normal));
         const [gate, up] = [0, feedForward].map((from) =>
           both.slice(from, from + feedForward).map((value, j) => value + (low[from + j] ?? 0)),
         );
         const activated = gate.map((value, j) => (value / (1 + Math.exp(-value))) * up[j]);
         const down = product('mlp.down_proj', activated);
-        const lowDown = rows[i].adapted ? this.#lowRank(`layers.${layer}.down`, activated) : [];
+        const lowDown = rows[i].adapted ? this.#correction(`layers.${layer}.down`, activated) : [];
         return row.map((value, j) => value + down[j] + (lowDown[j] ?? 0));
       });
     }
@@ -126,8 +127,13 @@ export class ReferenceLlama {
     );
   }
 
-  #lowRank(name: string, row: readonly number[]): number[] {
+  #correction(name: string, row: readonly number[]): number[] {
     const { rank } = this.#model.config;
+    if (rank === 'full') {
+      const full = this.#adapter(`${name}.full`);
+      const to = full.length / row.length;
+      return Array.from({ length: to }, (_, j) => row.reduce((sum, value, i) => sum + value * full[i * to + j], 0));
+    }
     const [a, b] = [this.#adapter(`${name}.a`), this.#adapter(`${name}.b`)];
     const inner = Array.from({ length: rank }, (_, r) =>
       row.reduce((sum, value, i) => sum + value * a[i * rank + r], 0),

@@ -51,12 +51,16 @@ function worst(actual: readonly number[], expected: readonly number[]): number {
   return Math.max(...actual.map((value, i) => Math.abs(value - expected[i])));
 }
 
-describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
+describe.each([
+  { shift: true, rank: 3 },
+  { shift: false, rank: 3 },
+  { shift: true, rank: 'full' },
+] as const)('an adapted base, rows shifted: $shift, rank $rank', ({ shift, rank }) => {
   let model: AdaptedModel;
   let denoiser: AdaptedDenoiser;
   let reference: ReferenceLlama;
   beforeAll(async () => {
-    model = await tinyAdapted({ shift });
+    model = await tinyAdapted({ shift, rank });
     denoiser = await AdaptedDenoiser.create(model, { threads: 1 });
     reference = new ReferenceLlama(model);
   });
@@ -173,7 +177,7 @@ describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
     const contexts = [context, context.with(0, 6), context.with(4, 6), context.with(-1, 6)];
     const fresh = await Promise.all(
       contexts.map(async (ids) => {
-        const alone = await AdaptedDenoiser.create(await tinyAdapted({ shift }), { threads: 1 });
+        const alone = await AdaptedDenoiser.create(await tinyAdapted({ shift, rank }), { threads: 1 });
         const { envelopes } = await alone.denoise([{ ...step, context: ids }], vocabulary);
         await alone.release();
         return envelopes[0].bytes;
@@ -189,7 +193,7 @@ describe.each([true, false])('an adapted base, rows shifted: %s', (shift) => {
 
   it('encodes a long context to the same numbers however it grew', async () => {
     const long = Array.from({ length: 150 }, (_, i) => (i * 53 + 1) % vocabulary);
-    const fresh = await AdaptedDenoiser.create(await tinyAdapted({ shift }), { threads: 1 });
+    const fresh = await AdaptedDenoiser.create(await tinyAdapted({ shift, rank }), { threads: 1 });
     for (let length = 20; length < 150; length += 26) await answer({ ...step, context: long.slice(0, length) });
     const grown = await answer({ ...step, context: long });
     const { envelopes } = await fresh.denoise([{ ...step, context: long }], vocabulary);

@@ -70,68 +70,75 @@ function blocksOf({ feeds }: Batch) {
 const tolerances = { int8: 2 * 0.35, float32: 1e-4 };
 
 describe.each([
-  { shift: true, products: 'int8' },
-  { shift: false, products: 'int8' },
-  { shift: true, products: 'float32' },
-] as const)("an adapter's training, rows shifted: $shift, products in $products", ({ shift, products }) => {
-  let model: AdaptedModel;
-  let reference: ReferenceLlama;
-  beforeAll(async () => {
-    model = await tinyAdapted({ shift }, products);
-    reference = new ReferenceLlama(model);
-  });
-
-  /** Probabilities [block][vocabulary], in float64. */
-  function denoised({ context, x, timesteps }: ReturnType<typeof blocksOf>[number], previous?: number[][]): number[][] {
-    const prior = model.adapter.get('prior')?.data as Float32Array;
-    const clean = context.map((token, i): ReferenceRow => {
-      return { embedding: reference.embed(token), position: i, adapted: false };
+  { shift: true, products: 'int8', rank: 3 },
+  { shift: false, products: 'int8', rank: 3 },
+  { shift: true, products: 'float32', rank: 3 },
+  { shift: true, products: 'float32', rank: 'full' },
+] as const)(
+  "an adapter's training, rows shifted: $shift, rank $rank, products in $products",
+  ({ shift, products, rank }) => {
+    let model: AdaptedModel;
+    let reference: ReferenceLlama;
+    beforeAll(async () => {
+      model = await tinyAdapted({ shift, rank }, products);
+      reference = new ReferenceLlama(model);
     });
-    const last = context.length - 1;
-    const before = shift ? [{ embedding: reference.embed(context[last]), position: last, adapted: true }] : [];
-    const noised = x.map((row, i): ReferenceRow => {
-      const own = softmax(row.map((value, v) => value + prior[v]));
-      const input = previous ? own.map((p, v) => (p + previous[i][v]) / 2) : own;
-      return {
-        embedding: reference.embedSimplex(input, timesteps[i]),
-        position: context.length + i,
-        adapted: true,
-      };
-    });
-    const rows = [...clean, ...before, ...noised];
-    const logits = reference.logits(rows, (i, j) => (i < clean.length ? j <= i : true));
-    return x.map((row, i) => softmax(row.map((value, v) => value + logits[clean.length + i][v])));
-  }
 
-  it.each([0, 1])(
-    'has the losses of loops in float64, self-conditioned with probability %d',
-    async (selfConditioning) => {
-      const objective = objectiveOf(model, { selfConditioning });
-      const batch = objective.batch(1);
-      const { losses, objective: minimised } = await evaluate(model, objective, batch);
-      const expected = blocksOf(batch).flatMap((noised) => {
-        const first = denoised(noised);
-        const last = selfConditioning === 1 ? denoised(noised, first) : first;
-        return noised.targets.map((target, i) => -Math.log(last[i][target]));
+    /** Probabilities [block][vocabulary], in float64. */
+    function denoised(
+      { context, x, timesteps }: ReturnType<typeof blocksOf>[number],
+      previous?: number[][],
+    ): number[][] {
+      const prior = model.adapter.get('prior')?.data as Float32Array;
+      const clean = context.map((token, i): ReferenceRow => {
+        return { embedding: reference.embed(token), position: i, adapted: false };
       });
-      losses.forEach((loss, row) => {
-        expect(Math.abs(loss - expected[row])).toBeLessThan(tolerances[products]);
+      const last = context.length - 1;
+      const before = shift ? [{ embedding: reference.embed(context[last]), position: last, adapted: true }] : [];
+      const noised = x.map((row, i): ReferenceRow => {
+        const own = softmax(row.map((value, v) => value + prior[v]));
+        const input = previous ? own.map((p, v) => (p + previous[i][v]) / 2) : own;
+        return {
+          embedding: reference.embedSimplex(input, timesteps[i]),
+          position: context.length + i,
+          adapted: true,
+        };
       });
-      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-      expect(minimised[0]).toBeCloseTo(mean, 4);
-    },
-  );
+      const rows = [...clean, ...before, ...noised];
+      const logits = reference.logits(rows, (i, j) => (i < clean.length ? j <= i : true));
+      return x.map((row, i) => softmax(row.map((value, v) => value + logits[clean.length + i][v])));
+    }
 
-  it('learns nothing from clean tokens', () => {
-    const { weights, timesteps } = objectiveOf(model, { cleanTokens: 1 }).batch(0);
-    const clean = Array.from(timesteps as Float32Array, (t) => t <= Math.fround(cleanTimestep));
-    expect(clean.includes(true) && clean.includes(false)).toBe(true);
-    clean.forEach((is, row) => {
-      expect(weights[row] === 0).toBe(is);
+    it.each([0, 1])(
+      'has the losses of loops in float64, self-conditioned with probability %d',
+      async (selfConditioning) => {
+        const objective = objectiveOf(model, { selfConditioning });
+        const batch = objective.batch(1);
+        const { losses, objective: minimised } = await evaluate(model, objective, batch);
+        const expected = blocksOf(batch).flatMap((noised) => {
+          const first = denoised(noised);
+          const last = selfConditioning === 1 ? denoised(noised, first) : first;
+          return noised.targets.map((target, i) => -Math.log(last[i][target]));
+        });
+        losses.forEach((loss, row) => {
+          expect(Math.abs(loss - expected[row])).toBeLessThan(tolerances[products]);
+        });
+        const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+        expect(minimised[0]).toBeCloseTo(mean, 4);
+      },
+    );
+
+    it('learns nothing from clean tokens', () => {
+      const { weights, timesteps } = objectiveOf(model, { cleanTokens: 1 }).batch(0);
+      const clean = Array.from(timesteps as Float32Array, (t) => t <= Math.fround(cleanTimestep));
+      expect(clean.includes(true) && clean.includes(false)).toBe(true);
+      clean.forEach((is, row) => {
+        expect(weights[row] === 0).toBe(is);
+      });
+      expect(weights.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
     });
-    expect(weights.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
-  });
-});
+  },
+);
 
 describe('noise that the runtime draws', () => {
   it('is another each time, and costs what counted noise does', async () => {
