@@ -1,22 +1,29 @@
+import type { ChatTemplate } from '../tokenizer/chat-template.ts';
 import { instructionPrompt } from '../tokenizer/instruction-template.ts';
 import type { RowOptions } from './bad-row.ts';
 import { type LinePart, readLineParts } from './lines.ts';
 import { LongRow } from './long-row.ts';
 import { PieceCutter, piecesOf } from './pieces.ts';
-import { isPlainText, notText, parseObject, readInstructions, refuse } from './rows.ts';
+import { type InstructionRow, isPlainText, notText, parseObject, readInstructions, refuse } from './rows.ts';
 
 /**
- * A document as it is read: pieces of text, in an instruction's the place where its response begins, and its end. One
+ * A document as it is read: pieces of text, or of a conversation its tokens, in an instruction's the place where its response begins, and its end. One
  * that turns out to be none after some of its pieces is taken back.
  */
 export type DocumentPart =
   | { readonly kind: 'piece'; readonly text: string }
+  | { readonly kind: 'ids'; readonly ids: readonly number[] }
   | { readonly kind: 'response' }
   | { readonly kind: 'end' }
   | { readonly kind: 'discard' };
 
 /** Plain text, or instructions with their responses. */
 export type DataFormat = 'text' | 'instructions';
+
+export interface ReadOptions extends RowOptions {
+  /** What instructions are put in; the template of instructions when absent. */
+  readonly chat?: ChatTemplate | undefined;
+}
 
 /**
  * The documents of some files, of any length in bounded memory: the `text` of JSON rows, whole plain files, or
@@ -27,18 +34,27 @@ export type DataFormat = 'text' | 'instructions';
 export async function* readDocuments(
   files: readonly string[],
   format: DataFormat,
-  options: RowOptions,
+  options: ReadOptions,
 ): AsyncGenerator<DocumentPart> {
   if (format === 'instructions') {
-    for await (const { instruction, context, response } of readInstructions(files, options)) {
-      yield* pieces(piecesOf(instructionPrompt(instruction, context)));
-      yield { kind: 'response' };
-      yield* pieces(piecesOf(response));
-      yield { kind: 'end' };
-    }
+    for await (const row of readInstructions(files, options)) yield* instructionParts(row, options.chat);
     return;
   }
   for (const file of files) yield* isPlainText(file) ? readPlainFile(file, options) : readTextRows(file, options);
+}
+
+async function* instructionParts(
+  { instruction, context, response }: InstructionRow,
+  chat: ChatTemplate | undefined,
+): AsyncGenerator<DocumentPart> {
+  if (chat) {
+    const content = [context.trim(), instruction.trim()].filter((part) => part !== '').join('\n\n');
+    yield { kind: 'ids', ids: await chat.encode([{ role: 'user', content }]) };
+  } else yield* pieces(piecesOf(instructionPrompt(instruction, context)));
+  yield { kind: 'response' };
+  yield* pieces(piecesOf(response));
+  if (chat) yield { kind: 'ids', ids: chat.endOfTurn };
+  yield { kind: 'end' };
 }
 
 /** The texts of some files, each as a whole. */

@@ -31,6 +31,7 @@ export interface SequenceSource {
  */
 export const noiseLanes = {
   ...{ weights: 0, order: 2 ** 31, batch: 2 ** 31 + 1, noise: 2 ** 31 + 2, shift: 2 ** 31 + 3 },
+  mix: 2 ** 31 + 4,
   bootstrap: 2 ** 31 + 16,
 };
 
@@ -38,6 +39,15 @@ export function sequenceSource(corpus: Corpus, shape: GridShape, seed: number, e
   return corpus.responses
     ? new ResponseSource(corpus.tokens, corpus.responses, shape, seed, endOfText)
     : new WindowSource(corpus.tokens, shape, seed);
+}
+
+/** Sequences of one source, but with a probability of `share` of another. */
+export function mixedSource(
+  source: SequenceSource,
+  { other, share, seed }: { readonly other: SequenceSource; readonly share: number; readonly seed: number },
+): SequenceSource {
+  const isOther = (step: number) => uniform({ seed, lane: noiseLanes.mix, block: 0, step, position: 0 }) < share;
+  return { length: source.length, sequence: (n) => (isOther(n) ? other : source).sequence(n) };
 }
 
 /** Numbers below `count` in an order of each epoch's own. */

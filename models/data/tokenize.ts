@@ -6,8 +6,7 @@ import { z } from 'zod';
 import { writeAtomically } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { RowOptions } from './bad-row.ts';
-import { type DataFormat, type DocumentPart, readDocuments } from './documents.ts';
+import { type DataFormat, type DocumentPart, type ReadOptions, readDocuments } from './documents.ts';
 import { pieceLength } from './pieces.ts';
 import { TokenFile, type TokenSequence, TokenWriter } from './token-store.ts';
 
@@ -18,7 +17,7 @@ export interface Corpus {
   readonly responses?: Uint32Array;
 }
 
-export interface TokenizeOptions extends RowOptions {
+export interface TokenizeOptions extends ReadOptions {
   readonly onProgress?: (documents: number, tokens: number) => void;
 }
 
@@ -42,8 +41,10 @@ async function tokenize(
   const write = async (parts: readonly DocumentPart[]) => {
     const texts = parts.flatMap((part) => (part.kind === 'piece' ? [part.text] : []));
     const encoded = (await tokenizer.encodeBatch(texts)).values();
-    for (const { kind } of parts) {
+    for (const part of parts) {
+      const { kind } = part;
       if (kind === 'piece') writer.write(encoded.next().value as number[]);
+      else if (kind === 'ids') writer.write([...part.ids]);
       else if (kind === 'response') responses.push(start, writer.length);
       else if (kind === 'end') {
         writer.write([tokenizer.endOfText]);
@@ -98,7 +99,7 @@ export async function tokenizeToFile(
   const [tokenPath, indexPath] = [join(folder, `${name}.tokens`), join(folder, `${name}.index.json`)];
   const sources = files.map((file) => [file, statSync(file).size, statSync(file).mtimeMs]);
   const key = createHash('sha256')
-    .update(JSON.stringify([sources, format, options.policy, tokenizerJson]))
+    .update(JSON.stringify([sources, format, options.policy, tokenizerJson, options.chat?.source]))
     .digest('hex');
   const known = existsSync(tokenPath) ? readIndex(indexPath) : undefined;
   let responses = known?.responses ?? [];

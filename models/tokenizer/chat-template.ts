@@ -8,13 +8,22 @@ export interface ChatMessage {
 
 /** A model's own form of a conversation, in Jinja as tokenizer_config.json has it. */
 export class ChatTemplate {
+  /** As it was given. */
+  readonly source: string;
   readonly #template: Template;
   readonly #tokenizer: Tokenizer;
 
   /** @throws Error when `template` is no Jinja */
   constructor(template: string, tokenizer: Tokenizer) {
+    this.source = template;
     this.#template = new Template(template);
     this.#tokenizer = tokenizer;
+  }
+
+  /** What ends a message, where the tokenizer has a mark for it. */
+  get endOfTurn(): readonly number[] {
+    const { endOfTurn } = this.#tokenizer;
+    return endOfTurn === undefined ? [] : [endOfTurn];
   }
 
   /**

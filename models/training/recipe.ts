@@ -29,6 +29,8 @@ const recipeSchema = z
         /** Files or folders. */
         train: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
         validation: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+        /** Instructions that are mixed into the text, in the base's own chat template where it has one; of an adapter. */
+        chat: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
         /** Running text, or rows of instruction, context and response. */
         format: z.enum(['text', 'instructions']).default('text'),
         onBadRow: z.enum(['fail', 'skip']).default('fail'),
@@ -45,6 +47,8 @@ const recipeSchema = z
       blocks: count,
       /** Times that each block is noised over one pass of the clean tokens; of an adapter. */
       noisings: count.optional(),
+      /** The share of sequences that are of data.chat. */
+      chat: share.optional(),
       /** Batches whose gradients are added up for one step. */
       accumulate: count.default(1),
     }),
@@ -117,6 +121,14 @@ const recipeSchema = z
       message: 'must be 0 for an autoregressive model, a tuned base, and for context_mask full, which is SSD-LM',
     },
   )
+  .refine(({ data, batch }) => (batch.chat === undefined) === (data.chat === undefined), {
+    path: ['batch', 'chat'],
+    message: 'and data.chat go together: how many of the sequences are of these files',
+  })
+  .refine(({ model, data }) => model.kind === 'adapter' || data.chat === undefined, {
+    path: ['data', 'chat'],
+    message: 'is for an adapter, of model_type ssd2-adapter; others take data.format: instructions',
+  })
   .refine(
     ({ model, batch, objective }) =>
       model.kind === 'adapter' ||

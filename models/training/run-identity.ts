@@ -10,6 +10,7 @@ export const runIdentitySchema = z.strictObject({
   /** Digests of the tokens, and of the weights that the run started from. */
   train: z.string(),
   validation: z.string(),
+  chat: z.string().optional(),
   from: z.string().nullable(),
 });
 
@@ -22,7 +23,7 @@ export type RunIdentity = z.infer<typeof runIdentitySchema>;
 
 export function runIdentity(
   recipe: Recipe,
-  { train, validation }: { readonly train: Corpus; readonly validation: Corpus },
+  { train, validation, chat }: { readonly train: Corpus; readonly validation: Corpus; readonly chat?: Corpus },
   from: Weights | undefined,
 ): RunIdentity {
   const { budget, provider, checkpointEvery, storage, tokenizer, from: directory, data, ...fixed } = recipe;
@@ -31,6 +32,7 @@ export function runIdentity(
     recipe: runIdentitySchema.shape.recipe.parse(JSON.parse(JSON.stringify({ ...fixed, model }))),
     train: fingerprint(train.tokens),
     validation: fingerprint(validation.tokens),
+    ...(chat ? { chat: fingerprint(chat.tokens) } : {}),
     from: from ? weightsDigest(from) : null,
   };
 }
@@ -47,6 +49,7 @@ function weightsDigest(weights: Weights): string {
 const contents = {
   train: 'it was trained on other data or with another tokenizer',
   validation: 'it was validated on other data',
+  chat: 'it was trained on other instructions',
   from: 'it started from other weights',
 };
 
@@ -54,7 +57,7 @@ const contents = {
 export function differenceOf(before: RunIdentity, now: RunIdentity): string | undefined {
   const member = differingMember(before.recipe, now.recipe, 'recipe');
   if (member) return member;
-  const content = (['train', 'validation', 'from'] as const).find((name) => before[name] !== now[name]);
+  const content = (['train', 'validation', 'chat', 'from'] as const).find((name) => before[name] !== now[name]);
   return content && contents[content];
 }
 

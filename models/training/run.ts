@@ -14,6 +14,7 @@ import { readText } from '../files/read-text.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import type { InformationTable } from '../ssd2/information.ts';
 import { parameterCount } from '../ssd2/parameters.ts';
+import { ChatTemplate } from '../tokenizer/chat-template.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
 import { lossCurve } from './loss-curve.ts';
@@ -48,6 +49,7 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   for (const used of [folder, join(folder, tokenFolder)]) if (existsSync(used)) await removeLeftovers(used);
   const trainFiles = await filesOf(recipe, 'train', options.corpora);
   const validationFiles = await filesOf(recipe, 'validation', options.corpora);
+  const chatFiles = recipe.data.chat === undefined ? undefined : await filesOf(recipe, 'chat', options.corpora);
   const tokenizerJson = await tokenizerFor(recipe, folder, trainFiles);
   const tokenizer = Tokenizer.parse(tokenizerJson);
   if (tokenizer.size !== recipe.model.vocabulary) {
@@ -55,14 +57,20 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   }
   const base = 'base' in recipe.model ? await loadRunnableBase(recipe.model.base, recipe.provider) : undefined;
   const from = recipe.from === undefined ? undefined : await weightsOf(recipe, recipe.from, tokenizerJson);
-  const corpus = (name: string, files: readonly string[]): Promise<Corpus> =>
-    tokenizeToFile(files, recipe.data.format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {
+  const chat = base?.chatTemplate === undefined ? undefined : new ChatTemplate(base.chatTemplate, tokenizer);
+  const corpus = (name: string, files: readonly string[], format = recipe.data.format): Promise<Corpus> =>
+    tokenizeToFile(files, format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {
       policy: recipe.data.onBadRow,
+      chat,
       onBadRow: (error) => options.onBadRow?.(error),
       onProgress: (documents, tokens) => options.onTokenized?.(name, documents, tokens),
     });
-  const data = { train: await corpus('train', trainFiles), validation: await corpus('validation', validationFiles) };
-  const trainee = traineeOf(recipe, data.train, base?.network);
+  const data = {
+    train: await corpus('train', trainFiles),
+    validation: await corpus('validation', validationFiles),
+    ...(chatFiles ? { chat: await corpus('chat', chatFiles, 'instructions') } : {}),
+  };
+  const trainee = traineeOf(recipe, data.train, base?.network, data.chat);
   options.onStart?.(data.train.tokens.length, parameterCount(trainee.specs));
   try {
     const weights = (await train(recipe, data, folder, { ...options, trainee, ...(from ? { from } : {}) })).averages();
@@ -100,7 +108,7 @@ async function drawLosses(folder: string): Promise<void> {
 /** Those of the largest vocabularies have about 30 MB. */
 const tokenizerBytes = 2 ** 26;
 
-async function filesOf({ data }: Recipe, split: 'train' | 'validation', corpora: string): Promise<string[]> {
+async function filesOf({ data }: Recipe, split: 'train' | 'validation' | 'chat', corpora: string): Promise<string[]> {
   const paths = data[split];
   if (paths === undefined) throw new Error(`the recipe has no data.${split}, and none was given`);
   const files = await Promise.all([paths].flat().map((path) => dataFiles(resolve(corpora, path))));

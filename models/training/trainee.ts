@@ -1,4 +1,4 @@
-import { sequenceSource } from '../data/sequences.ts';
+import { mixedSource, sequenceSource } from '../data/sequences.ts';
 import type { Corpus } from '../data/tokenize.ts';
 import { adapterSpecs } from '../network/adapter.ts';
 import type { FrozenBase } from '../network/frozen-base.ts';
@@ -25,8 +25,9 @@ export interface Trainee {
 /**
  * @param train the training text, whose token frequencies are the prior
  * @param base what an adapter, or a tuned base's correction, is trained over
+ * @param chat what is mixed into the text that trains an adapter
  */
-export function traineeOf(recipe: Recipe, train: Corpus, base?: FrozenBase): Trainee {
+export function traineeOf(recipe: Recipe, train: Corpus, base?: FrozenBase, chat?: Corpus): Trainee {
   const { model, batch, objective } = recipe;
   if (!('base' in model)) {
     const held = { ...objective, selfConditioning: 0 };
@@ -37,29 +38,30 @@ export function traineeOf(recipe: Recipe, train: Corpus, base?: FrozenBase): Tra
     };
   }
   if (!base) throw new Error('the model is trained over a base, and none was given');
+  const { sequences, blocks, noisings = 1 } = batch;
+  const source = (corpus: Corpus, seed: number) =>
+    sequenceSource(corpus, { block: model.block, blocks }, seed, model.endOfText);
   if (model.kind === 'tuned') {
     const kept = keptLayers(base, model);
-    const { sequences, blocks } = batch;
     const length = (blocks + 1) * model.block;
-    const objectiveOver = (corpus: Corpus, seed: number) => {
-      const source = sequenceSource(corpus, { block: model.block, blocks }, seed, model.endOfText);
-      return new TunedObjective(kept, { sequences, length }, source);
-    };
+    const objectiveOver = (corpus: Corpus, seed: number) =>
+      new TunedObjective(kept, { sequences, length }, source(corpus, seed));
     return { specs: tunedSpecs(kept, model), objective: objectiveOver, validation: objectiveOver };
   }
   const information = informationTable(logFrequencies(train.tokens, model.vocabulary));
-  const { sequences, blocks, noisings = 1 } = batch;
   const { timesteps, noise = 'uniform', cleanTokens = 0, generator = 'counter', selfConditioning } = objective;
-  const over = (corpus: Corpus, seed: number, changes: Partial<ConstructorParameters<typeof AdapterObjective>[2]>) => {
-    const drawn = { seed, timesteps, noise, cleanTokens, selfConditioning, generator };
-    const options = { sequences, blocks, noisings, ...drawn, ...changes };
-    const source = sequenceSource(corpus, { block: model.block, blocks }, seed, model.endOfText);
-    return new AdapterObjective(base, model, options, source, information);
+  const mixed = (corpus: Corpus, seed: number) => {
+    const { chat: share = 0 } = batch;
+    return chat ? mixedSource(source(corpus, seed), { other: source(chat, seed), share, seed }) : source(corpus, seed);
   };
+  const drawn = { sequences, blocks, noisings, timesteps, noise, cleanTokens, selfConditioning, generator };
+  const plain = { cleanTokens: 0, selfConditioning: 0, noise: 'uniform' } as const;
   return {
     specs: adapterSpecs(base.shape, model),
     information,
-    objective: (corpus, seed) => over(corpus, seed, {}),
-    validation: (corpus, seed) => over(corpus, seed, { cleanTokens: 0, selfConditioning: 0, noise: 'uniform' }),
+    objective: (corpus, seed) =>
+      new AdapterObjective(base, model, { ...drawn, seed }, mixed(corpus, seed), information),
+    validation: (corpus, seed) =>
+      new AdapterObjective(base, model, { ...drawn, ...plain, seed }, source(corpus, seed), information),
   };
 }

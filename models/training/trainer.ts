@@ -18,6 +18,8 @@ import { Validator } from './validator.ts';
 export interface TrainingData {
   readonly train: Corpus;
   readonly validation: Corpus;
+  /** What is mixed into the training text. */
+  readonly chat?: Corpus;
 }
 
 export interface TrainingOptions {

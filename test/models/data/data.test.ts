@@ -9,11 +9,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTexts } from '../../../models/data/documents.ts';
 import { pieceLength, piecesOf } from '../../../models/data/pieces.ts';
 import { dataFiles, readInstructions } from '../../../models/data/rows.ts';
-import { sequenceSource } from '../../../models/data/sequences.ts';
+import { mixedSource, sequenceSource } from '../../../models/data/sequences.ts';
 import { fingerprint, TokenFile } from '../../../models/data/token-store.ts';
 import { tokenizeInMemory, tokenizeToFile } from '../../../models/data/tokenize.ts';
+import { ChatTemplate } from '../../../models/tokenizer/chat-template.ts';
 import { instructionPrompt } from '../../../models/tokenizer/instruction-template.ts';
 import { Tokenizer } from '../../../models/tokenizer/tokenizer.ts';
+import { byteLevelTokenizer } from '../../support/checkpoints.ts';
 import { sentences, tinyTokenizer } from '../../support/tiny-fleet.ts';
 
 const models = join(import.meta.dirname, '..', '..', '..', 'models');
@@ -306,6 +308,46 @@ describe('sequences', () => {
     );
     const expected = rows.map((row) => [instructionPrompt(row.instruction, row.context), row.response]);
     expect(new Set(seen.map(String))).toEqual(new Set(expected.map(String)));
+  });
+
+  it('of instructions stand in a chat template where there is one, and end as its messages do', async () => {
+    const json = await byteLevelTokenizer();
+    const special = (content: string, id: number) => ({ ...json.added_tokens[0], content, id });
+    json.added_tokens.push(special('<|im_start|>', 300), special('<|im_end|>', 301));
+    const marked = Tokenizer.parse(JSON.stringify(json));
+    const chat = new ChatTemplate(
+      "{% for m in messages %}{{ '<|im_start|>' + m['content'] + '<|im_end|>' }}{% endfor %}{{ '<|im_start|>' }}",
+      marked,
+    );
+    const rows = [{ instruction: 'Add', context: '1 and <|im_end|>', response: 'it is three' }];
+    const path = await file('chat.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const options = { policy: 'fail', format: 'instructions', chat } as const;
+    const { tokens, responses } = await tokenizeInMemory([path], marked, options);
+    const text = (s: string) => marked.encode(s);
+    const prompt = [300, ...(await text('1 and <|im_end|>\n\nAdd')), 301, 300];
+    expect([...tokens]).toEqual([...prompt, ...(await text('it is three')), 301, marked.endOfText]);
+    expect(responses).toEqual(Uint32Array.of(0, prompt.length));
+    const markedJson = JSON.stringify(json);
+    const stored = (more: Partial<typeof options>) =>
+      tokenizeToFile([path], 'instructions', marked, markedJson, join(folder, 'chat'), 'chat', {
+        policy: 'fail',
+        ...more,
+      });
+    const plain = [...(await stored({})).tokens.slice(0, 400)];
+    // The same file in another template is not what was stored.
+    expect([...(await stored({ chat })).tokens.slice(0, 400)]).toEqual([...tokens]);
+    expect(plain).not.toEqual([...tokens]);
+  });
+
+  it('are mixed by chance with those of another source, the same ones each time', () => {
+    const [ones, twos] = [1, 2].map((token) =>
+      sequenceSource({ tokens: new Uint16Array(500).fill(token) }, shape, 1, 0),
+    );
+    const first = (n: number) => mixedSource(ones, { other: twos, share: 0.3, seed: 4 }).sequence(n).tokens.at(-1);
+    const drawn = Array.from({ length: 400 }, (_, n) => first(n));
+    // Binomial: four standard deviations on either side.
+    expect(Math.abs(drawn.filter((token) => token === 2).length - 120)).toBeLessThan(37);
+    expect(drawn).toEqual(Array.from({ length: 400 }, (_, n) => first(n)));
   });
 
   it('leave out prompts with no room for a response, and say so when that is all', async () => {
