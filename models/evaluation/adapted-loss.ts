@@ -14,46 +14,71 @@ const blocks = 8;
 /** In a batch, as denoisingLoss counts them. */
 const sequencesABatch = 4;
 
+export interface AdaptedLossOptions extends Omit<EvaluationOptions, 'weights'> {
+  /** With its own logits of the same timestep as the previous ones, instead of without. */
+  readonly selfConditioned?: boolean;
+  /** The share of blocks with clean tokens among the noised; 0 when absent. */
+  readonly cleanTokens?: number;
+  /** An adapter over the same base, whose losses of the same tokens and noise are taken off. */
+  readonly against?: AdaptedModel;
+}
+
 /**
- * The cross-entropy of denoising a corpus by a base with an adapter: every block all noised, at a timestep of its own,
- * without previous logits unless `selfConditioned`: then with its own of the same timestep; and what each position says of
- * itself.
+ * The cross-entropy of denoising a corpus by a base with an adapter, each block at a timestep of its own; and what each
+ * position says of itself.
  */
 export async function adaptedLoss(
   corpus: Corpus,
-  { base, config, adapter }: AdaptedModel,
-  {
-    seed,
-    runtime,
-    batches,
-    onProgress,
-    selfConditioned = false,
-  }: Omit<EvaluationOptions, 'weights'> & { readonly selfConditioned?: boolean },
+  model: AdaptedModel,
+  options: AdaptedLossOptions,
 ): Promise<DenoisingLoss> {
-  const { network } = base;
+  const { against, onProgress } = options;
+  const held = heldOut(corpus, model, options);
+  const other = against && heldOut(corpus, against, options);
+  const others = other?.losses.of(other.adapter, held.count);
+  const prior = held.adapter.get('prior')?.data as Float32Array;
+  const [means, own, differences] = [new RangeEstimates(), new RangeEstimates(), new RangeEstimates()];
+  let [scored, done] = [0, 0];
+  for await (const { losses, feeds, weights, timesteps } of held.losses.of(held.adapter, held.count)) {
+    const add = (to: RangeEstimates, some: Float32Array) => to.add(some, losses.length, weights, timesteps);
+    add(means, losses);
+    add(own, positionLosses(feeds, prior));
+    const theirs: Float32Array | undefined = (await others?.next())?.value?.losses;
+    if (theirs)
+      add(
+        differences,
+        losses.map((loss, row) => loss - theirs[row]),
+      );
+    scored += weights.filter((weight) => weight > 0).length;
+    onProgress?.(++done, held.count);
+  }
+  await Promise.all([held, other].map((one) => one?.losses.release()));
+  return {
+    tokens: scored,
+    evaluations: [{ weight: 0, ...means.result }],
+    ownPosterior: own.result,
+    ...(against ? { difference: differences.result } : {}),
+  };
+}
+
+/** Losses of held-out batches of one sequence each, the same ones for all adapters of a base, and how many there are. */
+function heldOut(
+  corpus: Corpus,
+  { base: { network }, config, adapter }: AdaptedModel,
+  { seed, runtime, batches, selfConditioned = false, cleanTokens = 0 }: AdaptedLossOptions,
+) {
   const source = sequenceSource(corpus, { block: config.block, blocks }, seed, config.endOfText);
   const objective = new AdapterObjective(
     network,
     config,
     {
       ...{ sequences: 1, blocks, noisings: 1, seed, timesteps: [0, 1], noise: 'uniform' },
-      ...{ cleanTokens: 0, generator: 'counter' as const, selfConditioning: selfConditioned ? 1 : 0 },
+      ...{ cleanTokens, generator: 'counter' as const, selfConditioning: selfConditioned ? 1 : 0 },
     },
     source,
     new InformationTable([0, 1], [0, 1]),
   );
   const asked = batches === undefined ? Number.POSITIVE_INFINITY : sequencesABatch * batches;
-  const count = Math.min(source.length, asked);
-  const prior = adapter.get('prior')?.data as Float32Array;
   const losses = new ObjectiveLosses(adapterSpecs(network.shape, config), objective, runtime);
-  const [means, own] = [new RangeEstimates(), new RangeEstimates()];
-  let [scored, done] = [0, 0];
-  for await (const { losses: found, feeds, weights, timesteps } of losses.of(adapter, count)) {
-    means.add(found, objective.rows, weights, timesteps);
-    own.add(positionLosses(feeds, prior), objective.rows, weights, timesteps);
-    scored += weights.filter((weight) => weight > 0).length;
-    onProgress?.(++done, count);
-  }
-  await losses.release();
-  return { tokens: scored, evaluations: [{ weight: 0, ...means.result }], ownPosterior: own.result };
+  return { adapter, losses, count: Math.min(source.length, asked) };
 }

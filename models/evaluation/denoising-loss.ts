@@ -21,6 +21,8 @@ export interface DenoisingLoss {
   readonly evaluations: readonly Evaluation[];
   /** Of each position's own posterior, without any network; only with the posterior simplex. */
   readonly ownPosterior?: RangedLoss;
+  /** To another model's on the same tokens and noise; only where one was given. */
+  readonly difference?: RangedLoss;
 }
 
 export interface EvaluationOptions {

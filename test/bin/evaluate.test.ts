@@ -58,6 +58,7 @@ describe('slingshot evaluate', () => {
     [['--data', program], 'expected a file that ends in .jsonl, .txt, .jsonl.gz, .txt.gz'],
     [['--weights', '0,2'], 'Expected a number from 0 to 1.'],
     [['--self-conditioned'], '--self-conditioned: core is no adapter'],
+    [['--against', 'tenant'], '--against: core is no adapter'],
     [['--picture', '/nowhere/loss.svg', '--data', '/not/looked/at'], '--picture: ENOENT'],
   ])('%j fails in a line', async (args, message) => {
     const { code, stderr } = await evaluate(...args);

@@ -22,6 +22,7 @@ interface LossOptions {
   seed: number;
   batches?: number;
   selfConditioned?: boolean;
+  against?: string;
   provider: ExecutionProvider;
   models: string;
   json?: boolean;
@@ -43,6 +44,7 @@ export function lossCommand(): Command {
     .option('--seed <n>', 'of timesteps and noise', seed, 1)
     .option('--batches <n>', 'of four sequences (default: all of the data)', count)
     .option('--self-conditioned', 'of an adapter: with its own previous logits of the same timestep')
+    .option('--against <name>', 'of an adapter: another over the same base, and the difference, token by token')
     .addOption(new Option('--provider <kind>', 'what executes the models').choices(executionProviders).default('cpu'))
     .option('--models <folder>', 'the folder with the models', shippedModels)
     .option('--json', 'print one JSON object')
@@ -60,7 +62,11 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   // A wrong path is told before a model is loaded.
   const files = await dataFiles(options.data);
   if (await isAdapter(join(options.models, options.model))) return lossOfAdapter(options, files, drawing);
-  if (options.selfConditioned) throw new Error(`--self-conditioned: ${options.model} is no adapter`);
+  const adaptersOwn = { selfConditioned: '--self-conditioned', against: '--against' } as const;
+  for (const [name, flag] of Object.entries(adaptersOwn)) {
+    if (options[name as keyof typeof adaptersOwn] !== undefined)
+      throw new Error(`${flag}: ${options.model} is no adapter`);
+  }
   const model = await loadModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
@@ -97,16 +103,25 @@ async function lossOfAdapter(
   const { loadAdapter } = await import('../../../models/checkpoint/adapter-directory.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const { adaptedLoss } = await import('../../../models/evaluation/adapted-loss.ts');
-  const { tenant, format, seed, batches, provider, selfConditioned } = options;
+  const { ChatTemplate } = await import('../../../models/tokenizer/chat-template.ts');
+  const { tenant, format, seed, batches, provider, selfConditioned, models } = options;
   if (tenant !== undefined) {
     throw new Error(`--tenant: ${options.model} is corrected by its tenants' drafts: see slingshot experiment tenants`);
   }
-  const model = await loadAdapter(join(options.models, options.model), provider);
-  const corpus = await tokenizeInMemory(files, model.tokenizer, { policy: 'fail', format });
+  const model = await loadAdapter(join(models, options.model), provider);
+  const against =
+    options.against === undefined ? undefined : await loadAdapter(join(models, options.against), provider);
+  if (against && against.base.digest !== model.base.digest) {
+    throw new Error(`--against: ${options.against} is over another base than ${options.model}`);
+  }
+  const { chatTemplate } = model.base;
+  const chat = chatTemplate === undefined ? undefined : new ChatTemplate(chatTemplate, model.tokenizer);
+  const corpus = await tokenizeInMemory(files, model.tokenizer, { policy: 'fail', format, chat });
   const result = await adaptedLoss(corpus, model, {
     ...{ seed, runtime: { provider }, onProgress: showProgress('sequences') },
     ...(batches === undefined ? {} : { batches }),
     ...(selfConditioned === undefined ? {} : { selfConditioned }),
+    ...(against ? { against } : {}),
   });
   await report(options, result, drawing);
 }
@@ -118,7 +133,7 @@ async function report(options: LossOptions, result: DenoisingLoss, drawing: Outp
   if (options.json) print(JSON.stringify({ ...about, ...result }));
   else {
     print(`${result.tokens} tokens of ${data}, seed ${seed}; nats a token by timestep range, 95 % intervals\n`);
-    print(await lossTable(result));
+    print(await lossTable(result, options.against));
     if (result.ownPosterior) print("\nalone: each position by Bayes' rule from its own noise, without a network");
   }
   await drawing?.write(await picture(about, result.evaluations));
@@ -152,7 +167,10 @@ async function nextTokens(
   print(`${formatEstimate(loss)} nats a token, each given those before it (95 % interval)`);
 }
 
-async function lossTable({ evaluations, ownPosterior }: DenoisingLoss): Promise<string> {
+async function lossTable(
+  { evaluations, ownPosterior, difference }: DenoisingLoss,
+  against: string | undefined,
+): Promise<string> {
   const { formatEstimate } = await import('../../../models/evaluation/statistics.ts');
   const { table } = await import('../../../models/evaluation/table.ts');
   const { rangeLabel } = await import('../../../models/training/range-means.ts');
@@ -165,6 +183,7 @@ async function lossTable({ evaluations, ownPosterior }: DenoisingLoss): Promise<
     [
       ...evaluations.map((evaluation) => row(evaluation.weight.toFixed(2), evaluation)),
       ...(ownPosterior ? [row('alone', ownPosterior)] : []),
+      ...(difference ? [row(`less ${against}`, difference)] : []),
     ],
   );
 }

@@ -18,3 +18,20 @@ it('measures a seed the same each time, beside what each position says of itself
   expect(network.overall.mean).toBeGreaterThan(alone?.overall.mean ?? 0);
   expect(network.byRange[0].mean).toBeCloseTo(alone?.byRange[0].mean ?? 1, 1);
 });
+
+it('sets an adapter against another token by token', async () => {
+  const [model, against] = [await tinyAdapted(), await tinyAdapted({ rank: 'full' })];
+  const measure = (one: typeof model, more = {}) => adaptedLoss({ tokens }, one, { seed: 1, batches: 1, ...more });
+  const { evaluations, difference } = await measure(model, { against });
+  const [other] = (await measure(against)).evaluations;
+  expect(difference?.overall.mean).toBeCloseTo(evaluations[0].overall.mean - other.overall.mean, 5);
+  // What both owe to the text and the noise is not in its interval.
+  expect((await measure(model, { against: model })).difference?.overall).toEqual({ mean: 0, margin: 0 });
+});
+
+it('measures beside clean tokens, of which none counts', async () => {
+  const model = await tinyAdapted();
+  const measure = (cleanTokens: number) => adaptedLoss({ tokens }, model, { seed: 1, batches: 2, cleanTokens });
+  const [all, beside] = [await measure(0), await measure(1)];
+  expect(beside.tokens).toBeLessThan(0.9 * all.tokens);
+});
