@@ -11,6 +11,7 @@ interface NgramOptions {
   order: number;
   maxMegabytes: number;
   reader?: boolean;
+  tuned?: string;
   heldOut?: string;
 }
 
@@ -21,6 +22,7 @@ export function ngramCommand(): Command {
     .requiredOption('--out <folder>', "the model's folder")
     .option('--core <folder>', 'the core that it will correct', 'models/weights/core')
     .option('--reader', "let the core's base read beside the n-grams, private contexts included")
+    .option('--tuned <folder>', 'let a tuned base read instead, of slingshot train --recipe david.yaml')
     .option('--held-out <path>', 'text that it was not made of, to say what it gains there over the core alone')
     .option('--order <n>', 'tokens that an n-gram spans at most, 1 to 8', count, 5)
     .option('--max-megabytes <n>', "the file's size at most; what tells least is left out", count, 4)
@@ -44,12 +46,14 @@ export async function runNgram({
   maxMegabytes,
   heldOut,
   reader = false,
+  tuned,
 }: NgramOptions): Promise<void> {
   const { makeNgramModel } = await import('../../models/ngram/make-ngram-model.ts');
   const started = performance.now();
   const progress = showCount('tokens');
   const made = await makeNgramModel({
     ...{ data, core, folder: out, reader, order, maxBytes: maxMegabytes * 2 ** 20 },
+    ...(tuned === undefined ? {} : { tuned }),
     onTokenized: (_, tokens) => progress(tokens),
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

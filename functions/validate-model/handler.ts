@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openModel, packModel } from '../../models/checkpoint/model-archive.ts';
+import { ngramFile } from '../../models/ngram/ngram-config.ts';
 import { NgramModel } from '../../models/ngram/ngram-model.ts';
 import { deployInputSchema } from '../contracts/registered-model.ts';
 import { setting } from '../shared/environment.ts';
@@ -30,7 +31,7 @@ export const handler = lambdaHandler(
       await fetchUpload(tenant, record.upload, sent);
       const core = { name: 'core', directory: setting('SLINGSHOT_MODEL_DIRECTORY') };
       const { directory, config, version, bytes } = await openModel(sent, folder, core, limit).catch(refuse);
-      if (config.kind === 'ngram') await NgramModel.load(join(directory, config.weightsFile)).catch(refuse);
+      if (config.kind === 'ngram') await NgramModel.load(join(directory, ngramFile)).catch(refuse);
       await packModel(directory, packed);
       const modelData = await storeModel(archiveKey(tenant, id), packed);
       await changeModel(tenant, id, {

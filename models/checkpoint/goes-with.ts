@@ -37,16 +37,17 @@ export async function checkTogether(
 }
 
 async function readMember(directory: string): Promise<Member> {
-  const { vocabulary, endOfText, block, positions, weightsFile, tokenizerDirectory } =
+  const { vocabulary, endOfText, block, positions, weightsFiles, tokenizerDirectory } =
     await loadServedConfig(directory);
   if (endOfText >= vocabulary) {
     throw new Error(`${directory}: end-of-text is ${endOfText}, which is no token of a vocabulary of ${vocabulary}`);
   }
-  const weights = join(directory, weightsFile);
-  const found = await stat(weights).catch((cause) => {
-    throw new Error(`${weights} cannot be read (${cause.message})`, { cause });
-  });
-  if (!found.isFile()) throw new Error(`${weights} is not a file`);
+  for (const weights of weightsFiles.map((file) => join(directory, file))) {
+    const found = await stat(weights).catch((cause) => {
+      throw new Error(`${weights} cannot be read (${cause.message})`, { cause });
+    });
+    if (!found.isFile()) throw new Error(`${weights} is not a file`);
+  }
   const bytes = await readFile(join(tokenizerDirectory, modelFiles.tokenizer));
   return { vocabulary, endOfText, block, positions, tokenizer: createHash('sha256').update(bytes).digest('hex') };
 }

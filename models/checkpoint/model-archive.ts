@@ -47,8 +47,9 @@ export async function openModel(
   await linkBase(core.directory, folder);
   await lookBeside(directory, core.directory);
   const config = await checkModel({ name: 'sent', directory }, core);
-  const { size } = await stat(join(directory, config.weightsFile));
-  return { directory, config, version: await modelVersion(directory), bytes: size };
+  const sizes = await Promise.all(config.weightsFiles.map(async (file) => (await stat(join(directory, file))).size));
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return { directory, config, version: await modelVersion(directory), bytes };
 }
 
 /**
@@ -69,7 +70,7 @@ export async function checkModel(
       `${model.directory}: it computes by a base of digest ${config.baseDigest}, the core's is ${base}`,
     );
   }
-  if (config.weightsFile === modelFiles.weights) await checkHeader(join(model.directory, config.weightsFile));
+  if (config.weightsFiles.includes(modelFiles.weights)) await checkHeader(join(model.directory, modelFiles.weights));
   return config;
 }
 

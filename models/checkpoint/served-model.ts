@@ -27,7 +27,7 @@ export interface ServedConfig {
   /** Of the base's weights, where its config says so. */
   readonly baseDigest: string | undefined;
   /** Where its weights lie, in the model's own folder. */
-  readonly weightsFile: string;
+  readonly weightsFiles: readonly string[];
 }
 
 /** @throws ModelError when the folder has no config.json of a model that answers denoise steps */
@@ -45,7 +45,10 @@ export async function loadServedConfig(directory: string): Promise<ServedConfig>
     tokenizerDirectory: 'base' in config ? resolve(directory, config.base) : directory,
     needsBase: kind === 'adapter' || ('baseDigest' in config && config.baseDigest !== undefined),
     baseDigest: 'baseDigest' in config ? config.baseDigest : undefined,
-    weightsFile: kind === 'ngram' ? ngramFile : modelFiles.weights,
+    weightsFiles: [
+      ...(kind === 'ngram' ? [ngramFile] : []),
+      ...(kind !== 'ngram' || config.correction ? [modelFiles.weights] : []),
+    ],
   };
 }
 
@@ -73,10 +76,10 @@ export async function loadChatTemplate(directory: string, tokenizer: Tokenizer):
 
 /** A model's digest: of what decides its answers. Two models of one version answer alike. */
 export async function modelVersion(directory: string): Promise<string> {
-  const { weightsFile } = await loadServedConfig(directory);
+  const { weightsFiles } = await loadServedConfig(directory);
   const hash = createHash('sha256');
   // A config names the base by digest.
-  for (const file of [modelFiles.config, weightsFile]) {
+  for (const file of [modelFiles.config, ...weightsFiles]) {
     await pipeline(createReadStream(join(directory, file)), hash, { end: false });
   }
   return hash.digest('hex').slice(0, 16);
@@ -98,8 +101,8 @@ export interface ServedFiles {
  * @throws ModelError
  */
 export async function servedFiles(directory: string, what: 'all' | 'text'): Promise<ServedFiles> {
-  const { tokenizerDirectory, weightsFile, needsBase } = await loadServedConfig(directory);
-  const own = [modelFiles.config, ...(what === 'all' ? [weightsFile] : [])];
+  const { tokenizerDirectory, weightsFiles, needsBase } = await loadServedConfig(directory);
+  const own = [modelFiles.config, ...(what === 'all' ? weightsFiles : [])];
   if (tokenizerDirectory === directory) return { root: directory, model: '', files: [...own, modelFiles.tokenizer] };
   const root = dirname(tokenizerDirectory);
   const model = relative(root, resolve(directory));

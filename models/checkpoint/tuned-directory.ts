@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { FrozenBase } from '../network/frozen-base.ts';
-import { keptLayers, tunedSpecs } from '../network/tuned-base.ts';
+import { keptLayers, type TunedShape, tunedSpecs } from '../network/tuned-base.ts';
 import { formatTunedConfig, parseTunedConfig, type TunedConfig } from '../network/tuned-config.ts';
 import type { ExecutionProvider } from '../runtime/providers.ts';
 import type { Weights } from '../ssd2/graphs.ts';
@@ -20,14 +20,26 @@ export interface TunedModel {
 export async function loadTuned(directory: string, provider?: ExecutionProvider): Promise<TunedModel> {
   const config = await parseConfigFile(directory, parseTunedConfig);
   const base = await loadBaseOf(directory, config, provider);
-  const layers = kept(directory, base.network, config);
-  const correction = await loadWeights(directory, tunedSpecs(layers, config));
-  return { name: basename(directory), config, base, network: { ...layers, correction } };
+  return { name: basename(directory), config, base, network: await loadCorrected(directory, base.network, config) };
 }
 
-function kept(directory: string, base: FrozenBase, config: TunedConfig): FrozenBase {
+/**
+ * A base's layers with the correction that lies in a folder on.
+ *
+ * @throws ModelError
+ */
+export async function loadCorrected(
+  directory: string,
+  base: FrozenBase,
+  shape: TunedShape,
+): Promise<TunedModel['network']> {
+  const layers = kept(directory, base, shape);
+  return { ...layers, correction: await loadWeights(directory, tunedSpecs(layers, shape)) };
+}
+
+function kept(directory: string, base: FrozenBase, shape: TunedShape): FrozenBase {
   try {
-    return keptLayers(base, config);
+    return keptLayers(base, shape);
   } catch (cause) {
     throw new ModelError(`${directory}: it keeps ${(cause as Error).message}`, { cause });
   }

@@ -1,6 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import { loadRunnableBase } from '../checkpoint/adapter-directory.ts';
 import { ModelError, modelFiles, parseConfigFile } from '../checkpoint/model-directory.ts';
+import { loadCorrected } from '../checkpoint/tuned-directory.ts';
 import { draftMixGraph } from '../network/mix-graph.ts';
 import { type NgramConfig, ngramFile, parseNgramConfig } from '../ngram/ngram-config.ts';
 import { NgramModel } from '../ngram/ngram-model.ts';
@@ -90,7 +91,9 @@ export class NgramDenoiser {
         `${directory}: it reads by another base than ${config.base}, whose digest is ${base.digest}`,
       );
     }
-    const reader = await BaseReader.create(base.network, config, runtime);
+    const { correction } = config;
+    const network = correction ? await loadCorrected(directory, base.network, correction) : base.network;
+    const reader = await BaseReader.create(network, config, runtime);
     return NgramDenoiser.create(basename(directory), config, model, { ...given, reader });
   }
 

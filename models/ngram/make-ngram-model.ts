@@ -1,11 +1,13 @@
+import { copyFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { loadAdapter } from '../checkpoint/adapter-directory.ts';
-import { ModelError, modelFiles } from '../checkpoint/model-directory.ts';
+import { ModelError, modelFiles, parseConfigFile } from '../checkpoint/model-directory.ts';
 import { loadServedConfig, loadServedTokenizer } from '../checkpoint/served-model.ts';
 import { dataFiles } from '../data/rows.ts';
 import { tokenizeInMemory } from '../data/tokenize.ts';
 import { writeAtomically } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { parseTunedConfig } from '../network/tuned-config.ts';
 import { formatNgramConfig, ngramFile } from './ngram-config.ts';
 import { NgramModel, ngramDefaults } from './ngram-model.ts';
 
@@ -17,6 +19,8 @@ export interface NgramModelOptions {
   readonly folder: string;
   /** Whether the core's base reads beside the n-grams, which makes the model as slow as the core. */
   readonly reader?: boolean;
+  /** The folder of a tuned base that reads in its place. */
+  readonly tuned?: string;
   readonly order?: number;
   /** What the model's file takes at most. */
   readonly maxBytes?: number;
@@ -29,9 +33,11 @@ export interface NgramModelOptions {
  * @throws Error naming the file that cannot be read, or ModelError when the core cannot have such a tenant
  */
 export async function makeNgramModel(options: NgramModelOptions): Promise<{ tokens: number; bytes: number }> {
-  const { data, core, folder, order = ngramDefaults.order, maxBytes = ngramDefaults.maxBytes } = options;
+  const { data, core, folder, tuned, order = ngramDefaults.order, maxBytes = ngramDefaults.maxBytes } = options;
   const served = await loadServedConfig(core);
   const { vocabulary, endOfText, block, positions, tokenizerDirectory } = served;
+  const corrected = tuned === undefined ? undefined : await parseConfigFile(tuned, parseTunedConfig);
+  const reads = options.reader || corrected !== undefined;
   const tokenizer = await loadServedTokenizer(core);
   const files = await dataFiles(data);
   const { tokens } = await tokenizeInMemory(files, tokenizer, {
@@ -39,7 +45,10 @@ export async function makeNgramModel(options: NgramModelOptions): Promise<{ toke
     ...(options.onTokenized ? { onProgress: options.onTokenized } : {}),
   });
   const adapted = served.kind === 'adapter' ? await loadAdapter(core) : undefined;
-  if (options.reader && !adapted) throw new ModelError(`${core} has no base that could read beside the n-grams`);
+  if (reads && !adapted) throw new ModelError(`${core} has no base that could read beside the n-grams`);
+  if (corrected && corrected.baseDigest !== adapted?.base.digest) {
+    throw new ModelError(`${tuned}: it corrects a base of digest ${corrected.baseDigest}, ${core} has another`);
+  }
   const prior = adapted?.adapter.get('prior')?.data;
   const model = NgramModel.train(documents(tokens, endOfText), {
     ...{ vocabulary, order, maxBytes },
@@ -50,10 +59,12 @@ export async function makeNgramModel(options: NgramModelOptions): Promise<{ toke
   const config = formatNgramConfig({
     ...{ vocabulary, endOfText, block, positions, order },
     base: relative(resolve(folder), tokenizerDirectory),
-    ...(options.reader && adapted ? { baseDigest: adapted.base.digest } : {}),
+    ...(reads && adapted ? { baseDigest: adapted.base.digest } : {}),
+    ...(corrected ? { correction: corrected } : {}),
   });
   await writeAtomically(join(folder, modelFiles.config), `${JSON.stringify(config, null, 2)}\n`);
   await writeAtomically(join(folder, ngramFile), [bytes]);
+  if (tuned !== undefined) await copyFile(join(tuned, modelFiles.weights), join(folder, modelFiles.weights));
   return { tokens: tokens.length, bytes: bytes.length };
 }
 

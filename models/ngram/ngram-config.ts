@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import type { TunedShape } from '../network/tuned-base.ts';
 
 const positive = z.int().positive();
 
 /** config.json of an n-gram model's folder. */
-const ngramSchema = z.strictObject({
+const ngramFields = z.strictObject({
   model_type: z.literal('ngram'),
   /** The folder whose tokenizer it counts by; a relative path starts from the model's own. */
   base: z.string().min(1),
@@ -14,6 +15,15 @@ const ngramSchema = z.strictObject({
   block_size: positive.max(1024),
   max_position_embeddings: positive,
   order: positive.max(8),
+  /** Of that base, where its layers are corrected by what lies in the folder beside the n-grams. */
+  correction: z
+    .strictObject({ rank: positive.max(1024), first_layers: positive, last_layers: z.int().nonnegative() })
+    .optional(),
+});
+
+const ngramSchema = ngramFields.refine(({ correction, base_digest: digest }) => !correction || digest !== undefined, {
+  path: ['correction'],
+  message: 'corrects a base, which base_digest must name',
 });
 
 export const ngramFile = 'model.ngram';
@@ -28,6 +38,7 @@ export interface NgramConfig {
   readonly block: number;
   readonly positions: number;
   readonly order: number;
+  readonly correction?: TunedShape;
 }
 
 export function isNgramJson(json: unknown): boolean {
@@ -37,6 +48,7 @@ export function isNgramJson(json: unknown): boolean {
 /** @throws z.ZodError */
 export function parseNgramConfig(json: unknown): NgramConfig {
   const file = ngramSchema.parse(json);
+  const { correction } = file;
   return {
     kind: 'ngram',
     base: file.base,
@@ -46,11 +58,21 @@ export function parseNgramConfig(json: unknown): NgramConfig {
     block: file.block_size,
     positions: file.max_position_embeddings,
     order: file.order,
+    ...(correction
+      ? {
+          correction: {
+            rank: correction.rank,
+            firstLayers: correction.first_layers,
+            lastLayers: correction.last_layers,
+          },
+        }
+      : {}),
   };
 }
 
 /** The inverse of parseNgramConfig. */
 export function formatNgramConfig(config: Omit<NgramConfig, 'kind'>): z.input<typeof ngramSchema> {
+  const { correction } = config;
   return {
     model_type: 'ngram',
     base: config.base,
@@ -60,5 +82,14 @@ export function formatNgramConfig(config: Omit<NgramConfig, 'kind'>): z.input<ty
     block_size: config.block,
     max_position_embeddings: config.positions,
     order: config.order,
+    ...(correction
+      ? {
+          correction: {
+            rank: correction.rank,
+            first_layers: correction.firstLayers,
+            last_layers: correction.lastLayers,
+          },
+        }
+      : {}),
   };
 }
