@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { commandLine } from '../../bin/command-line.ts';
 import { loadServedConfig } from '../../models/checkpoint/served-model.ts';
 import { holdOut } from '../../models/data/hold-out.ts';
+import { logits } from '../../models/evaluation/next-token-cost.ts';
+import { loadStepModel } from '../../models/inference/step-model.ts';
 import { tinyAdaptedFleet } from '../support/tiny-adapted-fleet.ts';
 import { sentences } from '../support/tiny-fleet.ts';
 
@@ -44,6 +46,20 @@ describe('slingshot train --tenant', () => {
     expect(said).toContain('its gain was not measured');
     expect(said).toContain(`to serve it: slingshot models add northwind --folder ${out}`);
     expect(await loadServedConfig(out)).toMatchObject({ kind: 'ngram', needsBase: true });
+  });
+
+  it('tunes the base that reads on its documents, as long as it is told to', async () => {
+    const [data, core, out] = [join(folder, 'many.jsonl'), join(tiny.folder, 'core'), join(folder, 'tuned')];
+    // The recipe's windows are 13 blocks long.
+    await writeFile(data, rows(Array.from({ length: 12 }, () => sentences.join(' '))));
+    const args = ['--tenant', 'northwind', '--data', data, '--base', 'tuned', '--core', core, '--out', out];
+    const said = await train(...args, '--steps', '2');
+    expect(said).toContain('2 steps');
+    expect(said).toContain(`to serve it: slingshot models add northwind --folder ${out}`);
+    expect(await loadServedConfig(out)).toMatchObject({ weightsFiles: ['model.ngram', 'model.safetensors'] });
+    const model = await loadStepModel(out);
+    expect((await logits(model, [1, 2, 3], [4, 5, 6, 7, 8], 300)).every(Number.isFinite)).toBe(true);
+    await model.release();
   });
 
   it.each([
