@@ -1,5 +1,15 @@
 import type { StepModel } from '../inference/step-model.ts';
 import { nextTokenForm } from '../ssd2/form.ts';
+import type { LaneStep } from '../ssd2/step.ts';
+
+/** A block's tokens, of which each is asked about given those before it. */
+export function nextTokenLane(context: readonly number[], next: readonly number[] | null): LaneStep {
+  return {
+    ...{ context: [...context], previous: null, form: nextTokenForm, steps: 1 },
+    tokens: next?.map((token) => [token]) ?? null,
+    ...{ seed: 0, lane: 0, block: 0, step: 0 },
+  };
+}
 
 /** Next-token log-probabilities of a block's tokens given those before each. */
 export async function logits(
@@ -8,12 +18,7 @@ export async function logits(
   next: readonly number[] | null,
   vocabulary: number,
 ): Promise<Float32Array> {
-  const lane = {
-    ...{ context: [...context], previous: null, form: nextTokenForm, steps: 1 },
-    tokens: next?.map((token) => [token]) ?? null,
-    ...{ seed: 0, lane: 0, block: 0, step: 0 },
-  };
-  const { envelopes } = await model.denoise([lane], vocabulary, '');
+  const { envelopes } = await model.denoise([nextTokenLane(context, next)], vocabulary, '');
   return Float32Array.from(envelopes[0].logProbabilities);
 }
 
