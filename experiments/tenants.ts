@@ -147,7 +147,7 @@ async function trainNetwork(lab: Lab, domain: Tenant, core: AdaptedModel): Promi
   const { vocabulary, endOfText } = core.config;
   const json = await readFile(join(shippedModels, core.base.name, baseFiles.tokenizer), 'utf8');
   const trained = await lab.train({
-    model: autoregressive({ ...baseModel, layers: vocabulary, endOfText }),
+    model: autoregressive({ ...baseModel, layers: networkLayers, vocabulary, endOfText }),
     ...{
       domain,
       seed: lab.seeds[0],
