@@ -1,9 +1,8 @@
+import { tenths as weights } from '../models/evaluation/next-token-cost.ts';
 import { ClusterMean, type Estimate, formatEstimate } from '../models/evaluation/statistics.ts';
 import { table } from '../models/evaluation/table.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import type { Report } from './report.ts';
-
-export const weights = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1];
 
 /** Tenants of every kind, and whether they see the private context, too. */
 const kinds = ['counts', 'reading', '6 layers', '6 layers + counts', 'tuned', 'tuned + counts'] as const;

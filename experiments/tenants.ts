@@ -8,7 +8,7 @@ import { isAutoregressive, parseConfigFile } from '../models/checkpoint/model-di
 import { modelVersion } from '../models/checkpoint/served-model.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { dataFiles } from '../models/data/rows.ts';
-import { cost, logits, nextTokenLane } from '../models/evaluation/next-token-cost.ts';
+import { costsByTenths, logits, nextTokenLane, tenths } from '../models/evaluation/next-token-cost.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
 import { BaseReader } from '../models/inference/base-reader.ts';
 import { NgramDenoiser } from '../models/inference/ngram-denoiser.ts';
@@ -19,7 +19,7 @@ import { NgramModel } from '../models/ngram/ngram-model.ts';
 import { parameterCount, parameterSpecs } from '../models/ssd2/parameters.ts';
 import { autoregressive, autoregressiveTokensPerStep, baseModel, type Lab } from './lab.ts';
 import type { Report } from './report.ts';
-import { type Document, isPrivate, memberName, settings, tenantsReport, weights } from './tenants-report.ts';
+import { type Document, isPrivate, memberName, settings, tenantsReport } from './tenants-report.ts';
 import { tunedRecipe, tunedTenant } from './tuned-tenant.ts';
 
 const tenants = ['contact-center', 'broadcast-video', 'fairy-tales'] as const;
@@ -52,7 +52,7 @@ export async function tenantsByWeight(lab: Lab): Promise<Report> {
   for (const tenant of tenants) {
     const versions = await Promise.all(['core', tenant].map((name) => modelVersion(join(shippedModels, name))));
     const recipes = await Promise.all(recipesOf(tenant).map(([, name]) => tunedRecipe(name, tenant)));
-    const key = { tenant, versions, recipes, settings, weights, steps: lab.steps, documents };
+    const key = { tenant, versions, recipes, settings, tenths, steps: lab.steps, documents };
     results.push({ tenant, read: await lab.kept('tenants', key, () => readTenant(lab, tenant, model, core)) });
   }
   await core.release();
@@ -185,7 +185,7 @@ async function readDocument(
   const own = ids.slice(0, privateTokens);
   const shared = ids.slice(privateTokens);
   const asked = settings.filter((setting) => setting === 'ratio' || members.has(memberName(setting)));
-  const nats = Object.fromEntries(asked.map((setting) => [setting, weights.map(() => 0)]));
+  const nats = Object.fromEntries(asked.map((setting) => [setting, tenths.map(() => 0)]));
   const row = (all: Float32Array, i: number) => all.subarray(i * vocabulary, (i + 1) * vocabulary);
   for (let start = promptTokens; start < shared.length; start += block) {
     const before = shared.slice(0, start);
@@ -195,9 +195,11 @@ async function readDocument(
       const member = members.get(memberName(setting));
       const said = await member?.read(isPrivate(setting) ? [...own, ...before] : before, next);
       next.forEach((token, i) => {
-        weights.forEach((weight, at) => {
-          const [kept, other] = said ? [1 - weight, row(said, i)] : [1, ratio];
-          nats[setting][at] += cost(row(general, i), kept, other, weight, token);
+        const own = row(general, i);
+        const other = said ? row(said, i) : ratio;
+        const costs = costsByTenths(own, said ? (v) => other[v] - own[v] : (v) => other[v], token);
+        costs.forEach((cost, at) => {
+          nats[setting][at] += cost;
         });
       });
     }
