@@ -99,6 +99,21 @@ describe("a tenant's n-grams beside which a tuned base reads", () => {
     await rm(folder, { recursive: true });
   });
 
+  it.each([
+    [{ base_digest: undefined }, 'corrects a base, which base_digest must name'],
+    [
+      { correction: { rank: 2, first_layers: 3, last_layers: 0 } },
+      'keeps 3 first and 0 last layers of a base that has 2',
+    ],
+    [{ correction: { rank: 3, first_layers: 1, last_layers: 0 } }, 'tensor layers.0.qkv.a has shape [32,2]'],
+  ])('are refused with %j in their config', async (changes, message) => {
+    const path = join(tenant, modelFiles.config);
+    const config = await readFile(path, 'utf8');
+    await writeFile(path, JSON.stringify({ ...JSON.parse(config), ...changes }));
+    await expect(loadStepModel(tenant)).rejects.toThrow(message);
+    await writeFile(path, config);
+  });
+
   it('are not made over another base than the core’s', async () => {
     const path = join(tuned, modelFiles.config);
     const config = await readFile(path, 'utf8');
