@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Degraded } from '../functions/contracts/generation.ts';
 import { type GenerationRequest, requestSchema } from '../functions/contracts/request.ts';
 import { type Ask, denoiseVisit } from '../functions/denoise-visit/denoise-visit.ts';
@@ -20,6 +21,15 @@ import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { firstIssue } from '../models/zod-issue.ts';
 import { type Engine, type EngineOptions, engineDefaults, type GenerationResult, onlyLane } from './engine.ts';
 import type { Fleet } from './fleet.ts';
+
+/** With which a step has the bits that it has with one, and takes two thirds of the time; more are not worth it. */
+const mostThreads = 2;
+
+/** Models take turns here, so each may have all cores; a network from nothing is too small for two. */
+async function usualThreads(directory: string): Promise<number> {
+  const { kind } = await loadServedConfig(directory);
+  return kind === 'ssd2' ? engineDefaults.threads : Math.min(availableParallelism(), mostThreads);
+}
 
 /** The plain loop: models and decoding in this process, without state machine, functions or endpoints. */
 export class DirectEngine implements Engine {
@@ -58,7 +68,8 @@ export class DirectEngine implements Engine {
     const [config, tokenizer] = await Promise.all([loadServedConfig(directory), loadServedTokenizer(directory)]);
     const chat = await loadChatTemplate(directory, tokenizer);
     for (const { endpoint, directory } of fleet.models) {
-      denoisers.set(endpointName(endpoint), await load(directory, options));
+      const threads = overrides.threads ?? (await usualThreads(directory));
+      denoisers.set(endpointName(endpoint), await load(directory, { ...options, threads }));
     }
     return new DirectEngine(fleet, denoisers, config, tokenizer, chat, options);
   }

@@ -36,7 +36,7 @@ export interface EngineOptions {
 
 export const engineDefaults: EngineOptions = {
   provider: 'cpu',
-  // A step of 25 positions is too little work for two, and core and tenant answer at the same time.
+  // Core and tenant answer at the same time, each in a process of its own.
   threads: 1,
   kept: 256,
   endpointTimeoutMilliseconds: 30_000,

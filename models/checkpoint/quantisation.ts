@@ -7,7 +7,10 @@ const suffix = '.scale';
  * A matrix as int8 times a scale a channel, the largest magnitude being 127: a channel is a row of a look-up table
  * [entries, width], or a column, an output, of a linear layer [from, to]. What is no matrix is left to the caller.
  */
-export function quantise({ shape, data }: Tensor, byRow: boolean): { values: StoredTensor; scale: StoredTensor } {
+export function quantise(
+  { shape, data }: Tensor,
+  byRow: boolean,
+): { values: { shape: readonly number[]; data: Int8Array }; scale: Tensor } {
   const [rows, columns] = shape;
   const channels = byRow ? rows : columns;
   const channelOf = (i: number) => (byRow ? Math.floor(i / columns) : i % columns);

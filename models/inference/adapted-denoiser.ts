@@ -1,6 +1,8 @@
 import type { AdaptedModel } from '../checkpoint/adapter-directory.ts';
+import { quantise } from '../checkpoint/quantisation.ts';
 import type { AdapterConfig } from '../network/adapter-config.ts';
 import type { FrozenBase } from '../network/frozen-base.ts';
+import { exactThreads, isQuantisedFactor } from '../network/rows-graph.ts';
 import type { Feed, RuntimeOptions } from '../runtime/session.ts';
 import { compressEach, expand, type LogitsEnvelope } from '../ssd2/envelope.ts';
 import { publishedMix, sharesOf } from '../ssd2/form.ts';
@@ -24,6 +26,7 @@ const runners = new WeakMap<FrozenBase, Map<string, Promise<BaseRunner>>>();
 export class AdaptedDenoiser {
   readonly name: string;
   readonly config: AdapterConfig;
+  readonly exactThreads: number;
   readonly #runner: BaseRunner;
   readonly #mix: LogitsMix;
   readonly #adapter: Readonly<Record<string, Feed>>;
@@ -35,6 +38,7 @@ export class AdaptedDenoiser {
   private constructor(model: AdaptedModel, runner: BaseRunner, runtime: RuntimeOptions) {
     this.name = model.name;
     this.config = model.config;
+    this.exactThreads = exactThreads(model.base.network);
     this.#runner = runner;
     this.#mix = new LogitsMix(smoothed(model.adapter.get('prior')?.data as Float32Array), runtime);
     this.#adapter = feedsOf(model);
@@ -208,6 +212,14 @@ export function smoothed(logPrior: Float32Array): Float32Array {
   return logPrior.map((value) => Math.log((1 - evenShare) * Math.exp(value) + evenShare / logPrior.length));
 }
 
-function feedsOf({ adapter }: AdaptedModel): Record<string, Feed> {
-  return Object.fromEntries([...adapter].map(([name, { shape, data }]) => [name, { data, shape }]));
+function feedsOf({ adapter, base }: AdaptedModel): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
+  for (const [name, tensor] of adapter) {
+    if (isQuantisedFactor(base.network, name)) {
+      const { values, scale } = quantise(tensor, false);
+      feeds[name] = values;
+      feeds[`${name}.scale`] = { data: scale.data, shape: [scale.data.length] };
+    } else feeds[name] = tensor;
+  }
+  return feeds;
 }

@@ -12,6 +12,8 @@ import { NgramDenoiser } from './ngram-denoiser.ts';
 export interface StepModel {
   readonly name: string;
   readonly config: { readonly vocabulary: number; readonly block: number };
+  /** The most threads with which a lane of any form has the same bits as with one, in any company; one when absent. */
+  readonly exactThreads?: number;
   /**
    * One denoise step of each lane.
    *

@@ -19,13 +19,15 @@ export interface Adapted {
   readonly rank?: Rank;
   /** 1 or 0 for each row, [rows, 1]: whether the correction is on; everywhere when absent. */
   readonly gate?: Value;
+  /** Whether a low-rank correction's first factors are in eight bits, `NAME.a` and its `NAME.a.scale`. */
+  readonly quantised?: boolean;
 }
 
 /** The same with a correction of each: low-rank, `NAME.a` and `NAME.b`, or `NAME.full`. */
 export function adaptedProject(
   matrix: (name: string) => FrozenMatrix,
   parameters: Parameters,
-  { rank, gate }: Adapted = {},
+  { rank, gate, quantised = false }: Adapted = {},
 ): Project {
   if (rank === 'full') {
     return (name, x) => {
@@ -34,7 +36,12 @@ export function adaptedProject(
     };
   }
   return (name, x) => {
-    const adapter = { a: parameters(`${name}.a`), b: parameters(`${name}.b`), ...(gate ? { gate } : {}) };
+    const adapter = {
+      a: parameters(`${name}.a`),
+      ...(quantised ? { aScale: parameters(`${name}.a.scale`) } : {}),
+      b: parameters(`${name}.b`),
+      ...(gate ? { gate } : {}),
+    };
     return frozenLinear(x, name, matrix(name), adapter);
   };
 }

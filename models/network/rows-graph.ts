@@ -19,7 +19,8 @@ import type { FrozenBase } from './frozen-base.ts';
  * - ownBias [lanes, 1, 1, heads a group * rows, rows], contextBias [lanes, 1, 1, 1, context]
  * - keysN [lanes, groups, 1, head width, context], valuesN [lanes, groups, 1, context, head width]
  * - lanes.size, rows.size int64 [1]
- * - asked int64 [asked], rows counted over all lanes; the adapter's tensors by their names
+ * - asked int64 [asked], rows counted over all lanes; the adapter's tensors by their names, where the base is in eight bits
+ *   `NAME.a` in as many with `NAME.a.scale` [rank]: so a row's sums are the same however many threads a pass of any size has
  *
  * -> logits [asked, vocabulary], the network's own; newKeysN, newValuesN, of all rows, in the shape of keysN and valuesN
  *
@@ -32,9 +33,12 @@ export function rowsGraph(base: FrozenBase, adapter: AdapterShape | undefined, p
   const { shape } = base;
   const { width, vocabulary, layers, heads, groups } = shape;
   const { headWidth } = headShape(shape);
-  const fed = new Map<string, Value>(
-    (adapter ? adapterSpecs(shape, adapter) : []).map(({ name, shape: size }) => [name, graph.input(name, size)]),
-  );
+  const fed = new Map<string, Value>();
+  for (const { name, shape: size } of adapter ? adapterSpecs(shape, adapter) : []) {
+    const quantised = isQuantisedFactor(base, name);
+    fed.set(name, graph.input(name, size, quantised ? 'int8' : 'float32'));
+    if (quantised) fed.set(`${name}.scale`, graph.input(`${name}.scale`, [size[1] as number]));
+  }
   const parameters = (name: string) => fed.get(name) as Value;
 
   for (const symbol of ['lanes', 'rows']) graph.sizeInput(symbol);
@@ -67,7 +71,9 @@ export function rowsGraph(base: FrozenBase, adapter: AdapterShape | undefined, p
   const { rows, layers: fresh } = decoder(
     shape,
     adapter
-      ? inside.adapted(parameters, { rank: adapter.rank, gate: graph.input('gate', ['lanes*rows', 1]) })
+      ? inside.adapted(parameters, {
+          ...{ rank: adapter.rank, gate: graph.input('gate', ['lanes*rows', 1]), quantised: isQuantised(base) },
+        })
       : inside.project,
     {
       ...{ shape: rowShape, family },
@@ -82,4 +88,21 @@ export function rowsGraph(base: FrozenBase, adapter: AdapterShape | undefined, p
     graph.output(`newValues${layer}`, values);
   });
   return graph;
+}
+
+function isQuantised(base: FrozenBase): boolean {
+  return base.matrix('head').quantised !== undefined;
+}
+
+/**
+ * The most threads with which a row has the same bits as with one: products in eight bits are exact in integers, and those of
+ * attention are one a group of heads, each of which a single thread computes while there are no more threads than groups.
+ */
+export function exactThreads(base: FrozenBase): number {
+  return isQuantised(base) ? headShape(base.shape).groups : 1;
+}
+
+/** Whether one of an adapter's tensors is fed in eight bits. */
+export function isQuantisedFactor(base: FrozenBase, name: string): boolean {
+  return name.endsWith('.a') && isQuantised(base);
 }

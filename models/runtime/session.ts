@@ -31,6 +31,8 @@ export class Session {
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
         ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+        // Threads that spin until the next run would take the cores from another session's.
+        extra: { session: { force_spinning_stop: '1' } },
       });
       return new Session(session, graph);
     } catch (cause) {

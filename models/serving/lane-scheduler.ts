@@ -180,10 +180,10 @@ function shareOf(envelopes: LogitsEnvelope[], timings: DenoiserTimings, share: n
 }
 
 /**
- * Which lanes have the same bits in any company on the processors of this machine. With several threads ONNX Runtime cuts the
- * products of a pass by how many rows that has, which changes how some of the denoiser's sums are rounded; with one thread, and
- * of next-token logits in any case, nothing changes.
+ * Which lanes have the same bits in any company on the processors of this machine. With more threads than a model is exact
+ * with, ONNX Runtime cuts the products of a pass by how many rows that has, which changes how some of the denoiser's sums are
+ * rounded; of next-token logits nothing changes in any case.
  */
-export function exactOnCpu(threads: number | undefined): (lane: LaneStep) => boolean {
-  return (lane) => threads === 1 || partsOf(lane) === 'draft';
+export function exactOnCpu(threads: number, { exactThreads = 1 }: StepModel): (lane: LaneStep) => boolean {
+  return (lane) => threads <= exactThreads || partsOf(lane) === 'draft';
 }

@@ -41,13 +41,9 @@ const environment = parsed.data;
 
 async function serve(mounted: string, bases: string | undefined): Promise<ServedModel> {
   const directory = bases === undefined ? mounted : await stagedModel(mounted, bases);
-  const denoiser = await loadStepModel(directory, {
-    provider: environment.SLINGSHOT_PROVIDER,
-    // With more, a product's sums are cut by how many rows there are, and a lane's answer depends on those beside it.
-    threads: environment.SLINGSHOT_THREADS ?? 1,
-  });
-  const { SLINGSHOT_PROVIDER: provider, SLINGSHOT_THREADS: threads } = environment;
-  const scheduling = provider === 'cpu' ? { isExact: exactOnCpu(threads) } : {};
+  const { SLINGSHOT_PROVIDER: provider, SLINGSHOT_THREADS: threads = 1 } = environment;
+  const denoiser = await loadStepModel(directory, { provider, threads });
+  const scheduling = provider === 'cpu' ? { isExact: exactOnCpu(threads, denoiser) } : {};
   return { denoiser, version: await modelVersion(directory), scheduling };
 }
 

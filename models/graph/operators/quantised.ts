@@ -27,6 +27,8 @@ export interface FrozenMatrix {
 /** A trained correction of a frozen matrix: a [from, rank] times b [rank, to]. */
 export interface LowRank {
   readonly a: Value;
+  /** [rank], where `a` is in eight bits with a scale for each column; no gradient reaches it then. */
+  readonly aScale?: Value;
   readonly b: Value;
   /** 1 or 0 for each row of x, [rows, 1]: whether it counts; everywhere when absent. */
   readonly gate?: Value;
@@ -35,8 +37,8 @@ export interface LowRank {
 /**
  * x [rows, from] times a frozen matrix -> [rows, to], in float32 or, where the matrix is quantised, both in eight bits:
  * each row of x is rounded to 255 levels under a scale of its own, so that a row's numbers do not depend on the rows
- * beside it, and the product is exact in integers. With a correction, x W + (x a) b, which is in float32 (LoRA,
- * arXiv 2106.09685).
+ * beside it, and the product is exact in integers. With a correction, x W + (x a) b (LoRA, arXiv 2106.09685), which is in
+ * float32, or x a is as x W is.
  *
  * The gradient by x is in float32: that of a cross-entropy over a vocabulary is one large number and very many small
  * ones, which weigh as much together, and which eight bits would all round to 0.
@@ -50,7 +52,11 @@ export function frozenLinear(x: Value, name: string, weight: FrozenMatrix, corre
   const product = quantised ? integerProduct(x, name, quantised) : gemm(x, dense());
   const back = (dy: Value) => gemm(dy, dense(), { b: true });
   if (!correction) return withGradient(product, [x], (dy) => [back(dy)]);
-  const { a, b, gate } = correction;
+  const { a, aScale, b, gate } = correction;
+  if (aScale) {
+    const { rowScale } = quantiseRows(x);
+    return gemm(mul(integerRows(x, a, aScale), gate ? mul(rowScale, gate) : rowScale), b, {}, product);
+  }
   const inner = gemm(x, a);
   if (gate) return gemm(mul(inner, gate), b, {}, product);
   return withGradient(gemm(inner, b, {}, product), [x, a, b], (dy) => {
@@ -61,19 +67,18 @@ export function frozenLinear(x: Value, name: string, weight: FrozenMatrix, corre
 
 function integerProduct(x: Value, name: string, { from, to, values, scale }: QuantisedMatrix): Value {
   const { graph } = x;
-  const { rows, rowScale, middle } = quantiseRows(x);
-  const product = graph.node('MatMulIntegerToFloat', {
+  const matrix = graph.constant(values, [from, to], `${name}.values`);
+  return mul(integerRows(x, matrix, graph.constant(scale, [to], `${name}.scale`)), quantiseRows(x).rowScale);
+}
+
+/** Rows of x in levels of their own, times a matrix in eight bits with a scale for each column. */
+function integerRows(x: Value, matrix: Value, scale: Value): Value {
+  const { rows, middle } = quantiseRows(x);
+  return x.graph.node('MatMulIntegerToFloat', {
     domain: 'com.microsoft',
-    inputs: [
-      rows,
-      graph.constant(values, [from, to], `${name}.values`),
-      graph.scalar(1),
-      graph.constant(scale, [to], `${name}.scale`),
-      middle,
-    ],
-    shape: [x.shape[0], to],
+    inputs: [rows, matrix, x.graph.scalar(1), scale, middle],
+    shape: [x.shape[0] as Dimension, matrix.shape[1] as Dimension],
   });
-  return mul(product, rowScale);
 }
 
 interface QuantisedRows {

@@ -75,6 +75,39 @@ describe('a frozen linear layer in eight bits', () => {
     }
   });
 
+  it('gives a corrected row the same bits on any number of threads, alone and among others', async () => {
+    // Of a size that is worth several threads.
+    const [from, to, rank, rows] = [576, 64, 32, 40];
+    const frozen = quantiseRows([sample(to * from, 3)], from, to);
+    const levels = Int8Array.from(sample(from * rank, 4), (value) => Math.round(127 * value));
+    const factors = { a: levels, aScale: new Float32Array(rank).fill(1 / 127), b: sample(rank * to, 5) };
+    const inputs = sample(rows * from, 6);
+    const corrected = async (threads: number, count: number) => {
+      const graph = new Graph('corrected');
+      // Fed, as an adapter's are, since what is constant is cut otherwise.
+      const low = {
+        a: graph.input('a', [from, rank], 'int8'),
+        aScale: graph.input('aScale', [rank]),
+        b: graph.input('b', [rank, to]),
+      };
+      graph.output('y', frozenLinear(graph.input('x', ['rows', from]), 'w', frozen, low));
+      const session = await Session.create(graph, { threads });
+      const x = { data: inputs.subarray(0, count * from), shape: [count, from] };
+      const { y } = await session.run({ x, ...factors });
+      await session.release();
+      return y;
+    };
+    const all = await corrected(1, rows);
+    for (const [threads, count] of [
+      [1, 27],
+      [2, 27],
+      [2, rows],
+      [4, 27],
+    ] as const) {
+      expect(await corrected(threads, count)).toEqual(all.subarray(0, count * to));
+    }
+  });
+
   it('keeps a row of zeros', async () => {
     expect(await run(new Float32Array(from), 1)).toEqual(new Float32Array(to));
   });

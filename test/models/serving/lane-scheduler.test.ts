@@ -124,12 +124,20 @@ describe('the scheduler of lanes', () => {
 
   test('lets lanes go alone whose bits a pass of another size would change', async () => {
     const { model, passes, step } = watched();
-    const scheduler = new LaneScheduler(model, { isExact: exactOnCpu(2) });
+    const scheduler = new LaneScheduler(model, { isExact: exactOnCpu(2, model) });
     const form = { timesteps: [1], wave: true, denoiser: 0, draft: 1, evidence: 0, sharpen: 0, temperature: 1 };
     const drafts = (owner: string) => ({ ...call(owner), lanes: [{ ...laneOf(1, 3, 2), form }] });
     const calls = [call('a', 2), call('b'), drafts('c'), drafts('d')].map((one) => scheduler.denoise(one));
     await drain(step, calls);
     expect(passes).toEqual([['a'], ['b'], ['c', 'd'], ['a']]);
+  });
+
+  test('lets them go together on as many threads as the model is exact with', async () => {
+    const { model, passes, step } = watched();
+    const scheduler = new LaneScheduler(model, { isExact: exactOnCpu(2, { ...model, exactThreads: 2 }) });
+    const calls = [call('a'), call('b'), call('c')].map((one) => scheduler.denoise(one));
+    await drain(step, calls);
+    expect(passes).toEqual([['a'], ['b', 'c']]);
   });
 
   test('answers the others when one request is what no model takes', async () => {
