@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isAdapterJson, parseAdapterConfig } from '../network/adapter-config.ts';
+import { isTunedJson, parseTunedConfig } from '../network/tuned-config.ts';
 import { isNgramJson, ngramFile, parseNgramConfig } from '../ngram/ngram-config.ts';
 import { parseNetworkConfig } from '../ssd2/config.ts';
 import { ChatTemplate } from '../tokenizer/chat-template.ts';
@@ -34,8 +35,14 @@ export interface ServedConfig {
 export async function loadServedConfig(directory: string): Promise<ServedConfig> {
   const config = await parseConfigFile(directory, (json) => {
     if (isAdapterJson(json)) return parseAdapterConfig(json);
+    if (isTunedJson(json)) return parseTunedConfig(json);
     return isNgramJson(json) ? parseNgramConfig(json) : parseNetworkConfig(json);
   });
+  if (config.kind === 'tuned') {
+    throw new ModelError(
+      `${directory} is a tuned base, which is served beside counts: slingshot ngram --tuned ${directory} makes that model`,
+    );
+  }
   if (config.kind === 'autoregressive') {
     throw new ModelError(`${directory} is a model of type ${config.kind}, not ssd2`);
   }

@@ -114,6 +114,10 @@ describe("a tenant's n-grams beside which a tuned base reads", () => {
     await writeFile(path, config);
   });
 
+  it('are what a tuned base is served with, not alone', async () => {
+    await expect(loadStepModel(tuned)).rejects.toThrow(`slingshot ngram --tuned ${tuned} makes that model`);
+  });
+
   it('are not made over another base than the core’s', async () => {
     const path = join(tuned, modelFiles.config);
     const config = await readFile(path, 'utf8');
