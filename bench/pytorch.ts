@@ -21,6 +21,10 @@ export interface PytorchSteps {
   /** Cached keys of each lane. */
   readonly context?: number;
   readonly types?: readonly ('fp32' | 'bf16')[];
+  /** PyTorch's own choice when absent. */
+  readonly threads?: number;
+  /** For each measurement. */
+  readonly seconds?: number;
 }
 
 /** Times of a denoise step in PyTorch, in milliseconds, for each type, number of rows and of lanes at once. */

@@ -3,29 +3,41 @@ import { shippedModels } from '../lib/fleet.ts';
 import { loadStepModel, type StepModel } from '../models/inference/step-model.ts';
 import { formOf } from '../models/ssd2/quality.ts';
 import type { LaneStep } from '../models/ssd2/step.ts';
-import { pytorchSteps } from './pytorch.ts';
+import { type PytorchSteps, pytorchSteps } from './pytorch.ts';
 import type { Row } from './row.ts';
 import { median } from './timing.ts';
 
 const core = 'core';
 const contextTokens = 200;
 const laneCounts = [1, 4, 16];
+const threadCounts = [1, 2];
 const runs = 7;
+const pytorchSeconds = 2;
 
 /**
- * A denoise step of the pretrained core over 200 cached keys, by part, for some lanes at once, and beside it the same step of
- * a network of its shape in PyTorch; then the same from left to right, a position a step.
+ * A denoise step of the pretrained core over 200 cached keys, by part, for some lanes at once, given a previous step's logits,
+ * and beside it the same step of a network of its shape in PyTorch on as many threads; then the same from left to right, a
+ * position a step.
  *
  * @param python a Python that has torch, where PyTorch is to be measured
  */
 export async function stepRows(python: string | undefined): Promise<Row[]> {
-  // As the engines run it.
-  const model = await loadStepModel(join(shippedModels, core), { threads: 1 });
-  const { vocabulary, block } = model.config;
-  const baselines = python === undefined ? [] : await pytorchRows(python, vocabulary, laneCounts);
   const rows: Row[] = [];
+  for (const threads of threadCounts) rows.push(...(await rowsOf(threads, python)));
+  return rows;
+}
+
+async function rowsOf(threads: number, python: string | undefined): Promise<Row[]> {
+  const model = await loadStepModel(join(shippedModels, core), { threads });
+  const { vocabulary, block } = model.config;
+  const baselines =
+    python === undefined
+      ? []
+      : await pytorchRows(python, { vocabulary, lanes: laneCounts, threads, seconds: pytorchSeconds });
+  const rows: Row[] = [];
+  const { envelopes } = await model.denoise([laneStep(0, block, vocabulary)], 256, '');
   const forms = [
-    { name: 'published', rows: block, changes: () => ({}) },
+    { name: 'published', rows: block, changes: () => ({ previous: envelopes[0] }) },
     { name: 'left to right', rows: 1, changes: (run: number) => ({ form: formOf('default'), settled: run }) },
   ];
   for (const { name, rows: computed, changes } of forms) {
@@ -38,7 +50,8 @@ export async function stepRows(python: string | undefined): Promise<Row[]> {
         const same = `${lanes} x ${computed} rows, bf16`;
         const baseline = part === 'model' && baselines.find((row) => row.name.endsWith(`: ${same}`));
         rows.push({
-          ...{ name: `step of ${core}, ${name}, ${lanes} x ${computed} rows: ${part}`, value, unit: 'ms' },
+          ...{ name: `step of ${core}, ${threads} threads, ${name}, ${lanes} x ${computed} rows: ${part}` },
+          ...{ value, unit: 'ms' },
           ...(baseline ? { baseline: 'PyTorch in bf16', ratio: value / baseline.value } : {}),
         });
       }
@@ -80,8 +93,8 @@ export function laneStep(lane: number, block: number, vocabulary: number): LaneS
 }
 
 /** A denoise step in PyTorch, for some lanes at once. */
-async function pytorchRows(python: string, vocabulary: number, lanes: readonly number[]): Promise<Row[]> {
-  const { torch, threads, results } = await pytorchSteps(python, { vocabulary, lanes });
+async function pytorchRows(python: string, asked: PytorchSteps): Promise<Row[]> {
+  const { torch, threads, results } = await pytorchSteps(python, asked);
   return results.flatMap(({ type, lanes, rows, median, least }) => {
     const name = `step in PyTorch ${torch}, ${threads} threads: `;
     const shape = `${lanes} x ${rows} rows, ${type}`;
