@@ -2,37 +2,29 @@ import { join } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
 import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
 import { modelVersion } from '../models/checkpoint/served-model.ts';
-import { readTexts } from '../models/data/documents.ts';
 import { judgedTable } from '../models/evaluation/judged-table.ts';
-import { type JudgedText, judgeTexts } from '../models/evaluation/judged-text.ts';
-import { promptsOf } from '../models/evaluation/prompts.ts';
-import { realSegments } from '../models/evaluation/real-segments.ts';
+import type { JudgedText } from '../models/evaluation/judged-text.ts';
 import { table } from '../models/evaluation/table.ts';
-import { ngramJudge, type TextJudge } from '../models/evaluation/text-judge.ts';
-import { wordsOf } from '../models/evaluation/text-metrics.ts';
-import { trainJudge } from '../models/evaluation/train-judge.ts';
 import { AdaptedDenoiser } from '../models/inference/adapted-denoiser.ts';
 import { lineChart } from '../models/pictures/line-chart.ts';
 import { type Form, nextTokenForm } from '../models/ssd2/form.ts';
 import { InformationTable } from '../models/ssd2/information.ts';
+import {
+  FormBench,
+  type Judged,
+  judgeCharacters,
+  promptCount,
+  promptWords,
+  publishedSteps,
+  tokens,
+  type Way,
+} from './form-bench.ts';
 import type { Lab } from './lab.ts';
 import type { Report } from './report.ts';
-import { type FormSamples, sampleByForm } from './sample-by-form.ts';
 
-/** Of each half: all forms are compared on the one, the best of them reported on the other. */
-const promptCount = 24;
-const promptWords = 30;
-const tokens = 50;
-/** Of a block, by a form; one that settles sooner ends sooner. */
-const mostPasses = 60;
-const publishedSteps = 32;
-const published = `published, ${publishedSteps} timesteps`;
-const judgeCharacters = 1e7;
+export const published = `published, ${publishedSteps} timesteps`;
 
-interface Arm {
-  readonly name: string;
-  readonly form?: Form;
-  readonly bestOf?: number;
+interface Arm extends Way {
   /** The family that a line of the picture joins. */
   readonly family: 'published' | 'grid' | 'wave' | 'left to right' | 'best of 4' | 'control';
 }
@@ -47,7 +39,7 @@ function controlOf({ name, form }: Arm): Arm {
 }
 
 /** The published form, then what is changed on it, each beside the same with the denoiser replaced by the prior. */
-function armsOf(model: AdaptedModel): Arm[] {
+export function armsOf(model: AdaptedModel): Arm[] {
   const { timesteps, open } = model.config.information as { timesteps: number[]; open: number[] };
   const table = new InformationTable(timesteps, open);
   const grid = (n: number) => Array.from({ length: n }, (_, i) => table.timestepAt(1 - (0.95 * i) / (n - 1)));
@@ -93,81 +85,31 @@ function armsOf(model: AdaptedModel): Arm[] {
   ];
 }
 
-interface Written extends FormSamples {
-  readonly arm: Arm;
-}
-
-interface Result extends Written {
-  readonly judged: JudgedText;
-}
-
 /** The shipped core's text by how a block is decoded, each part beside its control. */
 export async function decoding(lab: Lab): Promise<Report> {
-  const model = await loadAdapter(join(shippedModels, 'core'));
-  const denoiser = await AdaptedDenoiser.create(model, { threads: lab.options.threads ?? 1 });
-  const version = await modelVersion(join(shippedModels, 'core'));
-  const prompts = await promptsOf(await lab.files('core', 'valid'), 2 * promptCount, promptWords);
-  const half = (rest: number) => prompts.filter((_, i) => i % 2 === rest);
-  const write = (arms: readonly Arm[], some: readonly string[]) => writeAll(lab, denoiser, model, version, arms, some);
-
-  const compared = await write(armsOf(model), half(0));
-  lab.progress('decoding: judging');
-  const { tokenizer } = model;
-  const made = await trainJudge(readTexts(await lab.files('core', 'train')), tokenizer, judgeCharacters);
-  const judge = ngramJudge(made.model, tokenizer);
-  const [mark, ...results] = await judgeAll(lab, judge, compared);
-  const best = bestOf(results);
-  const reported = await write(best, half(1));
-  await denoiser.release();
-  const [again, ...others] = await judgeAll(lab, judge, reported);
+  const directory = join(shippedModels, 'core');
+  const model = await loadAdapter(directory);
+  const core = await AdaptedDenoiser.create(model, { threads: lab.options.threads ?? 1 });
+  const writer = { version: await modelVersion(directory), routes: [{ from: 0, to: 1, model: core }] };
+  const bench = await FormBench.create(lab, model.tokenizer, model.config.endOfText);
+  const [mark, ...results] = await bench.judge(await bench.write(writer, armsOf(model), 0));
+  const [again, ...others] = await bench.judge(await bench.write(writer, bestOf(results), 1));
+  await core.release();
   return reportOf(lab, { mark, results }, { mark: again, results: others });
 }
 
-/** Texts by each arm; those of a run that was stopped are found in the lab's folder. */
-async function writeAll(
-  lab: Lab,
-  denoiser: AdaptedDenoiser,
-  model: AdaptedModel,
-  version: string,
-  arms: readonly Arm[],
-  prompts: readonly string[],
-): Promise<Written[]> {
-  const written: Written[] = [];
-  for (const arm of arms) {
-    const options = {
-      ...{ steps: arm.form ? mostPasses : publishedSteps, tokens, seed: 1000 * lab.seeds[0] },
-      endOfText: model.config.endOfText,
-      ...(arm.form ? { form: arm.form } : {}),
-      ...(arm.bestOf === undefined ? {} : { bestOf: arm.bestOf }),
-    };
-    lab.progress(`decoding: ${arm.name}`);
-    const key = [version, prompts, options];
-    const samples = await lab.kept('decoding', key, () => sampleByForm(denoiser, model.tokenizer, prompts, options));
-    written.push({ arm, ...samples });
-  }
-  return written;
-}
-
-/** Real text, then what was written. */
-async function judgeAll(lab: Lab, judge: TextJudge, written: readonly Written[]): Promise<[JudgedText, ...Result[]]> {
-  const lengths = written.flatMap(({ samples }) => samples.map(({ text }) => wordsOf(text).length));
-  const textWords = lengths.sort((a, b) => a - b)[lengths.length >> 1];
-  const real = await realSegments(readTexts(await lab.files('core', 'valid')), { promptWords, textWords, count: 400 });
-  const sets = written.map(({ arm: { name }, samples }) => ({ name, samples }));
-  const [mark, ...judged] = await judgeTexts(sets, real, judge, readTexts(await lab.files('core', 'train')));
-  return [mark, ...written.map((one, i) => ({ ...one, judged: judged[i] }))];
-}
+type Result = Judged<Arm>;
 
 /** The published form, and of those with a draft what costs the judge least beside real text of its entropy, without the denoiser and with it, there beside its control. */
 function bestOf(results: readonly Result[]): Arm[] {
   const above = ({ judged: { natsPerCharacter, realAtThisEntropy } }: Result) =>
     realAtThisEntropy === null ? Number.POSITIVE_INFINITY : natsPerCharacter.value / realAtThisEntropy;
   const best = (of: (arm: Arm) => boolean) => {
-    const some = results.filter(({ arm }) => of(arm));
-    return some.reduce((least, one) => (above(one) < above(least) ? one : least)).arm;
+    const some = results.filter(({ way }) => of(way));
+    return some.reduce((least, one) => (above(one) < above(least) ? one : least)).way;
   };
   const denoised = best(({ family, form }) => (family === 'wave' || family === 'grid') && form?.draft !== 0);
-  return [results[0].arm, denoised, controlOf(denoised), best(({ family }) => family === 'left to right')];
+  return [results[0].way, denoised, controlOf(denoised), best(({ family }) => family === 'left to right')];
 }
 
 interface Half {
@@ -183,8 +125,8 @@ function reportOf(lab: Lab, compared: Half, reported: Half): Report {
   return {
     title: '8. How a block is decoded',
     finding:
-      `As published the core's text costs the judge ${nats(asPublished)} nats a character, by ${denoised.arm.name} ${nats(denoised)}, ` +
-      `with the denoiser replaced by the prior ${nats(control)}, by ${plain.arm.name} ${nats(plain)}. ` +
+      `As published the core's text costs the judge ${nats(asPublished)} nats a character, by ${denoised.way.name} ${nats(denoised)}, ` +
+      `with the denoiser replaced by the prior ${nats(control)}, by ${plain.way.name} ${nats(plain)}. ` +
       `Real text costs ${reported.mark.natsPerCharacter.value.toFixed(3)}.`,
     setup:
       `The shipped core after prompts of ${promptWords} words of core.valid, ${tokens} tokens each, seed ${lab.seeds[0]}: all forms on ` +
@@ -196,7 +138,7 @@ function reportOf(lab: Lab, compared: Half, reported: Half): Report {
         caption: 'Network passes a block:',
         markdown: table(
           ['', 'passes'],
-          compared.results.map(({ arm, passes }) => [arm.name, passes.toFixed(1)]),
+          compared.results.map(({ way, passes }) => [way.name, passes.toFixed(1)]),
         ),
       },
       { caption: 'Text beside real text, where the forms are compared:', markdown: judged(compared) },
@@ -211,7 +153,7 @@ function reportOf(lab: Lab, compared: Half, reported: Half): Report {
           x: 'network passes a block',
           y: 'nats a character under the judge',
           series: families.map((family) => {
-            const own = compared.results.filter(({ arm }) => arm.family === family);
+            const own = compared.results.filter(({ way }) => way.family === family);
             return {
               name: family,
               points: own.map(({ passes, judged }) => [passes, judged.natsPerCharacter.value] as const),

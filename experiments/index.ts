@@ -1,6 +1,7 @@
 import { againstAutoregressive } from './autoregressive.ts';
 import { collaboration } from './collaboration.ts';
 import { contextEncoding } from './context-encoding.ts';
+import { core } from './core.ts';
 import { decoding } from './decoding.ts';
 import { gaps } from './gaps.ts';
 import { halting } from './halting.ts';
@@ -23,4 +24,5 @@ export const experiments: Readonly<Record<string, (lab: Lab) => Promise<Report>>
   decoding,
   tenants: tenantsByWeight,
   gaps,
+  core,
 };

@@ -174,16 +174,20 @@ export class Lab {
   async #tokenize(domain: Domain, split: 'train' | 'valid', vocabulary?: Vocabulary) {
     this.progress(`tokenizing ${domain} ${split}`);
     const { tokenizer } = vocabulary ?? (await this.tokenizer());
-    const files = await this.files(domain, split);
-    if (domain !== 'core' || split === 'valid') return tokenizeInMemory(files, tokenizer);
+    if (domain === 'core' && split === 'train') return tokenizeInMemory([await this.coreSample()], tokenizer);
+    return tokenizeInMemory(await this.files(domain, split), tokenizer);
+  }
+
+  /** A file with every tenth document of the core's corpus. */
+  async coreSample(): Promise<string> {
     const path = join(this.options.folder, 'core-sample.jsonl');
-    if (!existsSync(path)) {
-      let [row, sample] = [0, ''];
-      for await (const text of readTexts(files))
-        if (row++ % coreSample === 0) sample += `${JSON.stringify({ text })}\n`;
-      await writeAtomically(path, sample);
-    }
-    return tokenizeInMemory([path], tokenizer);
+    if (existsSync(path)) return path;
+    await makeFolder(this.options.folder);
+    let [row, sample] = [0, ''];
+    for await (const text of readTexts(await this.files('core', 'train')))
+      if (row++ % coreSample === 0) sample += `${JSON.stringify({ text })}\n`;
+    await writeAtomically(path, sample);
+    return path;
   }
 
   /** Trains, or finds what was trained before in the lab's folder. */
@@ -250,7 +254,7 @@ export class Lab {
   }
 }
 
-function digestOf(key: unknown): string {
+export function digestOf(key: unknown): string {
   return createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16);
 }
 

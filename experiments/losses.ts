@@ -18,7 +18,7 @@ const batches = 24;
 /** Every model sees the same held-out text, timesteps and noise. */
 const seed = 77;
 
-function heldOutObjective(config: NetworkConfig, tokens: Uint16Array): Objective {
+export function heldOutObjective(config: NetworkConfig, tokens: Uint16Array): Objective {
   const objective = { timesteps: [0, 1] as [number, number], selfConditioning: 0, nextTokenWeight: 0 };
   return recipeObjective({ model: config, batch: baseBatch, objective }, { tokens }, seed);
 }
@@ -44,9 +44,9 @@ export async function heldOut(lab: Lab, { model }: Trained, domain: Domain): Pro
 }
 
 /** The loss of each position's own posterior on an objective's batches. */
-function ownPosterior(objective: Objective, prior: Float32Array): HeldOut {
+export function ownPosterior(objective: Objective, prior: Float32Array, count = batches): HeldOut {
   const means = new RangeMeans();
-  for (let n = 0; n < batches; n++) {
+  for (let n = 0; n < count; n++) {
     const { feeds, weights, timesteps } = objective.batch(n);
     means.add(positionLosses(feeds, prior), weights, timesteps);
   }

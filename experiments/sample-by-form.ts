@@ -14,7 +14,6 @@ import type { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 
 /** Prompts that are continued side by side. */
 const lanes = 8;
-const endpoint = { endpoint: 'core' };
 
 export interface FormSamples {
   readonly samples: readonly { readonly prompt: string; readonly text: string }[];
@@ -32,9 +31,16 @@ interface SampleOptions {
   readonly bestOf?: number;
 }
 
-/** Texts by one model alone, decoded by a form that no request can ask for; without one as published, in `steps`. */
+/** The model that answers for timesteps above `from`, up to and including `to`. */
+export interface ModelRoute {
+  readonly from: number;
+  readonly to: number;
+  readonly model: StepModel;
+}
+
+/** Texts by one ensemble member, decoded by a form that no request can ask for; without one as published, in `steps`. */
 export async function sampleByForm(
-  model: StepModel,
+  routes: readonly ModelRoute[],
   tokenizer: Tokenizer,
   prompts: readonly string[],
   options: SampleOptions,
@@ -55,7 +61,7 @@ export async function sampleByForm(
             choice: { round: 0, rounds: 0 },
           }
         : { lanes: some.map((_, i) => startLane(seed + start + i)) };
-    const { generation, calls } = await generate(model, await tokenizer.encodeBatch([...some]), options, of);
+    const { generation, calls } = await generate(routes, await tokenizer.encodeBatch([...some]), options, of);
     passes += calls;
     for (const lane of generation.lanes) blocks += blocksOf(generation, lane);
     const { choice } = generation;
@@ -68,16 +74,17 @@ export async function sampleByForm(
 }
 
 async function generate(
-  model: StepModel,
+  routes: readonly ModelRoute[],
   prompts: readonly (readonly number[])[],
   { form, steps, tokens, endOfText }: SampleOptions,
   of: Pick<Generation, 'lanes' | 'choice'>,
 ): Promise<{ generation: Generation; calls: number }> {
-  const { block, vocabulary } = model.config;
+  const { block, vocabulary } = routes[0].model.config;
+  const table = routes.map(({ from, to }, i) => ({ from, to, endpoint: { endpoint: String(i) } }));
   let generation: Generation = {
     decoding: {
       ...{ steps, block, vocabulary, projection: 'sample', topP: 0.9, kept: 256 },
-      members: [{ name: 'core', coefficient: 1, routes: [{ from: 0, to: 1, endpoint }] }],
+      members: [{ name: 'core', coefficient: 1, routes: table }],
       // Adaptive halting is an experiment of its own.
       halting: { stopAt: form ? 0 : 0.2, patience: 10_000, entropy: 0 },
       selfConditioning: form ? 'none' : 'fused',
@@ -89,6 +96,7 @@ async function generate(
   let calls = 0;
   let previous: LaneEnvelopes | null = null;
   for (let [call] = callsOf(generation); call; [call] = callsOf(generation)) {
+    const { model } = routes[Number(call.endpoint.endpoint)];
     const { envelopes } = await model.denoise(laneSteps(generation, call, prompts, previous), 256, '');
     calls += call.lanes.length;
     const reduced = reduceLanes(generation, new Map([['core', { lanes: call.lanes, envelopes }]]));
