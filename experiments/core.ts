@@ -4,29 +4,25 @@ import { shippedModels } from '../lib/fleet.ts';
 import { type AdaptedModel, loadAdapter } from '../models/checkpoint/adapter-directory.ts';
 import { baseFiles } from '../models/checkpoint/base.ts';
 import { modelVersion } from '../models/checkpoint/served-model.ts';
-
 import { type Corpus, tokenizeInMemory } from '../models/data/tokenize.ts';
 import { adaptedLoss } from '../models/evaluation/adapted-loss.ts';
 import type { DenoisingLoss } from '../models/evaluation/denoising-loss.ts';
-import { judgedTable } from '../models/evaluation/judged-table.ts';
 import { objectiveLoss } from '../models/evaluation/objective-loss.ts';
-import { formatEstimate } from '../models/evaluation/statistics.ts';
-import { table } from '../models/evaluation/table.ts';
 import { loadStepModel } from '../models/inference/step-model.ts';
 import { adapterSpecs } from '../models/network/adapter.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
 import { ChatTemplate } from '../models/tokenizer/chat-template.ts';
-import { rangeLabel } from '../models/training/range-means.ts';
 import { type AdapterTraining, trainAdapter } from './adapters.ts';
+import { coreReport, type Gain, gainOf, type SizeRow, type SpecialistRow, type TaughtRow } from './core-report.ts';
 import { armsOf, published } from './decoding.ts';
-import { FormBench, type Judged, promptCount, type Way } from './form-bench.ts';
+import { FormBench, promptCount, type Way } from './form-bench.ts';
 import { baseModel, type Lab, type Trained, type Vocabulary } from './lab.ts';
 import { heldOutObjective, ownPosterior } from './losses.ts';
 import type { Report } from './report.ts';
 
 const information = { noise: 'information', cleanTokens: 0.5 } as const;
 const lowRank: AdapterTraining = { rank: 32, objective: information, learningRate: 0.0015, steps: 110 };
-/** A step of all weights takes 2.4 times as long. */
+/** A step of all weights takes two to three times as long. */
 const fullSteps = 46;
 
 /** How the core's training came to what it is, each change upon the one before. */
@@ -42,7 +38,6 @@ const sizes = {
   'rank 32': lowRank,
   'rank 128': { ...lowRank, rank: 128 },
   'all weights': { ...lowRank, rank: 'full', learningRate: 2e-4, steps: fullSteps },
-  'all weights, faster': { ...lowRank, rank: 'full', learningRate: 5e-4, steps: fullSteps },
 } as const satisfies Record<string, AdapterTraining>;
 
 /** With instructions in the base's chat template among the text. */
@@ -51,18 +46,18 @@ const withChat: AdapterTraining = { ...lowRank, chat: 0.25 };
 /** A network from nothing, of about as many numbers as the adapter, for the same processor time. */
 const nothing = { layers: 4, steps: 170, name: 'from nothing, as published' };
 
-const specialistRanges = { 'specialist-low': [1], 'specialist-middle': [2], 'specialist-high': [3, 4] } as const;
-const specialistRoutes = [
-  { from: 0, to: 0.4, name: 'specialist-low' },
-  { from: 0.4, to: 0.6, name: 'specialist-middle' },
-  { from: 0.6, to: 1, name: 'specialist-high' },
+/** As the shipped fleet routes them, with the fifths of t that tell them from the core. */
+const specialists = [
+  { from: 0, to: 0.4, name: 'specialist-low', ranges: [1] },
+  { from: 0.4, to: 0.6, name: 'specialist-middle', ranges: [2] },
+  { from: 0.6, to: 1, name: 'specialist-high', ranges: [3, 4] },
 ] as const;
 
 /** Sequences are four times as many. */
 const batches = 6;
 const seed = 5;
-const shownRanges = [1, 2, 3, 4];
 const publishedWay: Way = { name: published };
+const names = { core: '+ 4.5 million tokens on a GPU: the core', specialists: 'specialists, as published' };
 
 /** What the core owes to its base, its training and its decoding; LoRA against all weights; its specialists. */
 export async function core(lab: Lab): Promise<Report> {
@@ -93,24 +88,34 @@ export async function core(lab: Lab): Promise<Report> {
   };
 
   const fresh = await fromNothing(lab, shipped, { json, tokenizer: shipped.tokenizer });
-  const gains: { name: string; gain: readonly number[] }[] = [await gainOfNetwork(fresh, tokens)];
+  const gains: Gain[] = [await gainOfNetwork(fresh, tokens)];
   const texts = await write(nothing.name, fresh.directory, [publishedWay]);
   for (const [name, training] of Object.entries(stages)) {
     const own = await trainAdapter(lab, name, training);
     gains.push(gainOf(name, await measure(name, own)));
     texts.push(...(await write(name, own, [publishedWay])));
   }
-  const longer = '+ 4.5 million tokens on a GPU: the core';
-  gains.push(gainOf(longer, await measure(longer, directory)));
-  texts.push(...(await write(longer, directory, [publishedWay])), ...(await write('', directory, decodings(shipped))));
+  gains.push(gainOf(names.core, await measure(names.core, directory)));
+  texts.push(
+    ...(await write(names.core, directory, [publishedWay])),
+    ...(await write('', directory, decodings(shipped))),
+  );
 
   const bySize = await againstRank32(lab, measure);
   const taught = await onInstructions(lab, directory, measure);
   const routed = await routedSpecialists(lab, directory, measure);
-  texts.push(...(await bench.write(routed.writer, [{ ...publishedWay, name: 'specialists, as published' }], 0)));
+  texts.push(...(await bench.write(routed.writer, [{ ...publishedWay, name: names.specialists }], 0)));
   for (const { model } of routed.writer.routes) await model.release();
-  return reportOf(gains, await bench.judge(texts), bySize, taught, routed.rows);
+  const judged = await bench.judge(texts);
+  return coreReport({ gains, judged, bySize, taught, specialists: routed.rows, setup }, names);
 }
+
+const setup =
+  `Adapters of the shipped base on a tenth of the core's corpus: ${lowRank.steps} steps of 200 noised tokens, ${fullSteps} where all weights are ` +
+  `trained, which take at least as long; one seed. The network from nothing has ${nothing.layers} layers of ${baseModel.width} and ${nothing.steps} steps of ` +
+  `1,000. Losses on ${4 * batches} sequences of 200 held-out tokens, of specialists on ${8 * batches}; differences token by token on the same noise, ` +
+  `95 % intervals over sequences. Text after the ${promptCount} prompts on which experiment 8 compares its forms, as published down to the core and ` +
+  'by the specialists, in between by other forms of the core.';
 
 function runtime(lab: Lab) {
   return { runtime: { threads: lab.options.threads ?? 1 } };
@@ -123,11 +128,6 @@ function fromNothing(lab: Lab, { config }: AdaptedModel, vocabulary: Vocabulary)
     objective: { nextTokenWeight: 0 },
     ...{ domain: 'core', seed: lab.seeds[0], steps, vocabulary },
   });
-}
-
-/** What each range costs less than by Bayes' rule on each position's own noise, in nats a token. */
-function gainOf(name: string, { evaluations: [{ byRange }], ownPosterior: own }: DenoisingLoss) {
-  return { name, gain: byRange.map(({ mean }, range) => (own?.byRange[range].mean ?? Number.NaN) - mean) };
 }
 
 async function gainOfNetwork({ model }: Trained, tokens: Uint16Array) {
@@ -171,14 +171,6 @@ type Measure = (
   },
 ) => Promise<DenoisingLoss>;
 
-interface SizeRow {
-  readonly name: string;
-  readonly training: AdapterTraining;
-  readonly parameters: number;
-  readonly all: DenoisingLoss;
-  readonly besideClean: DenoisingLoss;
-}
-
 async function againstRank32(lab: Lab, measure: Measure): Promise<SizeRow[]> {
   const against = await trainAdapter(lab, 'rank 32', sizes['rank 32']);
   const rows: SizeRow[] = [];
@@ -203,12 +195,6 @@ function heldOutInstructions({ options }: Lab, { tokenizer, base }: AdaptedModel
   });
 }
 
-interface TaughtRow {
-  readonly name: string;
-  readonly text: DenoisingLoss;
-  readonly responses: DenoisingLoss;
-}
-
 async function onInstructions(lab: Lab, shipped: string, measure: Measure): Promise<TaughtRow[]> {
   const folders = {
     'text alone': await trainAdapter(lab, 'rank 32', lowRank),
@@ -223,129 +209,22 @@ async function onInstructions(lab: Lab, shipped: string, measure: Measure): Prom
   return rows;
 }
 
-interface SpecialistRow {
-  readonly name: string;
-  readonly plain: DenoisingLoss;
-  readonly conditioned: DenoisingLoss;
-}
-
 async function routedSpecialists(lab: Lab, against: string, measure: Measure) {
   const rows: SpecialistRow[] = [];
-  for (const name of Object.keys(specialistRanges)) {
+  for (const { name, ranges } of specialists) {
     const directory = join(shippedModels, name);
     const more = { against, batches: 2 * batches };
     rows.push({
-      name,
+      ...{ name, ranges },
       plain: await measure(name, directory, more),
       conditioned: await measure(`${name}, self-conditioned`, directory, { ...more, selfConditioned: true }),
     });
   }
   const routes = await Promise.all(
-    specialistRoutes.map(async ({ from, to, name }) => {
+    specialists.map(async ({ from, to, name }) => {
       return { from, to, model: await loadStepModel(join(shippedModels, name), runtime(lab).runtime) };
     }),
   );
-  const versions = await Promise.all(specialistRoutes.map(({ name }) => modelVersion(join(shippedModels, name))));
+  const versions = await Promise.all(specialists.map(({ name }) => modelVersion(join(shippedModels, name))));
   return { rows, writer: { version: versions.join(), routes } };
-}
-
-function reportOf(
-  gains: readonly { name: string; gain: readonly number[] }[],
-  [mark, ...texts]: Awaited<ReturnType<FormBench['judge']>>,
-  bySize: readonly SizeRow[],
-  taught: readonly TaughtRow[],
-  specialists: readonly SpecialistRow[],
-): Report {
-  const nats = ({ judged }: Judged<Way>) => judged.natsPerCharacter.value.toFixed(3);
-  const text = (name: string) => texts.find(({ way }) => way.name === name) as Judged<Way>;
-  const fixed = (values: readonly number[]) => shownRanges.map((range) => values[range].toFixed(3));
-  const difference = ({ difference: found }: DenoisingLoss, range: number) =>
-    found ? formatEstimate(found.byRange[range]) : '';
-  const stage = (name: string) => gains.find((one) => one.name === name)?.gain ?? [];
-  const full = bySize.filter(({ training }) => training.rank === 'full');
-  const least = full.reduce((a, b) =>
-    (a.all.difference?.overall.mean ?? 0) < (b.all.difference?.overall.mean ?? 0) ? a : b,
-  );
-  return {
-    title: '11. What the core owes to what',
-    finding:
-      `Between t = 0.4 and 0.6 the network from nothing takes ${stage(nothing.name)[2].toFixed(2)} nats off what Bayes' rule needs, ` +
-      `the pretrained ${stage('pretrained start')[2].toFixed(2)}, the shipped core ${gains.at(-1)?.gain[2].toFixed(2)}. All weights, in the time of ` +
-      `rank 32, differ from it by ${least.all.difference ? formatEstimate(least.all.difference.overall) : ''} nats. Specialists differ from the core ` +
-      `in their ranges by ${specialists
-        .map(({ name, plain }) =>
-          specialistRanges[name as keyof typeof specialistRanges].map((range) => difference(plain, range)).join(', '),
-        )
-        .join(
-          '; ',
-        )}; their text costs the judge ${nats(text('specialists, as published'))} nats a character, the core's ` +
-      `${nats(text('+ 4.5 million tokens on a GPU: the core'))}.`,
-    setup:
-      `Adapters of the shipped base, on a tenth of the core's corpus: ${lowRank.steps} steps of 200 noised tokens, ${fullSteps} where all weights are ` +
-      `trained, which take as long; one seed. The network from nothing has ${nothing.layers} layers of ${baseModel.width} and ${nothing.steps} steps of 1,000. ` +
-      `Losses on ${4 * batches} sequences of 200 held-out tokens, of specialists on ${8 * batches}; differences token by token on the same noise, 95 % intervals over ` +
-      `sequences. Text after the ${promptCount} prompts on which experiment 8 compares its forms.`,
-    tables: [
-      {
-        caption: "Nats a token less than by Bayes' rule on each position's own noise, every token of a block noised:",
-        markdown: table(
-          ['', ...shownRanges.map((range) => `t ${rangeLabel(range)}`)],
-          gains.map(({ name, gain }) => [name, ...fixed(gain)]),
-        ),
-      },
-      {
-        caption: 'Text beside real text; the first six as published, then by other forms:',
-        markdown: judgedTable([mark, ...texts.map(({ judged }) => judged)]),
-      },
-      {
-        caption: 'What is trained upon the base, less rank 32; "beside" where blocks have clean tokens:',
-        markdown: table(
-          [
-            '',
-            'numbers',
-            'steps',
-            'learning rate',
-            ...shownRanges.map((range) => `t ${rangeLabel(range)}`),
-            'all',
-            'beside',
-          ],
-          bySize.map(({ name, training, parameters, all, besideClean }) => [
-            name,
-            `${(parameters / 1e6).toFixed(1)} million`,
-            String(training.steps),
-            String(training.learningRate),
-            ...shownRanges.map((range) => difference(all, range)),
-            all.difference ? formatEstimate(all.difference.overall) : '',
-            besideClean.difference ? formatEstimate(besideClean.difference.overall) : '',
-          ]),
-        ),
-      },
-      {
-        caption: "The same gain on text and on instructions' responses, with or without instructions in the training:",
-        markdown: table(
-          ['', '', ...shownRanges.map((range) => `t ${rangeLabel(range)}`)],
-          taught.flatMap(({ name, text, responses }) => [
-            [name, 'text', ...fixed(gainOf(name, text).gain)],
-            ['', 'responses', ...fixed(gainOf(name, responses).gain)],
-          ]),
-        ),
-      },
-      {
-        caption: 'Shipped specialists less the core, in their own range:',
-        markdown: table(
-          ['', 'range', 'plain', 'self-conditioned'],
-          specialists.flatMap(({ name, plain, conditioned }) =>
-            specialistRanges[name as keyof typeof specialistRanges].map((range) => [
-              name,
-              `t ${rangeLabel(range)}`,
-              difference(plain, range),
-              difference(conditioned, range),
-            ]),
-          ),
-        ),
-      },
-    ],
-    charts: [],
-    data: { gains, texts, bySize, taught, specialists },
-  };
 }

@@ -152,10 +152,12 @@ function reportOf(lab: Lab, compared: Half, reported: Half): Report {
           title: 'Text by how a block is decoded',
           x: 'network passes a block',
           y: 'nats a character under the judge',
+          logarithmicX: true,
           series: families.map((family) => {
             const own = compared.results.filter(({ way }) => way.family === family);
             return {
               name: family,
+              apart: true,
               points: own.map(({ passes, judged }) => [passes, judged.natsPerCharacter.value] as const),
             };
           }),
