@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { readText } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
 import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
-import { count, threads } from '../terminal/options.ts';
+import { count, shares, threads } from '../terminal/options.ts';
 import { runOnTerminal } from './run-recipe.ts';
 import { tenantBases, trainTenant } from './train-tenant.ts';
 
@@ -18,6 +18,7 @@ interface TrainOptions {
   tokenizer?: string;
   from?: string;
   steps?: number;
+  timesteps?: number[];
   provider?: ExecutionProvider;
   threads?: number;
 }
@@ -46,6 +47,7 @@ export function trainCommand(): Command {
     .option('--tokenizer <file>', "a tokenizer.json to share, as a tenant does the core's")
     .option('--from <folder>', 'a model to start from')
     .option('--steps <n>', "instead of the recipe's budget", count)
+    .option('--timesteps <from,to>', 'the range that a specialist is trained for, such as 0.6,1', shares)
     .addOption(new Option('--provider <kind>', 'what executes the graphs').choices(executionProviders))
     .option(
       '--threads <n>',
@@ -62,6 +64,7 @@ Examples:
   slingshot train --tenant northwind --data handbook/ --base tuned
   slingshot train --recipe models/training/recipes/core.yaml --corpora ~/corpora --out runs/core
   slingshot train --recipe models/training/recipes/core.yaml --from models/weights/core --data notes/ --out runs/notes
+  slingshot train --recipe models/training/recipes/specialist.yaml --timesteps 0.4,0.6 --corpora ~/corpora --out runs/middle
   slingshot train --recipe models/training/recipes/published.yaml --corpora ~/corpora --out runs/published`,
     )
     .action(runTraining);
@@ -86,7 +89,7 @@ async function runRecipeIn(options: TrainOptions & { recipe: string; out: string
 }
 
 function withOverrides(recipe: Recipe, options: TrainOptions): Recipe {
-  const { data, validation, tokenizer, from, steps, provider } = options;
+  const { data, validation, tokenizer, from, steps, timesteps, provider } = options;
   return {
     ...recipe,
     data: {
@@ -97,6 +100,14 @@ function withOverrides(recipe: Recipe, options: TrainOptions): Recipe {
     ...(tokenizer === undefined ? {} : { tokenizer }),
     ...(from === undefined ? {} : { from }),
     ...(steps === undefined ? {} : { budget: { steps } }),
+    ...(timesteps === undefined ? {} : { objective: { ...recipe.objective, timesteps: rangeOf(timesteps) } }),
     ...(provider === undefined ? {} : { provider }),
   };
+}
+
+function rangeOf([from, to, ...more]: readonly number[]): [number, number] {
+  if (to === undefined || more.length > 0 || from >= to) {
+    throw new Error('--timesteps: two shares that ascend, such as 0.6,1');
+  }
+  return [from, to];
 }

@@ -101,6 +101,8 @@ describe('slingshot train', () => {
     [['--tokenizer', '/nowhere'], 'ENOENT'],
     [['--steps', 'many'], 'Expected a whole number of 1 or more.'],
     [['--threads', '1000000'], 'Expected a whole number from 1 to 256.'],
+    [['--timesteps', '1,0.6'], '--timesteps: two shares that ascend'],
+    [['--timesteps', '0.6,2'], 'Expected a number from 0 to 1.'],
     [['--out', '/proc/slingshot'], 'could not make the folder /proc/slingshot'],
   ])('%j fails in a line', async (more, message) => {
     const { code, stderr } = await slingshot(...args('bad', ...more));
