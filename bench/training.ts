@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { loadRunnableBase } from '../models/checkpoint/adapter-directory.ts';
 import { readText } from '../models/files/read-text.ts';
+import type { BaseShape } from '../models/network/base-shape.ts';
+import { familyOf } from '../models/network/families.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
 import { parseRecipe } from '../models/training/recipe.ts';
@@ -14,9 +16,9 @@ const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipe
 /** The core's training step: all of it, and without the pass that makes previous logits. */
 export async function trainingRows(peak: number): Promise<Row[]> {
   const recipe = parseRecipe(await readText(recipeFile), recipeFile);
-  const base = recipe.model.kind === 'adapter' ? await loadRunnableBase(recipe.model.base) : undefined;
-  const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % recipe.model.vocabulary);
-  const parameters = parameterCount(traineeOf(recipe, { tokens }, base?.network).specs);
+  if (recipe.model.kind !== 'adapter') throw new TypeError(`${recipeFile} trains no adapter`);
+  const { network } = await loadRunnableBase(recipe.model.base);
+  const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % network.shape.vocabulary);
   const measured: Row[] = [];
   for (const [name, selfConditioning] of [
     ['plain', 0],
@@ -24,7 +26,7 @@ export async function trainingRows(peak: number): Promise<Row[]> {
   ] as const) {
     const before = process.memoryUsage().rss;
     const changed = { ...recipe, objective: { ...recipe.objective, selfConditioning } };
-    const trainee = traineeOf(changed, { tokens }, base?.network);
+    const trainee = traineeOf(changed, { tokens }, network);
     const buffers = new ParameterBuffers(trainee.specs);
     buffers.initialise(recipe.seed, tokens);
     const objective = trainee.objective({ tokens }, recipe.seed);
@@ -34,27 +36,33 @@ export async function trainingRows(peak: number): Promise<Row[]> {
     const resident = process.memoryUsage().rss - before;
     await stepper.release();
     const { rows } = objective;
-    // The customary count, forward and backward, of every token that has a loss: the noised ones, and the clean ones,
-    // which learn their next token in a pass of their own.
-    const rate = (trained: number) => (6 * parameters * trained) / milliseconds / 1e6;
+    const clean = rows / (recipe.batch.noisings ?? 1);
+    const work = multiplications(network.shape, parameterCount(trainee.specs), { rows, clean, selfConditioning });
+    const rate = (2 * work) / milliseconds / 1e6;
     const row = (what: string, value: number, unit: string) => ({ name: `training step, ${name}${what}`, value, unit });
-    const share = (what: string, value: number) => ({
-      ...row(what, value, 'GFLOP/s'),
-      baseline: 'the matrix product',
-      ratio: value / peak,
-    });
     measured.push(
       row('', milliseconds, 'ms'),
       row(', noised tokens', (1000 * rows) / milliseconds, 'tokens/s'),
-      share(', 6 P N, N = noised and clean tokens', rate(2 * rows)),
-      share(', 6 P N, N = noised tokens alone', rate(rows)),
-      {
-        ...row(', kept from step to step', buffers.byteLength / 2 ** 20, 'MiB'),
-        baseline: '4 x parameters x 4 bytes',
-        ratio: buffers.byteLength / (16 * parameters),
-      },
+      { ...row(', its products', rate, 'GFLOP/s'), baseline: 'the matrix product', ratio: rate / peak },
+      row(', kept from step to step', buffers.byteLength / 2 ** 20, 'MiB'),
       row(', memory with activations', resident / 2 ** 20, 'MiB'),
     );
   }
   return measured;
+}
+
+/**
+ * Of the matrix products: noised rows go through table, layers and head and back through head and layers, whose frozen
+ * weights have no gradient; through the correction twice on the way back; clean rows go through the layers.
+ */
+function multiplications(
+  shape: BaseShape,
+  correction: number,
+  { rows, clean, selfConditioning }: { rows: number; clean: number; selfConditioning: number },
+): number {
+  const layers = shape.layers * familyOf(shape).matrices.reduce((sum, { from, to }) => sum + from * to, 0);
+  const table = shape.vocabulary * shape.width;
+  const forward = layers + 2 * table + correction;
+  const back = layers + table + 2 * correction;
+  return rows * ((1 + selfConditioning) * forward + back) + clean * layers;
 }
