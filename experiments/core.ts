@@ -37,7 +37,9 @@ const sizes = {
   'rank 8': { ...lowRank, rank: 8 },
   'rank 32': lowRank,
   'rank 128': { ...lowRank, rank: 128 },
+  'rank 128, slower': { ...lowRank, rank: 128, learningRate: 5e-4 },
   'all weights': { ...lowRank, rank: 'full', learningRate: 2e-4, steps: fullSteps },
+  'all weights, faster': { ...lowRank, rank: 'full', learningRate: 5e-4, steps: fullSteps },
 } as const satisfies Record<string, AdapterTraining>;
 
 /** With instructions in the base's chat template among the text. */

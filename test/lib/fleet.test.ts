@@ -31,7 +31,7 @@ const endpoints = (fleet: Awaited<ReturnType<typeof readFleet>>) =>
 describe('the shipped fleet', () => {
   it('has its cores and tenants, each model with a card, in at most 160 MB', async () => {
     const { catalog, models } = await readFleet();
-    expect(Object.keys(catalog.cores)).toEqual(['core', 'instruct']);
+    expect(Object.keys(catalog.cores)).toEqual(['core', 'instruct', 'specialists']);
     expect(Object.keys(catalog.tenants).sort()).toEqual(['broadcast-video', 'contact-center', 'fairy-tales']);
     for (const { directory } of models) expect(existsSync(join(directory, 'README.md')), directory).toBe(true);
     const files = await readdir(shippedModels, { recursive: true, withFileTypes: true });
