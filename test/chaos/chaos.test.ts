@@ -12,7 +12,7 @@ const before = process.env.TMPDIR;
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'slingshot-chaos-'));
   process.env.TMPDIR = temporary;
-  result = await runChaos(200, 1, 12);
+  result = await runChaos(120, 1, 12);
 }, 600_000);
 afterAll(async () => {
   if (before === undefined) delete process.env.TMPDIR;
@@ -20,11 +20,11 @@ afterAll(async () => {
   await rm(temporary, { recursive: true });
 });
 
-describe('200 runs of two tenants at once, under random faults', () => {
+describe('120 runs of two tenants at once, under random faults', () => {
   it('end each in the text that it has without faults, or in an error with a name', () => {
     const wrong = result.outcomes.filter(({ verdict }) => verdict !== 'text' && verdict !== 'named error');
     expect(wrong).toEqual([]);
-    expect(result.outcomes).toHaveLength(200);
+    expect(result.outcomes).toHaveLength(120);
   });
 
   it('meet every kind of fault', () => {
