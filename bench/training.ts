@@ -1,22 +1,18 @@
-import { join } from 'node:path';
 import { loadRunnableBase } from '../models/checkpoint/adapter-directory.ts';
-import { readText } from '../models/files/read-text.ts';
 import type { BaseShape } from '../models/network/base-shape.ts';
 import { familyOf } from '../models/network/families.ts';
 import { parameterCount } from '../models/ssd2/parameters.ts';
 import { ParameterBuffers } from '../models/training/parameter-buffers.ts';
-import { parseRecipe } from '../models/training/recipe.ts';
+import { shippedRecipe } from '../models/training/recipe.ts';
 import { traineeOf } from '../models/training/trainee.ts';
 import { TrainingStepper } from '../models/training/training-stepper.ts';
 import type { Row } from './row.ts';
 import { medianMilliseconds } from './timing.ts';
 
-const recipeFile = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core.yaml');
-
 /** The core's training step: all of it, and without the pass that makes previous logits. */
 export async function trainingRows(peak: number): Promise<Row[]> {
-  const recipe = parseRecipe(await readText(recipeFile), recipeFile);
-  if (recipe.model.kind !== 'adapter') throw new TypeError(`${recipeFile} trains no adapter`);
+  const recipe = await shippedRecipe('core');
+  if (recipe.model.kind !== 'adapter') throw new TypeError('core.yaml trains no adapter');
   const { network } = await loadRunnableBase(recipe.model.base);
   const tokens = Uint16Array.from({ length: 100_000 }, (_, i) => (i * 7919) % network.shape.vocabulary);
   const measured: Row[] = [];

@@ -1,14 +1,8 @@
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { shippedModels } from '../lib/fleet.ts';
-import { modelFiles } from '../models/checkpoint/model-directory.ts';
-import { readText } from '../models/files/read-text.ts';
 import type { AdapterShape } from '../models/network/adapter.ts';
-import { parseRecipe, type Recipe } from '../models/training/recipe.ts';
-import { runRecipe } from '../models/training/run.ts';
+import { type Recipe, shippedRecipe } from '../models/training/recipe.ts';
 import { digestOf, type Lab } from './lab.ts';
-
-const coreRecipe = join(import.meta.dirname, '..', 'models', 'training', 'recipes', 'core.yaml');
 
 /** What tells one training of an adapter from another; the rest is core.yaml's. */
 export interface AdapterTraining {
@@ -26,8 +20,8 @@ export async function trainAdapter(
   name: string,
   { rank, objective, learningRate, steps, chat }: AdapterTraining,
 ): Promise<string> {
-  const recipe = parseRecipe(await readText(coreRecipe), coreRecipe);
-  if (recipe.model.kind !== 'adapter') throw new TypeError(`${coreRecipe} trains no adapter`);
+  const recipe = await shippedRecipe('core');
+  if (recipe.model.kind !== 'adapter') throw new TypeError('core.yaml trains no adapter');
   const changed: Recipe = {
     ...recipe,
     model: { ...recipe.model, rank, base: join(shippedModels, 'smollm2-135m-instruct') },
@@ -50,13 +44,6 @@ export async function trainAdapter(
     'models',
     digestOf([rank, objective, learningRate, steps, ...(chat === undefined ? [] : [chat])]),
   );
-  if (!existsSync(join(directory, modelFiles.weights))) {
-    await runRecipe(changed, directory, {
-      corpora: lab.options.corpora,
-      ...(lab.options.threads === undefined ? {} : { runtime: { threads: lab.options.threads } }),
-      onMetrics: ({ step, loss }) =>
-        lab.progress(`training ${name}: ${step} of ${steps} steps, loss ${loss.toFixed(3)}`),
-    });
-  }
+  await lab.runOnce(name, changed, directory);
   return directory;
 }

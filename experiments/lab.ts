@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadModel, type Model, saveModel } from '../models/checkpoint/model-directory.ts';
+import { loadModel, type Model, modelFiles, saveModel } from '../models/checkpoint/model-directory.ts';
 import { readTexts } from '../models/data/documents.ts';
 import { dataFiles } from '../models/data/rows.ts';
 import { type Corpus, tokenizeInMemory } from '../models/data/tokenize.ts';
@@ -13,6 +13,7 @@ import type { AutoregressiveConfig, DiffusionConfig, NetworkConfig } from '../mo
 import { Tokenizer } from '../models/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../models/tokenizer/train-tokenizer.ts';
 import type { NetworkRecipe, Recipe } from '../models/training/recipe.ts';
+import { runRecipe } from '../models/training/run.ts';
 import { train } from '../models/training/trainer.ts';
 
 /** The texts that experiments train on; `core` is a tenth of the core's corpus. */
@@ -228,6 +229,17 @@ export class Lab {
     const { json } = vocabulary ?? (await this.tokenizer());
     await saveModel(directory, model, json, buffers.averages(), 'fp32');
     await writeAtomically(summary, JSON.stringify({ key, seconds }));
+  }
+
+  /** Runs a recipe as `slingshot train` does, unless its model is in the folder. */
+  async runOnce(name: string, recipe: Recipe, directory: string): Promise<void> {
+    if (existsSync(join(directory, modelFiles.weights))) return;
+    const { corpora, threads } = this.options;
+    await runRecipe(recipe, directory, {
+      corpora,
+      ...(threads === undefined ? {} : { runtime: { threads } }),
+      onMetrics: ({ step, loss }) => this.progress(`training ${name}: step ${step}, loss ${loss.toFixed(3)}`),
+    });
   }
 
   /**

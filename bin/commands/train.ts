@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander';
-import { readText } from '../../models/files/read-text.ts';
 import { type ExecutionProvider, executionProviders } from '../../models/runtime/providers.ts';
-import { parseRecipe, type Recipe } from '../../models/training/recipe.ts';
+import { type Recipe, readRecipe } from '../../models/training/recipe.ts';
 import { count, shares, threads } from '../terminal/options.ts';
 import { runOnTerminal } from './run-recipe.ts';
 import { tenantBases, trainTenant } from './train-tenant.ts';
@@ -84,7 +83,7 @@ async function runTraining(options: TrainOptions): Promise<void> {
 
 async function runRecipeIn(options: TrainOptions & { recipe: string; out: string }): Promise<void> {
   const { recipe: path, out, corpora, threads } = options;
-  const recipe = withOverrides(parseRecipe(await readText(path), path), options);
+  const recipe = withOverrides(await readRecipe(path), options);
   await runOnTerminal(recipe, out, { corpora, ...(threads === undefined ? {} : { threads }) });
 }
 

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { storageTypes } from '../checkpoint/model-directory.ts';
+import { readText } from '../files/read-text.ts';
 import { isAdapterJson, parseAdapterConfig } from '../network/adapter-config.ts';
 import { isTunedJson, parseTunedConfig } from '../network/tuned-config.ts';
 import { executionProviders } from '../runtime/providers.ts';
@@ -169,6 +171,16 @@ export function parseRecipe(text: string, file: string): Recipe {
   const result = recipeSchema.safeParse(value);
   if (result.success) return result.data;
   throw new Error(`${file}: ${firstIssue(result.error, 'recipe')}`);
+}
+
+/** @throws Error naming the file, where it cannot be read, or its first wrong field */
+export async function readRecipe(file: string): Promise<Recipe> {
+  return parseRecipe(await readText(file), file);
+}
+
+/** One of those beside this file, by its name. */
+export function shippedRecipe(name: string): Promise<Recipe> {
+  return readRecipe(join(import.meta.dirname, 'recipes', `${name}.yaml`));
 }
 
 /** The learning rate of a step that counts from 1: linear warm-up, then a cosine to the final share. */

@@ -1,11 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { loadRunnableBase } from '../checkpoint/adapter-directory.ts';
 import { ModelError } from '../checkpoint/model-directory.ts';
 import { loadServedConfig } from '../checkpoint/served-model.ts';
-import { parseRecipe, type Recipe } from './recipe.ts';
-
-const file = join(import.meta.dirname, 'recipes', 'david.yaml');
+import { type Recipe, shippedRecipe } from './recipe.ts';
 
 /**
  * The recipe of a tenant's own reader, for the base of a core and the tenant's text.
@@ -20,8 +16,8 @@ export async function tenantRecipe(
 ): Promise<Recipe> {
   const { kind, tokenizerDirectory: base, vocabulary, endOfText, positions, block } = await loadServedConfig(core);
   if (kind !== 'adapter') throw new ModelError(`${core} has no base that could be tuned`);
-  const recipe = parseRecipe(await readFile(file, 'utf8'), file);
-  if (recipe.model.kind !== 'tuned') throw new Error(`${file} trains no tuned base`);
+  const recipe = await shippedRecipe('david');
+  if (recipe.model.kind !== 'tuned') throw new Error('david.yaml trains no tuned base');
   const { digest: baseDigest, network } = await loadRunnableBase(base);
   const own = { base, baseDigest, vocabulary, endOfText, positions, block };
   return {
