@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { ZodError } from 'zod';
 import { readText } from '../files/read-text.ts';
+import { ChatTemplate } from '../tokenizer/chat-template.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { firstIssue } from '../zod-issue.ts';
 import { type BaseConfig, baseTensorShapes, parseBaseConfig } from './base-config.ts';
@@ -23,6 +24,14 @@ export interface Base {
   readonly tensors: ReadonlyMap<string, ShardedTensor>;
   /** SHA-256 that names these weights, for what is made to go with them. */
   readonly digest: string;
+}
+
+/** How a base was taught to be asked, if it was. */
+export function chatOf({
+  chatTemplate,
+  tokenizer,
+}: Pick<Base, 'chatTemplate' | 'tokenizer'>): ChatTemplate | undefined {
+  return chatTemplate === undefined ? undefined : new ChatTemplate(chatTemplate, tokenizer);
 }
 
 /** @throws Error naming the file that is missing, damaged, or does not go with the others */

@@ -7,8 +7,8 @@ import { PieceCutter, piecesOf } from './pieces.ts';
 import { type InstructionRow, isPlainText, notText, parseObject, readInstructions, refuse } from './rows.ts';
 
 /**
- * A document as it is read: pieces of text, or of a conversation its tokens, in an instruction's the place where its response begins, and its end. One
- * that turns out to be none after some of its pieces is taken back.
+ * A document as it is read: pieces of text, or of a conversation its tokens, in an instruction's the place where its
+ * response begins, and its end. One that turns out to be none after some of its pieces is taken back.
  */
 export type DocumentPart =
   | { readonly kind: 'piece'; readonly text: string }

@@ -44,7 +44,7 @@ async function tokenize(
     for (const part of parts) {
       const { kind } = part;
       if (kind === 'piece') writer.write(encoded.next().value as number[]);
-      else if (kind === 'ids') writer.write([...part.ids]);
+      else if (kind === 'ids') writer.write(part.ids);
       else if (kind === 'response') responses.push(start, writer.length);
       else if (kind === 'end') {
         writer.write([tokenizer.endOfText]);

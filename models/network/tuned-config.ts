@@ -3,6 +3,27 @@ import type { TunedShape } from './tuned-base.ts';
 
 const positive = z.int().positive();
 
+/** What is kept of a base and corrected, as a config.json has it. */
+export const tunedShapeSchema = z.strictObject({
+  rank: positive.max(1024),
+  first_layers: positive,
+  last_layers: z.int().nonnegative(),
+});
+type TunedShapeJson = z.infer<typeof tunedShapeSchema>;
+
+export function parseTunedShape({
+  rank,
+  first_layers: firstLayers,
+  last_layers: lastLayers,
+}: TunedShapeJson): TunedShape {
+  return { rank, firstLayers, lastLayers };
+}
+
+/** The inverse of parseTunedShape. */
+export function formatTunedShape({ rank, firstLayers, lastLayers }: TunedShape): TunedShapeJson {
+  return { rank, first_layers: firstLayers, last_layers: lastLayers };
+}
+
 /** config.json of a tuned base's folder. */
 const tunedSchema = z.strictObject({
   model_type: z.literal('tuned-base'),
@@ -14,9 +35,8 @@ const tunedSchema = z.strictObject({
   eos_token_id: z.int().nonnegative(),
   max_position_embeddings: positive,
   block_size: positive.max(1024),
-  rank: positive.max(1024),
-  first_layers: positive,
-  last_layers: z.int().nonnegative().default(0),
+  ...tunedShapeSchema.shape,
+  last_layers: tunedShapeSchema.shape.last_layers.default(0),
 });
 
 /** A next-token model that is some of a frozen base's layers with a correction. */
@@ -48,9 +68,7 @@ export function parseTunedConfig(json: unknown): TunedConfig {
     endOfText: file.eos_token_id,
     positions: file.max_position_embeddings,
     block: file.block_size,
-    rank: file.rank,
-    firstLayers: file.first_layers,
-    lastLayers: file.last_layers,
+    ...parseTunedShape(file),
   };
 }
 
@@ -64,8 +82,6 @@ export function formatTunedConfig(config: TunedConfig): z.input<typeof tunedSche
     eos_token_id: config.endOfText,
     max_position_embeddings: config.positions,
     block_size: config.block,
-    rank: config.rank,
-    first_layers: config.firstLayers,
-    last_layers: config.lastLayers,
+    ...formatTunedShape(config),
   };
 }

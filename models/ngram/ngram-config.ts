@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { TunedShape } from '../network/tuned-base.ts';
+import { formatTunedShape, parseTunedShape, tunedShapeSchema } from '../network/tuned-config.ts';
 
 const positive = z.int().positive();
 
@@ -16,9 +17,7 @@ const ngramFields = z.strictObject({
   max_position_embeddings: positive,
   order: positive.max(8),
   /** Of that base, where its layers are corrected by what lies in the folder beside the n-grams. */
-  correction: z
-    .strictObject({ rank: positive.max(1024), first_layers: positive, last_layers: z.int().nonnegative() })
-    .optional(),
+  correction: tunedShapeSchema.optional(),
 });
 
 const ngramSchema = ngramFields.refine(({ correction, base_digest: digest }) => !correction || digest !== undefined, {
@@ -58,15 +57,7 @@ export function parseNgramConfig(json: unknown): NgramConfig {
     block: file.block_size,
     positions: file.max_position_embeddings,
     order: file.order,
-    ...(correction
-      ? {
-          correction: {
-            rank: correction.rank,
-            firstLayers: correction.first_layers,
-            lastLayers: correction.last_layers,
-          },
-        }
-      : {}),
+    ...(correction ? { correction: parseTunedShape(correction) } : {}),
   };
 }
 
@@ -82,14 +73,6 @@ export function formatNgramConfig(config: Omit<NgramConfig, 'kind'>): z.input<ty
     block_size: config.block,
     max_position_embeddings: config.positions,
     order: config.order,
-    ...(correction
-      ? {
-          correction: {
-            rank: correction.rank,
-            first_layers: correction.firstLayers,
-            last_layers: correction.lastLayers,
-          },
-        }
-      : {}),
+    ...(correction ? { correction: formatTunedShape(correction) } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadAdapter, loadRunnableBase, type RunnableBase, saveAdapter } from '../checkpoint/adapter-directory.ts';
+import { chatOf } from '../checkpoint/base.ts';
 import { loadModel, modelFiles, saveModel } from '../checkpoint/model-directory.ts';
 import { loadTuned, saveTuned } from '../checkpoint/tuned-directory.ts';
 import type { BadRow } from '../data/bad-row.ts';
@@ -14,7 +15,6 @@ import { readText } from '../files/read-text.ts';
 import type { Weights } from '../ssd2/graphs.ts';
 import type { InformationTable } from '../ssd2/information.ts';
 import { parameterCount } from '../ssd2/parameters.ts';
-import { ChatTemplate } from '../tokenizer/chat-template.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../tokenizer/train-tokenizer.ts';
 import { lossCurve } from './loss-curve.ts';
@@ -57,7 +57,7 @@ async function runLocked(recipe: Recipe, folder: string, options: RunOptions): P
   }
   const base = 'base' in recipe.model ? await loadRunnableBase(recipe.model.base, recipe.provider) : undefined;
   const from = recipe.from === undefined ? undefined : await weightsOf(recipe, recipe.from, tokenizerJson);
-  const chat = base?.chatTemplate === undefined ? undefined : new ChatTemplate(base.chatTemplate, tokenizer);
+  const chat = base && chatOf({ ...base, tokenizer });
   const corpus = (name: string, files: readonly string[], format = recipe.data.format): Promise<Corpus> =>
     tokenizeToFile(files, format, tokenizer, tokenizerJson, join(folder, tokenFolder), name, {
       policy: recipe.data.onBadRow,

@@ -62,11 +62,8 @@ async function runLoss(options: LossOptions, command: Command): Promise<void> {
   // A wrong path is told before a model is loaded.
   const files = await dataFiles(options.data);
   if (await isAdapter(join(options.models, options.model))) return lossOfAdapter(options, files, drawing);
-  const adaptersOwn = { selfConditioned: '--self-conditioned', against: '--against' } as const;
-  for (const [name, flag] of Object.entries(adaptersOwn)) {
-    if (options[name as keyof typeof adaptersOwn] !== undefined)
-      throw new Error(`${flag}: ${options.model} is no adapter`);
-  }
+  if (options.selfConditioned) throw new Error(`--self-conditioned: ${options.model} is no adapter`);
+  if (options.against !== undefined) throw new Error(`--against: ${options.model} is no adapter`);
   const model = await loadModel(join(options.models, options.model));
   if (isAutoregressive(model)) refuseDenoisingOptions(command, options.model);
   const inFolder = (name: string) => ({ name, directory: join(options.models, name) });
@@ -103,7 +100,7 @@ async function lossOfAdapter(
   const { loadAdapter } = await import('../../../models/checkpoint/adapter-directory.ts');
   const { tokenizeInMemory } = await import('../../../models/data/tokenize.ts');
   const { adaptedLoss } = await import('../../../models/evaluation/adapted-loss.ts');
-  const { ChatTemplate } = await import('../../../models/tokenizer/chat-template.ts');
+  const { chatOf } = await import('../../../models/checkpoint/base.ts');
   const { tenant, format, seed, batches, provider, selfConditioned, models } = options;
   if (tenant !== undefined) {
     throw new Error(`--tenant: ${options.model} is corrected by its tenants' drafts: see slingshot experiment tenants`);
@@ -114,9 +111,7 @@ async function lossOfAdapter(
   if (against && against.base.digest !== model.base.digest) {
     throw new Error(`--against: ${options.against} is over another base than ${options.model}`);
   }
-  const { chatTemplate } = model.base;
-  const chat = chatTemplate === undefined ? undefined : new ChatTemplate(chatTemplate, model.tokenizer);
-  const corpus = await tokenizeInMemory(files, model.tokenizer, { policy: 'fail', format, chat });
+  const corpus = await tokenizeInMemory(files, model.tokenizer, { policy: 'fail', format, chat: chatOf(model.base) });
   const result = await adaptedLoss(corpus, model, {
     ...{ seed, runtime: { provider }, onProgress: showProgress('sequences') },
     ...(batches === undefined ? {} : { batches }),
