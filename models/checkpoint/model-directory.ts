@@ -50,7 +50,9 @@ export function isAutoregressive(model: Model<NetworkConfig>): model is Model<Au
 
 /** @throws ModelError */
 export async function loadModel(directory: string): Promise<Model<NetworkConfig>> {
-  const [config, tokenizer] = await Promise.all([loadConfig(directory), loadTokenizer(directory)]);
+  // One after the other, so that of two files that are not there the same is named each time.
+  const config = await loadConfig(directory);
+  const tokenizer = await loadTokenizer(directory);
   if (tokenizer.size !== config.vocabulary) {
     const sizes = `${tokenizer.size} tokens, ${modelFiles.config} says ${config.vocabulary}`;
     throw new ModelError(`${join(directory, modelFiles.tokenizer)}: ${sizes}`);
